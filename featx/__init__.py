@@ -1,0 +1,35 @@
+"""featx: autoencoder features for your own images, compared honestly.
+
+The public names load on first use, so that ``import featx`` does not import torch.
+"""
+
+from importlib import import_module
+from typing import Any
+
+from featx._version import __version__ as __version__
+
+_HOMES = {
+    "ConvAutoencoder": "featx.autoencoders",
+    "Dataset": "featx.images",
+    "FeatureCache": "featx.features",
+    "FeatxError": "featx.errors",
+    "ImageSet": "featx.images",
+    "RawPixels": "featx.autoencoders",
+    "UntrainedAutoencoder": "featx.autoencoders",
+    "bench": "featx.benchmark",
+    "encode": "featx.features",
+    "load_dataset": "featx.images",
+    "make_classifier": "featx.classifiers",
+}
+
+__all__ = sorted([*_HOMES, "__version__"])
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
+    raise AttributeError(f"module 'featx' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,280 @@
+"""The base of every transformer that holds a network."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Self
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from sklearn.callback import CallbackSupportMixin, with_callbacks
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_array, check_is_fitted
+from torch import nn
+
+from featx.autoencoders.base import ImageTransformer, batches, check_number
+from featx.autoencoders.device import choose_device, encoding_dtype, training_dtype
+from featx.autoencoders.networks import ConvNetwork
+from featx.autoencoders.tensors import channel_statistics, to_tensor
+from featx.autoencoders.training import TrainingPlan, train
+from featx.errors import DataError, ParameterError
+
+Array = NDArray[Any]
+
+
+class NetworkTransformer(ImageTransformer):
+    """A transformer whose features are the code of a network, trained or not.
+
+    After `_initialize` it has `module_`, `channels_` and `device_`; a pickle (or any
+    other file made through `__getstate__`) holds the weights as plain arrays, so it
+    needs no torch type and loads on a machine without the device it was fitted on.
+    """
+
+    n_components: int | str
+    hidden_channels: tuple[int, ...] | str
+    batch_size: int
+    device: str
+    precision: str
+    random_state: int | np.random.RandomState | None
+    module_: nn.Module
+
+    def _initialize(self, images: Array) -> int:
+        """Build the network for these images on its device; return the seed drawn."""
+        check_number("batch_size", self.batch_size, 1, integer=True)
+        device = choose_device(self.device)
+        training_dtype(self.precision, device)  # refuses an unknown precision
+        self._clip = (0.0, 255.0) if images.dtype == np.uint8 else None
+        self.channels_ = self._resolve_channels()
+        seed = int(check_random_state(self.random_state).randint(2**31 - 1))
+        with torch.random.fork_rng(devices=[]):
+            torch.default_generator.manual_seed(seed)
+            self.module_ = self._build(*channel_statistics(images))
+        self.module_.to(memory_format=torch.channels_last).to(device).eval()
+        self.device_ = str(device)
+        self._n_features_out = int(np.prod(self.module_.code_shape))  # type: ignore[arg-type]
+        return seed
+
+    def _build(self, mean: torch.Tensor, std: torch.Tensor) -> nn.Module:
+        return ConvNetwork(self.image_shape_, self.channels_, mean, std)
+
+    def _resolve_channels(self) -> tuple[int, ...]:
+        """Channels of each halving stage, from `hidden_channels` and `n_components`."""
+        if isinstance(self.hidden_channels, str):
+            if self.hidden_channels != "auto":
+                raise ParameterError(
+                    f"Got hidden_channels={self.hidden_channels!r}, but expected 'auto' "
+                    "or a tuple of channel counts such as (64, 128)."
+                )
+            # halve until the longer side is at most 4; 64, 128, 256, 256, ... channels
+            longer = max(self.image_shape_[:2])
+            stages = max(1, math.ceil(math.log2(longer / 4)))
+            hidden = tuple(min(64 * 2**i, 256) for i in range(stages - 1))
+        else:
+            hidden = tuple(self.hidden_channels)
+            for count in hidden:
+                check_number("hidden_channels", count, 1, integer=True)
+        if self.n_components == "auto":
+            return (*hidden, min(2 * hidden[-1], 256) if hidden else 64)
+        check_number("n_components", self.n_components, 1, integer=True)
+        return (*hidden, int(self.n_components))
+
+    def transform(self, X: ArrayLike) -> NDArray[np.float32]:
+        """Encode images.
+
+        Parameters
+        ----------
+        X : array-like, shape (n, h, w, c), (n, h, w) or (n, d)
+            Images like those seen in `fit`.
+
+        Returns
+        -------
+        ndarray of float32, shape (n, n_features)
+            Features, `n_components` for each position of the code. They do not depend
+            on the batch size or on the other rows beyond rounding (1e-5 at float32).
+
+        Raises
+        ------
+        ValueError
+            If the images differ in shape from those seen in `fit`.
+        """
+        images = self._check_fitted_images(X)
+        features = np.empty((len(images), self._n_features_out), np.float32)
+        for rows in batches(len(images), self.batch_size):
+            features[rows] = self._run("encode", images[rows])
+        return features
+
+    def inverse_transform(self, X: ArrayLike) -> NDArray[np.float32]:
+        """Decode features to images.
+
+        Parameters
+        ----------
+        X : array-like, shape (n, n_features)
+            Features as `transform` makes them.
+
+        Returns
+        -------
+        ndarray of float32, shape (n, ...) as X had it in `fit`
+            Reconstructions in the range of the images: [0, 255] after uint8.
+
+        Raises
+        ------
+        ValueError
+            If the number of features is not that of `transform`.
+        """
+        check_is_fitted(self)
+        features = check_array(X, dtype=np.float32)
+        if features.shape[1] != self._n_features_out:
+            raise DataError(
+                f"Got {features.shape[1]} features, but expected {self._n_features_out} "
+                "as transform makes them."
+            )
+        images = np.empty((len(features), *self.row_shape_), np.float32)
+        for rows in batches(len(features), self.batch_size):
+            part = self._run("decode", features[rows])
+            images[rows] = part.reshape(-1, *self.row_shape_)
+        if self._clip:
+            np.clip(images, *self._clip, out=images)
+        return images
+
+    def _run(self, method: str, batch: Array) -> Array:
+        """Call the network's `encode` or `decode` on one batch."""
+        device = choose_device(self.device)
+        module = self.module_.to(device).eval()
+        dtype = encoding_dtype(self.precision)
+        with (
+            torch.inference_mode(),
+            torch.autocast(device.type, dtype, enabled=dtype != torch.float32),
+        ):
+            output = getattr(module, method)(to_tensor(batch).to(device))
+        return output.float().cpu().numpy()
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = dict(super().__getstate__())
+        if "module_" in state:
+            state["module_"] = {
+                name: tensor.cpu().numpy()
+                for name, tensor in self.module_.state_dict().items()
+            }
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        weights = state.pop("module_", None)
+        super().__setstate__(state)
+        if weights is not None:
+            depth = self.image_shape_[2]
+            with torch.random.fork_rng(devices=[]):
+                self.module_ = self._build(torch.zeros(depth), torch.ones(depth))
+            self.module_.load_state_dict(
+                {name: torch.tensor(array) for name, array in weights.items()}
+            )
+            self.module_.to(memory_format=torch.channels_last).eval()
+
+
+class Autoencoder(CallbackSupportMixin, NetworkTransformer):  # type: ignore[misc]
+    """A transformer whose network is trained to reconstruct images."""
+
+    max_epochs: int | str
+    learning_rate: float
+    weight_decay: float
+    validation_fraction: float
+    early_stopping: bool
+    n_iter_no_change: int
+    verbose: int
+
+    @with_callbacks  # type: ignore[untyped-decorator]
+    def fit(self, X: ArrayLike, y: object = None) -> Self:
+        """Train the autoencoder on images; labels are ignored.
+
+        Parameters
+        ----------
+        X : array-like, shape (n, h, w, c), (n, h, w) or (n, d)
+            At least two images, uint8 or float, in any range.
+        y : ignored
+            Present for scikit-learn's conventions.
+
+        Returns
+        -------
+        self : Autoencoder
+            Fitted.
+
+        Raises
+        ------
+        ValueError
+            If X or a parameter cannot be used.
+        TrainingError
+            If the loss is no longer finite.
+        """
+        images = self._check_images(X, reset=True, minimum=2)
+        self._check_parameters()
+        seed = self._initialize(images)
+        max_epochs = self._resolve_epochs(len(images))
+        order = np.random.default_rng(seed).permutation(len(images))
+        n_validation = int(self.validation_fraction * len(images))
+        if not self.early_stopping:
+            n_validation = 0
+        context = self._init_callback_context(max_subtasks=max_epochs)
+        context.call_on_fit_task_begin(estimator=self, X=X, y=y)
+
+        def begin_epoch(n_steps: int) -> Any:
+            epoch = context.subcontext(task_name="epoch", max_subtasks=n_steps)
+            return epoch.call_on_fit_task_begin(estimator=self, X=X, y=y)
+
+        def end_step(epoch: Any) -> None:
+            step = epoch.subcontext(task_name="batches")
+            step.call_on_fit_task_begin(estimator=self)
+            step.call_on_fit_task_end(estimator=self)
+
+        def end_epoch(epoch: Any, history: dict[str, list[float]]) -> bool:
+            self.history_ = history
+            self.n_iter_ = len(history["loss"])
+            if self.verbose:
+                self._report(max_epochs)
+            return bool(
+                epoch.call_on_fit_task_end(
+                    estimator=self,
+                    X=X,
+                    y=y,
+                    reconstruction_attributes=lambda: {"module_": self.module_},
+                )
+            )
+
+        train(
+            self.module_,
+            images,
+            np.sort(order[n_validation:]),
+            np.sort(order[:n_validation]),
+            TrainingPlan(
+                max_epochs=max_epochs,
+                batch_size=self.batch_size,
+                learning_rate=self.learning_rate,
+                weight_decay=self.weight_decay,
+                early_stopping=self.early_stopping,
+                n_iter_no_change=self.n_iter_no_change,
+                precision=self.precision,
+                seed=seed,
+            ),
+            begin_epoch=begin_epoch,
+            end_step=end_step,
+            end_epoch=end_epoch,
+        )
+        context.call_on_fit_task_end(estimator=self, X=X, y=y)
+        return self
+
+    def _check_parameters(self) -> None:
+        if self.max_epochs != "auto":
+            check_number("max_epochs", self.max_epochs, 1, integer=True)
+        check_number("learning_rate", self.learning_rate, 1e-12)
+        check_number("weight_decay", self.weight_decay, 0)
+        check_number("validation_fraction", self.validation_fraction, 0, 0.9)
+        check_number("n_iter_no_change", self.n_iter_no_change, 1, integer=True)
+
+    def _resolve_epochs(self, n_images: int) -> int:
+        """About 300,000 image views: many epochs for few images."""
+        if self.max_epochs != "auto":
+            return int(self.max_epochs)
+        return int(np.clip(300_000 / n_images, 5, 50))
+
+    def _report(self, max_epochs: int) -> None:
+        losses = ", ".join(f"{k} {v[-1]:.4f}" for k, v in self.history_.items())
+        print(f"epoch {self.n_iter_}/{max_epochs}: {losses}")  # noqa: T201  # verbose

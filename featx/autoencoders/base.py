@@ -1,0 +1,176 @@
+"""What the transformers share: images in as scikit-learn passes them, features out."""
+
+from __future__ import annotations
+
+import numbers
+from collections.abc import Iterator
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import (
+    BaseEstimator,
+    ClassNamePrefixFeaturesOutMixin,
+    TransformerMixin,
+)
+from sklearn.utils import Tags
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from featx.errors import DataError, ParameterError
+
+Array = NDArray[Any]
+
+
+class ImageTransformer(
+    ClassNamePrefixFeaturesOutMixin,  # type: ignore[misc]
+    TransformerMixin,  # type: ignore[misc]
+    BaseEstimator,  # type: ignore[misc]
+):
+    """Base of every transformer of images. Think twice before adding to it.
+
+    A subclass has a parameter `image_shape` and the attributes `n_features_in_`,
+    `image_shape_` and `row_shape_` after `_check_images(X, reset=True)`.
+    """
+
+    image_shape: tuple[int, ...] | None
+    n_features_in_: int
+    image_shape_: tuple[int, int, int]
+    row_shape_: tuple[int, ...]
+
+    def _check_images(self, X: ArrayLike, *, reset: bool, minimum: int = 1) -> Array:
+        """Validate X and return it as images, without copying where it can be helped.
+
+        Parameters
+        ----------
+        X : array-like, shape (n, h, w, c), (n, h, w) or (n, d)
+            Images, or rows as the parameter `image_shape` explains them.
+        reset : bool
+            True in `fit`, which learns the shape; False afterwards, which checks it.
+        minimum : int
+            How many images are needed.
+
+        Returns
+        -------
+        ndarray, shape (n, h, w, c)
+            Validated images in the dtype they came in.
+        """
+        data: Any = X
+        shape = tuple(data.shape if hasattr(X, "shape") else np.asarray(X).shape)
+        if len(shape) in (3, 4):
+            if 0 in shape[1:]:
+                raise DataError(
+                    f"Got images of shape {shape[1:]}, but expected at least one pixel."
+                )
+            if not reset and shape[1:] not in (self.row_shape_, self.image_shape_):
+                raise DataError(
+                    f"Got images of shape {shape[1:]}, but expected {self.row_shape_} "
+                    "as in fit. Resize them, or fit anew on images of this size."
+                )
+            data = np.asarray(X).reshape(shape[0], -1)
+        data = validate_data(
+            self, data, reset=reset, dtype="numeric", ensure_min_samples=minimum
+        )
+        if reset:
+            self.row_shape_ = tuple(int(s) for s in shape[1:])
+            self.image_shape_ = self._resolve_shape(self.row_shape_)
+        return data.reshape(len(data), *self.image_shape_)
+
+    def _resolve_shape(self, row_shape: tuple[int, ...]) -> tuple[int, int, int]:
+        """Height, width and channels of images whose rows have `row_shape`."""
+        given = None if self.image_shape is None else tuple(self.image_shape)
+        if len(row_shape) == 1 and given is None:
+            return (1, row_shape[0], 1)  # one-dimensional signals
+        shape = row_shape if given is None else given
+        if len(shape) == 2:
+            shape = (*shape, 1)
+        if len(shape) != 3 or int(np.prod(shape)) != int(np.prod(row_shape)):
+            raise ParameterError(
+                f"Got image_shape={self.image_shape!r}, but expected (height, width) or "
+                f"(height, width, channels) with {int(np.prod(row_shape))} values as in "
+                f"the rows of X, which have shape {row_shape}."
+            )
+        return shape
+
+    def _check_fitted_images(self, X: ArrayLike) -> Array:
+        check_is_fitted(self)
+        return self._check_images(X, reset=False)
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True
+        tags.transformer_tags.preserves_dtype = ["float32"]
+        return tags
+
+    def score(self, X: ArrayLike, y: object = None) -> float:
+        """Negative mean squared reconstruction error, in squared units of X.
+
+        Parameters
+        ----------
+        X : array-like, shape (n, h, w, c), (n, h, w) or (n, d)
+            Images.
+        y : ignored
+            Present for scikit-learn's conventions.
+
+        Returns
+        -------
+        float
+            At most 0; higher is better, as scikit-learn expects of a score.
+        """
+        images = self._check_fitted_images(X)
+        total = 0.0
+        for rows in batches(len(images), 512):
+            part = images[rows]
+            restored = self.inverse_transform(self.transform(part))
+            residual = part.astype(np.float64) - restored.reshape(part.shape)
+            total += float((residual**2).sum())
+        return -total / images.size
+
+    def fit(self, X: ArrayLike, y: object = None) -> Self:
+        """Fit to images; see the subclass."""
+        raise NotImplementedError
+
+    def transform(self, X: ArrayLike) -> Array:
+        """Turn images into features; see the subclass."""
+        raise NotImplementedError
+
+    def inverse_transform(self, X: ArrayLike) -> Array:
+        """Turn features into images; see the subclass."""
+        raise NotImplementedError
+
+
+def batches(n: int, size: int) -> Iterator[slice]:
+    """Cut n rows into slices of at most `size`.
+
+    Examples
+    --------
+    >>> list(batches(5, 2))
+    [slice(0, 2, None), slice(2, 4, None), slice(4, 5, None)]
+    """
+    for start in range(0, n, size):
+        yield slice(start, min(start + size, n))
+
+
+def check_number(
+    name: str,
+    value: object,
+    low: float,
+    high: float = float("inf"),
+    *,
+    integer: bool = False,
+) -> None:
+    """Raise ParameterError unless `value` is a number in [low, high].
+
+    Examples
+    --------
+    >>> check_number("batch_size", 0, 1, integer=True)
+    Traceback (most recent call last):
+    featx.errors.ParameterError: Got batch_size=0, but expected an integer of at least
+    1.
+    """
+    kind = numbers.Integral if integer else numbers.Real
+    if isinstance(value, kind) and not isinstance(value, bool):
+        if low <= float(value) <= high:
+            return
+    what = "an integer" if integer else "a number"
+    bounds = f"of at least {low}" if high == float("inf") else f"from {low} to {high}"
+    raise ParameterError(f"Got {name}={value!r}, but expected {what} {bounds}.")

@@ -1,0 +1,123 @@
+"""The one place that knows devices and precision."""
+
+from __future__ import annotations
+
+import re
+
+import torch
+
+from featx.errors import ParameterError, unknown_name
+
+DEVICES = ("auto", "cpu", "cuda", "mps")
+PRECISIONS = ("auto", "float32", "bfloat16")
+
+
+def choose_device(device: str) -> torch.device:
+    """Turn the `device` parameter into a device that is there.
+
+    Parameters
+    ----------
+    device : str
+        ``"auto"`` (a GPU when there is one), ``"cpu"``, ``"cuda"``, ``"cuda:1"``,
+        ``"mps"``.
+
+    Returns
+    -------
+    torch.device
+        A device that can be used.
+
+    Raises
+    ------
+    ParameterError
+        If the name is not known or the device is not there.
+
+    Examples
+    --------
+    >>> choose_device("cpu")
+    device(type='cpu')
+    """
+    kind, _, index = str(device).partition(":")
+    if kind not in DEVICES or not re.fullmatch(r"\d*", index):
+        raise unknown_name("device", device, DEVICES)
+    if kind == "cuda" and int(index or 0) >= torch.cuda.device_count():
+        raise ParameterError(
+            f"Got device={device!r}, but expected one of the "
+            f"{torch.cuda.device_count()} CUDA devices of this machine. Use "
+            "device='auto' or device='cpu'."
+        )
+    if kind == "mps" and not torch.backends.mps.is_available():
+        raise ParameterError(
+            "Got device='mps', but this machine has no Apple GPU. Use device='auto'."
+        )
+    if kind == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    return torch.device(device)
+
+
+def training_dtype(precision: str, device: torch.device) -> torch.dtype:
+    """Choose the number format of the matrix products during training.
+
+    ``"auto"`` means bfloat16 on a CUDA device that has it and float32 elsewhere:
+    without hardware support, bfloat16 convolutions are many times slower than float32
+    ones, not faster.
+
+    Parameters
+    ----------
+    precision : {"auto", "float32", "bfloat16"}
+        The parameter as the user gave it.
+    device : torch.device
+        Where the training runs.
+
+    Returns
+    -------
+    torch.dtype
+        ``torch.float32`` or ``torch.bfloat16``.
+
+    Raises
+    ------
+    ParameterError
+        If the name is not known.
+
+    Examples
+    --------
+    >>> training_dtype("auto", torch.device("cpu"))
+    torch.float32
+    """
+    if precision not in PRECISIONS:
+        raise unknown_name("precision", precision, PRECISIONS)
+    if precision == "auto":
+        fast = device.type == "cuda" and torch.cuda.is_bf16_supported(False)
+        return torch.bfloat16 if fast else torch.float32
+    return torch.bfloat16 if precision == "bfloat16" else torch.float32
+
+
+def encoding_dtype(precision: str) -> torch.dtype:
+    """Choose the number format of the matrix products when features are made.
+
+    ``"auto"`` means float32, so that features agree across batch sizes to 1e-5.
+
+    Parameters
+    ----------
+    precision : {"auto", "float32", "bfloat16"}
+        The parameter as the user gave it.
+
+    Returns
+    -------
+    torch.dtype
+        ``torch.float32`` or ``torch.bfloat16``.
+
+    Examples
+    --------
+    >>> encoding_dtype("auto")
+    torch.float32
+    """
+    return torch.bfloat16 if precision == "bfloat16" else torch.float32
+
+
+def describe_device(device: torch.device) -> str:
+    """Name a device for people, for example ``"cuda (NVIDIA H200)"``."""
+    if device.type == "cuda":
+        return f"cuda ({torch.cuda.get_device_name(device)})"
+    return device.type

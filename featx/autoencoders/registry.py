@@ -1,0 +1,138 @@
+"""Encoders by the names they have on the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sklearn.base import BaseEstimator
+from sklearn.decomposition import PCA
+from sklearn.pipeline import Pipeline
+
+from featx.autoencoders.conv import ConvAutoencoder
+from featx.autoencoders.raw import RawPixels
+from featx.autoencoders.untrained import UntrainedAutoencoder
+from featx.errors import ParameterError, unknown_name
+
+CONTROLS = ("raw", "pca", "untrained")
+ENCODERS = (*CONTROLS, "conv")
+
+
+def make_encoder(name: str, *, n_images: int, n_pixels: int) -> BaseEstimator:
+    """Build an unfitted encoder with its defaults.
+
+    Parameters
+    ----------
+    name : {"raw", "pca", "untrained", "conv"}
+        Its name on the command line.
+    n_images, n_pixels : int
+        Training images and values per image; PCA cannot have more components.
+
+    Returns
+    -------
+    estimator
+        A transformer of images.
+
+    Raises
+    ------
+    ParameterError
+        If the name is not known.
+
+    Examples
+    --------
+    >>> make_encoder("conv", n_images=100, n_pixels=64)
+    ConvAutoencoder()
+    """
+    if name == "raw":
+        return RawPixels()
+    if name == "pca":
+        components = min(256, n_images, n_pixels)
+        return Pipeline([("raw", RawPixels()), ("pca", PCA(components))])
+    if name == "untrained":
+        return UntrainedAutoencoder()
+    if name == "conv":
+        return ConvAutoencoder()
+    raise unknown_name("encoder", name, ENCODERS)
+
+
+def make_encoders(
+    names: Sequence[str],
+    *,
+    n_images: int,
+    n_pixels: int,
+    options: Mapping[str, Any],
+    settings: Mapping[str, Any],
+) -> dict[str, BaseEstimator]:
+    """Build several unfitted encoders and set their parameters.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Their names on the command line.
+    n_images, n_pixels : int
+        Training images and values per image.
+    options : mapping of str to object
+        Parameters for every encoder that has them, such as `random_state`.
+    settings : mapping of str to object
+        Parameters that at least one of the encoders must have; ``"conv.batch_size"``
+        reaches just one of them.
+
+    Returns
+    -------
+    dict of str to estimator
+        The encoders by name.
+
+    Raises
+    ------
+    ParameterError
+        If a name or a parameter is not known.
+
+    Examples
+    --------
+    >>> make_encoders(
+    ...     ["raw", "conv"],
+    ...     n_images=9,
+    ...     n_pixels=64,
+    ...     options={"random_state": 0},
+    ...     settings={"max_epochs": 3},
+    ... )
+    {'raw': RawPixels(), 'conv': ConvAutoencoder(max_epochs=3, random_state=0)}
+    """
+    encoders = {
+        name: make_encoder(name, n_images=n_images, n_pixels=n_pixels) for name in names
+    }
+    for key, value in options.items():
+        for encoder in encoders.values():
+            _set(encoder, key, value)
+    for key, value in settings.items():
+        owner, _, parameter = key.rpartition(".")
+        if owner and owner not in encoders:
+            raise unknown_name("encoder", owner, encoders)
+        chosen = [encoders[owner]] if owner else list(encoders.values())
+        if not any([_set(encoder, parameter, value) for encoder in chosen]):
+            known = sorted({p for encoder in chosen for p in _parameters(encoder)})
+            raise (
+                unknown_name("parameter", parameter, known)
+                if known
+                else ParameterError(
+                    f"Got parameter {parameter!r}, but {', '.join(names)} has none."
+                )
+            )
+    return encoders
+
+
+def _parameters(encoder: BaseEstimator) -> dict[str, str]:
+    """Names people use, and the full names that `set_params` wants."""
+    known = {}
+    for full in encoder.get_params():
+        short = full.rpartition("__")[2]
+        if full not in ("raw", "pca", "steps", "memory", "transform_input", "verbose"):
+            known[short] = full
+    return known
+
+
+def _set(encoder: BaseEstimator, name: str, value: Any) -> bool:
+    full = _parameters(encoder).get(name)
+    if full is not None:
+        encoder.set_params(**{full: value})
+    return full is not None

@@ -1,0 +1,169 @@
+"""The one training loop that every autoencoder shares."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from featx.autoencoders.device import training_dtype
+from featx.autoencoders.tensors import to_tensor
+from featx.errors import TrainingError
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class TrainingPlan:
+    """How to train; the estimators' parameters, resolved for the data at hand.
+
+    Parameters
+    ----------
+    max_epochs, batch_size : int
+        Passes over the training images; images per step.
+    learning_rate : float
+        Peak of the one-cycle schedule.
+    weight_decay : float
+        Decoupled weight decay of AdamW.
+    early_stopping : bool
+        Stop when the validation loss has not improved for `n_iter_no_change` epochs,
+        and keep the weights of the best epoch.
+    n_iter_no_change : int
+        See `early_stopping`.
+    precision : str
+        Number format of the matrix products, see `device`.
+    seed : int
+        Seed of the order of the images and of whatever noise the loss draws.
+    """
+
+    max_epochs: int
+    batch_size: int
+    learning_rate: float
+    weight_decay: float
+    early_stopping: bool
+    n_iter_no_change: int
+    precision: str
+    seed: int
+
+
+def train(
+    network: nn.Module,
+    images: Array,
+    train_rows: NDArray[np.int64],
+    validation_rows: NDArray[np.int64],
+    plan: TrainingPlan,
+    *,
+    begin_epoch: Callable[[int], Any],
+    end_step: Callable[[Any], None],
+    end_epoch: Callable[[Any, dict[str, list[float]]], bool],
+) -> dict[str, list[float]]:
+    """Train a network in place and leave it in evaluation mode.
+
+    Parameters
+    ----------
+    network : nn.Module
+        With a method ``loss(images, generator)``, on the device where it is to train.
+    images : ndarray or memmap, shape (n, h, w, c)
+        Images in their own range and dtype; only the rows of a batch are ever copied.
+    train_rows, validation_rows : ndarray of int64
+        Rows of `images`; `validation_rows` may be empty.
+    plan : TrainingPlan
+        How to train.
+    begin_epoch : callable
+        Called before each epoch with the number of its steps that will be told; what it
+        returns goes to `end_step` and `end_epoch`.
+    end_step : callable
+        Called at most 50 times in an epoch, after evenly many batches.
+    end_epoch : callable
+        Called with that and the history so far; returns True to stop.
+
+    Returns
+    -------
+    dict of str to list of float
+        ``"loss"`` and, with validation rows, ``"validation_loss"``, one per epoch.
+
+    Raises
+    ------
+    TrainingError
+        If the loss is no longer finite.
+    """
+    device = next(network.parameters()).device
+    dtype = training_dtype(plan.precision, device)
+    generator = torch.Generator(device).manual_seed(plan.seed)
+    shuffle = np.random.default_rng(plan.seed)
+    n_batches = math.ceil(len(train_rows) / plan.batch_size)
+    optimizer = torch.optim.AdamW(
+        network.parameters(), plan.learning_rate, weight_decay=plan.weight_decay
+    )
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, plan.learning_rate, total_steps=plan.max_epochs * n_batches + 1
+    )
+
+    def loss_of(rows: NDArray[np.int64]) -> Tensor:
+        batch = to_tensor(images[rows]).to(device)
+        with torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
+            return network.loss(batch, generator)  # type: ignore[operator]
+
+    told_every = math.ceil(n_batches / 50)
+    history: dict[str, list[float]] = {"loss": []}
+    if len(validation_rows):
+        history["validation_loss"] = []
+    best_loss, best_epoch = math.inf, -1
+    best_state: dict[str, Tensor] = {}
+    for epoch in range(plan.max_epochs):
+        context = begin_epoch(n_batches // told_every)
+        network.train()
+        total = torch.zeros((), device=device)
+        order = shuffle.permutation(train_rows)
+        for step, rows in enumerate(np.array_split(order, n_batches), start=1):
+            loss = loss_of(np.sort(rows))  # sorted: a memory map is read forwards
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+            schedule.step()
+            total += loss.detach() * len(rows)  # summed on the device: no waiting
+            if step % told_every == 0:
+                end_step(context)
+        network.eval()
+        history["loss"].append(total.item() / len(train_rows))
+        if len(validation_rows):
+            history["validation_loss"].append(
+                _validation_loss(loss_of, validation_rows, plan.batch_size)
+            )
+        current = history.get("validation_loss", history["loss"])[-1]
+        if not math.isfinite(history["loss"][-1]) or not math.isfinite(current):
+            raise TrainingError(
+                f"Got a loss of {current} in epoch {epoch + 1}, but expected a finite "
+                f"number. Lower learning_rate={plan.learning_rate:g}, for example to "
+                f"{plan.learning_rate / 10:g}, or look for extreme values in the images."
+            )
+        if plan.early_stopping and len(validation_rows) and current < best_loss:
+            best_loss, best_epoch = current, epoch
+            best_state = copy.deepcopy(network.state_dict())
+        stop = end_epoch(context, history)
+        if stop or (best_state and epoch - best_epoch >= plan.n_iter_no_change):
+            break
+    if best_state:
+        network.load_state_dict(best_state)
+    return history
+
+
+def _validation_loss(
+    loss_of: Callable[[NDArray[np.int64]], Tensor],
+    rows: NDArray[np.int64],
+    batch_size: int,
+) -> float:
+    """Mean loss over `rows`, without gradients."""
+    with torch.inference_mode():
+        parts = [
+            (loss_of(part), len(part))
+            for part in np.split(rows, range(batch_size, len(rows), batch_size))
+        ]
+    return sum(loss.item() * n for loss, n in parts) / len(rows)

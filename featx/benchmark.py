@@ -1,0 +1,348 @@
+"""Encoders x classifiers -> results: what ``featx bench`` runs."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.model_selection import GridSearchCV, PredefinedSplit
+
+from featx._version import __version__
+from featx.classifiers import (
+    CLASSIFIERS,
+    accelerated,
+    can_balance,
+    make_classifier,
+    search_space,
+)
+from featx.errors import ParameterError, unknown_name
+from featx.evaluation import BenchResults, Comparison, Result, compare, score
+from featx.features import (
+    CachedFeatures,
+    EncodedDataset,
+    FeatureCache,
+    encode,
+    plain_params,
+)
+from featx.features.progress import Progress
+from featx.images import Dataset
+from featx.machine import describe_machine
+
+UNEQUAL = 1.1  # classes are weighed when the largest has this many times the smallest
+N_EXAMPLES = 48
+
+
+def bench(
+    dataset: Dataset,
+    encoders: Mapping[str, BaseEstimator],
+    classifiers: Sequence[str] = ("logreg", "svm", "mlp"),
+    *,
+    controls: Sequence[str] = ("raw", "pca", "untrained"),
+    cache: FeatureCache | None = None,
+    tune: bool = False,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> BenchResults:
+    """Compare encoders with classifiers on the same images.
+
+    Encoders see the training images without labels. Classifiers are fitted on all
+    training images; with `tune`, their settings are first chosen on the validation part.
+    The test part is scored once, at the end of each row.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        As `load_dataset` returns it.
+    encoders : mapping of str to estimator
+        Unfitted transformers with a seed, by name.
+    classifiers : sequence of str, default=("logreg", "svm", "mlp")
+        Names of classifiers.
+    controls : sequence of str, default=("raw", "pca", "untrained")
+        Names among `encoders` that the others are tested against.
+    cache : FeatureCache, default=None
+        Where encoders and features are kept; the user's cache by default.
+    tune : bool, default=False
+        Search each classifier's small space on the validation part.
+    seed : int, default=0
+        Seed of the classifiers and of the choice of examples.
+    progress : callable, default=None
+        Called with a description, the steps done and the steps in all.
+
+    Returns
+    -------
+    BenchResults
+        Scores, paired tests, predictions and what the figures need.
+
+    Raises
+    ------
+    ParameterError
+        If a classifier is not known.
+    CacheError
+        If the cache cannot be written or an entry is damaged.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from featx import FeatureCache, RawPixels, bench, load_dataset
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     dataset = load_dataset("digits", cache_dir=folder)
+    ...     cache = FeatureCache(folder)
+    ...     results = bench(dataset, {"raw": RawPixels()}, ["knn"], cache=cache)
+    >>> results.best.name, results.best.scores.accuracy > 0.95
+    ('raw + knn', True)
+    """
+    for name in classifiers:
+        if name not in CLASSIFIERS:
+            raise unknown_name("classifier", name, CLASSIFIERS)
+    if not encoders or not classifiers:
+        raise ParameterError(
+            f"Got {len(encoders)} encoders and {len(classifiers)} classifiers, but "
+            "expected at least one of each."
+        )
+    rng = np.random.default_rng(seed)
+    n_examples = min(N_EXAMPLES, len(dataset.test))
+    example_rows = np.sort(
+        rng.choice(len(dataset.test), n_examples, replace=False)
+    ).astype(np.int64)
+    examples = np.array(dataset.test.X[example_rows])
+    balanced = is_unequal(dataset.train.class_counts)
+    results: list[Result] = []
+    predictions: dict[str, NDArray[np.int64]] = {}
+    histories: dict[str, dict[str, list[float]]] = {}
+    reconstructions: dict[str, NDArray[np.uint8]] = {}
+    n_rows = len(encoders) * len(classifiers)
+    for encoder_name, encoder in encoders.items():
+        encoded = encode(
+            dataset, encoder, cache=cache, name=encoder_name, progress=progress
+        )
+        if encoded.encoder.history:
+            histories[encoder_name] = encoded.encoder.history
+            reconstructions[encoder_name] = reconstruct(encoded, examples)
+        for name in classifiers:
+            if progress:
+                progress(f"fit {name} on {encoder_name}", len(results), n_rows)
+            result, predicted = fit_row(
+                dataset,
+                encoded,
+                encoder_name,
+                name,
+                tune=tune,
+                balanced=balanced,
+                seed=seed,
+            )
+            results.append(result)
+            predictions[result.name] = predicted
+    if progress:
+        progress("fit", n_rows, n_rows)
+    return BenchResults(
+        version=__version__,
+        data=dataset.describe(),
+        protocol=_protocol(balanced, tune, seed),
+        machine=describe_machine(),
+        results=results,
+        comparisons=compare_with_controls(
+            results, predictions, dataset.test.y, controls
+        ),
+        ids=dataset.test.ids,
+        y_true=dataset.test.y,
+        predictions=predictions,
+        histories=histories,
+        reconstructions=reconstructions,
+        examples=examples,
+        example_rows=example_rows,
+    )
+
+
+def fit_row(
+    dataset: Dataset,
+    encoded: EncodedDataset,
+    encoder_name: str,
+    name: str,
+    *,
+    tune: bool,
+    balanced: bool,
+    seed: int,
+) -> tuple[Result, NDArray[np.int64]]:
+    """Fit one classifier on the training features and score it on the test part.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        For the validation part and the class names.
+    encoded : EncodedDataset
+        Its features.
+    encoder_name, name : str
+        Names of encoder and classifier.
+    tune : bool
+        Search the classifier's space on the validation part first.
+    balanced : bool
+        Weigh the classes, where the classifier can.
+    seed : int
+        Seed of the classifier.
+
+    Returns
+    -------
+    result : Result
+        The row of the table.
+    predicted : ndarray of int64, shape (n_test,)
+        Predicted labels of the test images.
+    """
+    train, test = encoded.train, encoded.test
+    n_validation = int(dataset.validation.sum()) if tune else 0
+    n_images = len(train.y) - n_validation
+    classifier = make_classifier(
+        name,
+        n_features=train.X.shape[1],
+        n_images=n_images,
+        balanced=balanced,
+        random_state=seed,
+    )
+    notes = []
+    if balanced and not can_balance(classifier):
+        notes.append(f"{name} takes no class weights, though the class counts differ")
+    start = time.perf_counter()
+    if tune:
+        search = GridSearchCV(
+            classifier,
+            search_space(name, n_images=n_images),
+            cv=PredefinedSplit(np.where(dataset.validation, 0, -1)),
+            error_score="raise",
+        )
+        notes += _fit(search, train)
+        classifier = search.best_estimator_
+        chosen = ", ".join(
+            f"{key.partition('__')[2]}={value:g}"
+            for key, value in search.best_params_.items()
+        )
+        notes.append(
+            f"{chosen} chosen on {n_validation:,} validation images "
+            f"({100 * search.best_score_:.1f} % right there)"
+        )
+    else:
+        notes += _fit(classifier, train)
+    fit_seconds = time.perf_counter() - start
+    start = time.perf_counter()
+    predicted = classifier.predict(np.asarray(test.X)).astype(np.int64)
+    predict_seconds = time.perf_counter() - start
+    result = Result(
+        encoder=encoder_name,
+        classifier=name,
+        n_features=train.X.shape[1],
+        scores=score(test.y, predicted, dataset.class_names),
+        train_seconds=encoded.encoder.train_seconds,
+        encode_seconds=encoded.encode_seconds,
+        encode_images_per_second=encoded.images_per_second,
+        fit_seconds=fit_seconds,
+        predict_seconds=predict_seconds,
+        encoder_params=plain_params(encoded.encoder.encoder),
+        classifier_params=plain_params(classifier),
+        cached=encoded.cached,
+        notes=tuple(notes),
+    )
+    return result, predicted
+
+
+def _fit(classifier: BaseEstimator, train: CachedFeatures) -> list[str]:
+    """Fit, and return what a reader of the table should know of it."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", ConvergenceWarning)
+        classifier.fit(np.asarray(train.X), train.y)
+    unfinished = any(issubclass(w.category, ConvergenceWarning) for w in caught)
+    for other in caught:
+        if not issubclass(other.category, ConvergenceWarning):
+            warnings.warn_explicit(
+                other.message, other.category, other.filename, other.lineno
+            )
+    return ["stopped at its limit of iterations"] if unfinished else []
+
+
+def is_unequal(class_counts: NDArray[np.int64]) -> bool:
+    """Whether the class counts differ by more than chance of a stratified split.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> is_unequal(np.array([5000, 2500])), is_unequal(np.array([146, 142]))
+    (True, False)
+    """
+    return bool(class_counts.max() > UNEQUAL * class_counts.min())
+
+
+def compare_with_controls(
+    results: Sequence[Result],
+    predictions: Mapping[str, NDArray[np.int64]],
+    y_true: NDArray[np.int64],
+    controls: Sequence[str],
+) -> list[Comparison]:
+    """Test every row against the controls with its classifier, and the two best.
+
+    Parameters
+    ----------
+    results : sequence of Result
+        Rows of the table.
+    predictions : mapping of str to ndarray of int64, shape (n_test,)
+        Predicted labels by row name.
+    y_true : ndarray of int64, shape (n_test,)
+        True labels.
+    controls : sequence of str
+        Names of the encoders that serve as controls.
+
+    Returns
+    -------
+    list of Comparison
+        P-values corrected together.
+    """
+    by_name = {result.name: result for result in results}
+    pairs = [
+        (result.name, f"{control} + {result.classifier}")
+        for result in results
+        for control in controls
+        if result.encoder not in controls
+        and f"{control} + {result.classifier}" in by_name
+    ]
+    ranked = sorted(results, key=lambda r: -r.scores.accuracy)
+    if len(ranked) > 1 and (ranked[0].name, ranked[1].name) not in pairs:
+        pairs.append((ranked[0].name, ranked[1].name))
+    right = {name: predicted == y_true for name, predicted in predictions.items()}
+    return compare(right, pairs)
+
+
+def reconstruct(
+    encoded: EncodedDataset, images: NDArray[np.uint8]
+) -> NDArray[np.uint8]:
+    """Encode and decode images.
+
+    Parameters
+    ----------
+    encoded : EncodedDataset
+        With an encoder that has a decoder.
+    images : ndarray of uint8, shape (k, h, w, c)
+        Images.
+
+    Returns
+    -------
+    ndarray of uint8, shape (k, h, w, c)
+        Reconstructions.
+    """
+    encoder = encoded.encoder.encoder
+    restored = encoder.inverse_transform(encoder.transform(images))
+    return np.rint(np.clip(restored, 0, 255)).astype(np.uint8).reshape(images.shape)
+
+
+def _protocol(balanced: bool, tune: bool, seed: int) -> dict[str, Any]:
+    return {
+        "encoder_sees": "training images without labels",
+        "tuned": tune,
+        "class_weight": "balanced" if balanced else None,
+        "interval": "Wilson, 95 %",
+        "test": "McNemar, exact, Holm-corrected",
+        "test_part_read": "once per row, after every choice was made",
+        "seed": seed,
+        "scikit_learn_intelex": accelerated(),
+    }

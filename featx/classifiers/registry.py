@@ -1,0 +1,142 @@
+"""Classifiers by the names they have on the command line."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any
+
+from sklearn.base import ClassifierMixin
+from sklearn.decomposition import PCA
+from sklearn.neural_network import MLPClassifier
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import LinearSVC
+
+from featx.errors import unknown_name
+
+CLASSIFIERS = ("logreg", "svm", "linear-svm", "mlp", "knn")
+WIDE = 256  # distances and kernels see at most this many principal components
+
+
+def accelerated() -> bool:
+    """Whether scikit-learn-intelex is installed and will be used."""
+    return find_spec("sklearnex") is not None
+
+
+def make_classifier(
+    name: str,
+    *,
+    n_features: int,
+    n_images: int,
+    balanced: bool = False,
+    random_state: int = 0,
+) -> Pipeline:
+    """Build an unfitted classifier with its defaults.
+
+    Features are standardised; `svm` and `knn` see at most 256 principal components of
+    them. With scikit-learn-intelex installed its versions of logistic regression, SVM,
+    PCA and nearest neighbours are used: the same estimators, several times faster.
+
+    Parameters
+    ----------
+    name : {"logreg", "svm", "linear-svm", "mlp", "knn"}
+        Its name on the command line.
+    n_features, n_images : int
+        Shape of the training features.
+    balanced : bool, default=False
+        Weigh classes by the inverse of their frequency, where the classifier can.
+    random_state : int, default=0
+        Seed.
+
+    Returns
+    -------
+    Pipeline
+        Its last step is named like the classifier.
+
+    Raises
+    ------
+    ParameterError
+        If the name is not known.
+
+    Examples
+    --------
+    >>> from featx import make_classifier
+    >>> list(make_classifier("svm", n_features=4096, n_images=50_000).named_steps)
+    ['scale', 'pca', 'svm']
+    """
+    weight = "balanced" if balanced else None
+    if name == "logreg":
+        kind = _kind("linear_model", "LogisticRegression")
+        model = kind(C=50 / n_images, class_weight=weight, max_iter=300, tol=1e-2)
+    elif name == "svm":
+        model = _kind("svm", "SVC")(C=10.0, class_weight=weight)
+    elif name == "linear-svm":
+        model = LinearSVC(
+            C=5 / n_images, class_weight=weight, tol=1e-3, random_state=random_state
+        )
+    elif name == "mlp":
+        model = MLPClassifier(
+            (512,),
+            alpha=1e-1,
+            batch_size=min(256, n_images),
+            learning_rate_init=5e-4,
+            max_iter=min(max(30, 1_500_000 // n_images), 300),
+            early_stopping=n_images >= 200,
+            n_iter_no_change=5 if n_images > 10_000 else 15,
+            random_state=random_state,
+        )
+    elif name == "knn":
+        kind = _kind("neighbors", "KNeighborsClassifier")
+        model = kind(n_neighbors=min(10, n_images), weights="distance")
+    else:
+        raise unknown_name("classifier", name, CLASSIFIERS)
+    steps: list[tuple[str, Any]] = [("scale", StandardScaler())]
+    components = min(WIDE, n_images)
+    if name in ("svm", "knn") and n_features > components:
+        steps.append(("pca", PCA(components, random_state=random_state)))
+    return Pipeline([*steps, (name, model)])
+
+
+def search_space(name: str, *, n_images: int) -> dict[str, list[Any]]:
+    """Return the settings of a classifier that are worth trying.
+
+    scikit-learn's C weighs the sum of the losses over all images against the penalty, so
+    for the linear classifiers what is worth trying depends on how many images there are.
+
+    Parameters
+    ----------
+    name : str
+        Name of a classifier.
+    n_images : int
+        Training images.
+
+    Returns
+    -------
+    dict of str to list
+        A parameter grid for the Pipeline that `make_classifier` builds.
+
+    Examples
+    --------
+    >>> search_space("svm", n_images=1000)
+    {'svm__C': [1.0, 3.0, 10.0, 30.0]}
+    """
+    spaces: dict[str, dict[str, list[Any]]] = {
+        "logreg": {"logreg__C": [c / n_images for c in (5, 50, 500, 5000)]},
+        "svm": {"svm__C": [1.0, 3.0, 10.0, 30.0]},
+        "linear-svm": {"linear-svm__C": [c / n_images for c in (0.5, 5, 50, 500)]},
+        "mlp": {"mlp__alpha": [1e-3, 1e-1, 1.0]},
+        "knn": {"knn__n_neighbors": [k for k in (1, 5, 10, 20) if k <= n_images]},
+    }
+    return spaces[name]
+
+
+def can_balance(classifier: ClassifierMixin) -> bool:
+    """Whether the last step of a classifier takes class weights."""
+    return "class_weight" in classifier[-1].get_params()
+
+
+def _kind(module: str, name: str) -> Any:
+    """Return the class from scikit-learn-intelex if it is installed."""
+    package = "sklearnex" if accelerated() else "sklearn"
+    return getattr(import_module(f"{package}.{module}"), name)

@@ -1,0 +1,403 @@
+"""The command line: the only module that prints and returns exit codes."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import sys
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+
+from featx._version import __version__
+from featx.console import StderrProgress
+from featx.errors import FeatxError, ParameterError
+from featx.options import SharedOptions, shares_options
+
+if TYPE_CHECKING:
+    from featx.evaluation import BenchResults
+    from featx.features import FeatureCache
+    from featx.images import Dataset
+
+app = typer.Typer(
+    name="featx",
+    help="Train autoencoders on your images without labels, fit scikit-learn classifiers "
+    "on their features, and see honestly which combination is best.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+cache_app = typer.Typer(help="List and remove what is cached.", no_args_is_help=True)
+app.add_typer(cache_app, name="cache")
+
+out = Console(highlight=False)
+err = Console(stderr=True, highlight=False)
+
+Data = Annotated[
+    str,
+    typer.Argument(
+        help="A name (digits, cifar10, cifar100, mnist, fashion-mnist, svhn, stl10), a "
+        "folder with a folder per class, or an .npz file."
+    ),
+]
+Encoder = Annotated[str, typer.Option(help="raw, pca, untrained or conv.")]
+Tune = Annotated[
+    bool,
+    typer.Option(
+        "--tune", help="Choose each classifier's settings on the validation part."
+    ),
+]
+CacheDir = Annotated[
+    Path | None, typer.Option(help="Where encoders and features are kept.")
+]
+
+
+def entry() -> None:
+    """Run the command line and end the process."""
+    raise SystemExit(main())
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Parameters
+    ----------
+    argv : sequence of str, default=None
+        Arguments; those of the process by default.
+
+    Returns
+    -------
+    int
+        0 done, 1 an expected error, 2 usage, 3 images were skipped and --strict was
+        given, 130 interrupted.
+    """
+    try:
+        app(args=None if argv is None else list(argv), prog_name="featx")
+    except SystemExit as stop:
+        return int(stop.code or 0)
+    except KeyboardInterrupt:
+        return 130
+    except FeatxError as error:
+        message = " ".join(str(error).split())
+        err.print(f"featx: {message}", style="red", soft_wrap=True, markup=False)
+        return 1
+    return 0
+
+
+def _version(value: bool) -> None:
+    if value:
+        out.print(f"featx {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Show it."),
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command()
+@shares_options
+def bench(
+    *,
+    shared: SharedOptions,
+    data: Data = "digits",
+    encoders: Annotated[
+        str, typer.Option(help="Encoders, separated by commas.")
+    ] = "raw,pca,untrained,conv",
+    clf: Annotated[
+        str,
+        typer.Option(
+            help="Classifiers, separated by commas: logreg, svm, linear-svm, mlp, knn."
+        ),
+    ] = "logreg,svm,mlp",
+    tune: Tune = False,
+    out_dir: Annotated[
+        Path | None, typer.Option("--out", help="Run folder; default runs/TIME-DATA.")
+    ] = None,
+) -> None:
+    """Compare encoders with classifiers and leave a folder of results."""
+    results, dataset = _compare(shared, data, encoders, clf, tune)
+    folder = out_dir or Path("runs") / _run_name(dataset.name)
+    _save(results, dataset, folder)
+    _print_results(results, shared)
+    if not shared.as_json:
+        _say(shared, f"Run folder: {folder}")
+    _end(shared, dataset)
+
+
+@app.command()
+@shares_options
+def fit(
+    *,
+    shared: SharedOptions,
+    data: Data = "digits",
+    encoder: Encoder = "conv",
+    clf: Annotated[
+        str, typer.Option(help="logreg, svm, linear-svm, mlp or knn.")
+    ] = "svm",
+    tune: Tune = False,
+    out_dir: Annotated[
+        Path | None, typer.Option("--out", help="Write a run folder too.")
+    ] = None,
+) -> None:
+    """Fit one classifier on features, encoding what is not cached yet."""
+    results, dataset = _compare(shared, data, _one(encoder), _one(clf), tune)
+    if out_dir is not None:
+        _save(results, dataset, out_dir)
+    _print_results(results, shared)
+    _end(shared, dataset)
+
+
+@app.command()
+@shares_options
+def encode(
+    *, shared: SharedOptions, data: Data = "digits", encoder: Encoder = "conv"
+) -> None:
+    """Train an encoder and cache the features of every image."""
+    from featx.features import encode as encode_dataset
+
+    with StderrProgress(err, shared.quiet) as progress:
+        dataset = _load(shared, data, progress)
+        built = _encoders(shared, dataset, [_one(encoder)])[encoder]
+        cache = _cache(shared)
+        encoded = encode_dataset(
+            dataset, built, cache=cache, name=encoder, progress=progress
+        )
+    summary = {
+        "encoder": encoder,
+        "data": dataset.describe(),
+        "n_features": int(encoded.train.X.shape[1]),
+        "train_seconds": encoded.encoder.train_seconds,
+        "encode_seconds": encoded.encode_seconds,
+        "encode_images_per_second": encoded.images_per_second,
+        "cached": encoded.cached,
+        "features": {
+            part: str(cache.folder / "features" / features.key / "features.npy")
+            for part, features in (("train", encoded.train), ("test", encoded.test))
+        },
+    }
+    if shared.as_json:
+        _print_json({"featx": __version__, **summary})
+    else:
+        n_images = len(dataset.train) + len(dataset.test)
+        how = (
+            "all from the cache"
+            if all(encoded.cached.values())
+            else f"trained in {encoded.encoder.train_seconds:.1f} s, encoded at "
+            f"{encoded.images_per_second:,.0f} images/s"
+        )
+        _say(
+            shared,
+            f"{encoder}: {n_images:,} images, {encoded.train.X.shape[1]:,} features "
+            f"each; {how}.",
+        )
+        for part, path in summary["features"].items():  # type: ignore[attr-defined]
+            out.print(f"{part:<5} {path}", soft_wrap=True, markup=False)
+    _end(shared, dataset)
+
+
+@app.command("data")
+@shares_options
+def show_data(
+    *,
+    shared: SharedOptions,
+    data: Data = "digits",
+    grid: Annotated[
+        Path | None, typer.Option(help="Write a grid of samples per class to this PNG.")
+    ] = Path("samples.png"),
+) -> None:
+    """Show sizes, classes, counts per class and a grid of samples."""
+    from featx.reports import data_table, save_samples
+
+    with StderrProgress(err, shared.quiet) as progress:
+        dataset = _load(shared, data, progress)
+    if shared.as_json:
+        _print_json({"featx": __version__, "data": dataset.describe()})
+    else:
+        out.print(data_table(dataset))
+    if grid is not None:
+        save_samples(dataset, grid)
+        _say(shared, f"Samples per class: {grid}")
+    _end(shared, dataset)
+
+
+@cache_app.command("ls")
+def cache_ls(
+    cache_dir: CacheDir = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """List cached images, encoders and features."""
+    from featx.features import FeatureCache
+    from featx.reports import cache_table
+
+    cache = FeatureCache(cache_dir)
+    entries = cache.entries()
+    if as_json:
+        _print_json([vars(entry) for entry in entries])
+    else:
+        out.print(cache_table(cache.folder, entries))
+
+
+@cache_app.command("rm")
+def cache_rm(
+    keys: Annotated[list[str], typer.Argument(metavar="KEY...")],
+    cache_dir: CacheDir = None,
+) -> None:
+    """Remove entries by the first digits of their keys."""
+    from featx.features import FeatureCache
+
+    cache = FeatureCache(cache_dir)
+    for key in keys:
+        for entry in cache.remove(key):
+            out.print(f"removed {entry.kind} {entry.key[:12]} {entry.what}")
+
+
+def _compare(
+    shared: SharedOptions, data: str, encoders: str, classifiers: str, tune: bool
+) -> tuple[BenchResults, Dataset]:
+    """Do what bench and fit have in common."""
+    from featx.classifiers import CLASSIFIERS
+    from featx.errors import unknown_name
+
+    names = _names(classifiers)
+    for name in names:  # before anything takes time
+        if name not in CLASSIFIERS:
+            raise unknown_name("classifier", name, CLASSIFIERS)
+    with StderrProgress(err, shared.quiet) as progress:
+        dataset = _load(shared, data, progress)
+        built = _encoders(shared, dataset, _names(encoders))
+        from featx.benchmark import bench as run
+
+        results = run(
+            dataset,
+            built,
+            names,
+            cache=_cache(shared),
+            tune=tune,
+            seed=shared.seed,
+            progress=progress,
+        )
+    return results, dataset
+
+
+def _load(shared: SharedOptions, data: str, progress: StderrProgress) -> Dataset:
+    from featx.images import load_dataset
+    from featx.storage import default_cache_dir
+
+    dataset = load_dataset(
+        data,
+        data_dir=shared.data_dir,
+        cache_dir=shared.cache_dir or default_cache_dir(),
+        size=shared.image_size,
+        limit=shared.limit,
+        keep=shared.kept,
+        seed=shared.seed,
+        progress=progress,
+    )
+    for note in dataset.notes:
+        _say(shared, note)
+    for skipped in dataset.skipped[:20]:
+        err.print(
+            f"skipped {skipped.id}: {skipped.reason}", markup=False, soft_wrap=True
+        )
+    if dataset.skipped:
+        _say(shared, f"{len(dataset.skipped):,} images were skipped.")
+    height, width, channels = dataset.train.image_shape
+    _say(
+        shared,
+        f"{dataset.name}: {len(dataset.train):,} training and {len(dataset.test):,} test "
+        f"images, {height} x {width} x {channels}, {len(dataset.class_names)} classes.",
+    )
+    return dataset
+
+
+def _encoders(
+    shared: SharedOptions, dataset: Dataset, names: Sequence[str]
+) -> dict[str, Any]:
+    from featx.autoencoders.registry import make_encoders
+
+    return make_encoders(
+        names,
+        n_images=len(dataset.train),
+        n_pixels=dataset.train.X[0].size,
+        options=shared.encoder_options,
+        settings=shared.encoder_settings,
+    )
+
+
+def _cache(shared: SharedOptions) -> FeatureCache:
+    from featx.features import FeatureCache
+
+    return FeatureCache(shared.cache_dir)
+
+
+def _names(text: str) -> list[str]:
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    if len(names) != len(set(names)) or not names:
+        raise ParameterError(
+            f"Got {text!r}, but expected different names separated by commas."
+        )
+    return names
+
+
+def _one(name: str) -> str:
+    if "," in name:
+        raise ParameterError(
+            f"Got {name!r}, but expected one name. Use 'featx bench' to compare several."
+        )
+    return name
+
+
+def _save(results: BenchResults, dataset: Dataset, folder: Path) -> None:
+    from featx.reports import save_run
+
+    save_run(results, dataset, folder, shlex.join(["featx", *sys.argv[1:]]))
+
+
+def _print_results(results: BenchResults, shared: SharedOptions) -> None:
+    from featx.reports import class_lines, comparison_table, remarks, to_json
+
+    if shared.as_json:
+        sys.stdout.write(to_json(results) + "\n")
+        return
+    out.print(comparison_table(results, width=out.width))
+    out.print(f"\n{results.best.name}:", markup=False)
+    out.print(class_lines(results.best), markup=False)
+    out.print()
+    best = results.best.name
+    for line in [
+        *(remark for remark in remarks(results) if remark.startswith(f"{best} is ")),
+        *(f"{r.name}: {note}." for r in results.results for note in r.notes),
+    ]:
+        out.print(line, markup=False)
+    if all(all(result.cached.values()) for result in results.results):
+        _say(shared, "Nothing was trained or encoded: all came from the cache.")
+
+
+def _print_json(value: object) -> None:
+    sys.stdout.write(json.dumps(value, indent=2) + "\n")
+
+
+def _run_name(data: str) -> str:
+    name = os.path.basename(data.rstrip("/")) or "data"
+    return f"{datetime.now():%Y%m%d-%H%M%S}-{name}"
+
+
+def _say(shared: SharedOptions, text: str) -> None:
+    if not shared.quiet:
+        err.print(text, markup=False, soft_wrap=True)
+
+
+def _end(shared: SharedOptions, dataset: Dataset) -> None:
+    if shared.strict and dataset.skipped:
+        raise typer.Exit(3)

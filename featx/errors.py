@@ -1,0 +1,82 @@
+"""The errors featx raises on purpose.
+
+::
+
+    FeatxError
+    ├── DataError        (ValueError)         images or labels that cannot be used
+    │   └── MissingDataError (FileNotFoundError)  a path or data set that is not there
+    ├── ParameterError   (ValueError)         a name or value that is not known
+    ├── TrainingError    (RuntimeError)       training went wrong (non-finite loss)
+    ├── CacheError       (OSError)            the cache folder cannot be read or written
+    └── DependencyError  (ImportError)        an optional library is missing or broken
+
+Each one also inherits the standard error that callers already catch. The command line
+prints their message as one line and ends with exit code 1.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class FeatxError(Exception):
+    """Base of every error that featx raises on purpose."""
+
+
+class DataError(FeatxError, ValueError):
+    """Images or labels that cannot be used as they are."""
+
+
+class MissingDataError(DataError, FileNotFoundError):
+    """A path or a named data set that does not exist."""
+
+    __str__ = Exception.__str__
+
+
+class ParameterError(FeatxError, ValueError):
+    """An unknown name or an impossible value was given."""
+
+
+class TrainingError(FeatxError, RuntimeError):
+    """Training an autoencoder went wrong."""
+
+
+class CacheError(FeatxError, OSError):
+    """The cache folder cannot be read or written."""
+
+    __str__ = Exception.__str__
+
+
+class DependencyError(FeatxError, ImportError):
+    """An optional library is missing or does not import."""
+
+
+def unknown_name(what: str, got: object, known: Iterable[str]) -> ParameterError:
+    """Build the error for a name that is not known, with the nearest known one.
+
+    Parameters
+    ----------
+    what : str
+        What the name stands for, for example ``"encoder"``.
+    got : object
+        The name that was given.
+    known : iterable of str
+        All names that would have been accepted.
+
+    Returns
+    -------
+    ParameterError
+        Ready to be raised.
+
+    Examples
+    --------
+    >>> print(unknown_name("classifier", "smv", ["logreg", "svm"]))
+    Got classifier 'smv', but expected one of logreg, svm. Did you mean 'svm'?
+    """
+    names = list(known)
+    near = difflib.get_close_matches(str(got), names, n=1)
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    return ParameterError(
+        f"Got {what} {got!r}, but expected one of {', '.join(names)}.{hint}"
+    )

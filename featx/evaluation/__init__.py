@@ -1,0 +1,15 @@
+"""The protocol of an honest comparison: scores, intervals and paired tests."""
+
+from featx.evaluation.comparisons import Comparison, compare
+from featx.evaluation.results import BenchResults, Result
+from featx.evaluation.scores import ClassScores, Scores, score
+
+__all__ = [
+    "BenchResults",
+    "ClassScores",
+    "Comparison",
+    "Result",
+    "Scores",
+    "compare",
+    "score",
+]

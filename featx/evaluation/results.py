@@ -1,0 +1,133 @@
+"""What a comparison leaves behind: plain data, ready for reports."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from featx.evaluation.comparisons import Comparison
+from featx.evaluation.scores import Scores
+
+
+@dataclass(frozen=True)
+class Result:
+    """One row of the table: an encoder, a classifier and their scores.
+
+    Parameters
+    ----------
+    encoder, classifier : str
+        Their names on the command line.
+    n_features : int
+        Columns of the feature array.
+    scores : Scores
+        On the test part.
+    train_seconds, encode_seconds, fit_seconds, predict_seconds : float
+        Wall time; for what came from the cache, the time it took when it was made.
+    encode_images_per_second : float
+        Throughput of the encoding.
+    encoder_params, classifier_params : dict
+        Every parameter as it was used.
+    cached : dict of str to bool
+        Whether ``"encoder"`` and ``"features"`` came from the cache.
+    notes : tuple of str
+        Anything the reader should know of this row.
+    """
+
+    encoder: str
+    classifier: str
+    n_features: int
+    scores: Scores
+    train_seconds: float
+    encode_seconds: float
+    encode_images_per_second: float
+    fit_seconds: float
+    predict_seconds: float
+    encoder_params: dict[str, Any]
+    classifier_params: dict[str, Any]
+    cached: dict[str, bool]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """Name of the row, ``"encoder + classifier"``."""
+        return f"{self.encoder} + {self.classifier}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Flatten to the documented JSON of one result."""
+        plain = asdict(self)
+        scores = plain.pop("scores")
+        scores["confusion"] = scores["confusion"].tolist()
+        head = {k: plain.pop(k) for k in ("encoder", "classifier", "n_features")}
+        return head | scores | plain
+
+
+@dataclass(frozen=True)
+class BenchResults:
+    """A whole comparison.
+
+    Parameters
+    ----------
+    version : str
+        Version of featx.
+    data, protocol, machine : dict
+        What was compared on, how, and where; plain data.
+    results : list of Result
+        The rows, in the order they were asked for.
+    comparisons : list of Comparison
+        Paired tests between rows.
+    ids : ndarray of str, shape (n_test,)
+        Test images.
+    y_true : ndarray of int64, shape (n_test,)
+        Their labels.
+    predictions : dict of str to ndarray of int64, shape (n_test,)
+        Predicted labels by row name.
+    histories : dict of str to dict of str to list of float
+        By encoder: ``"loss"`` and, where there was one, ``"validation_loss"``, a value
+        per epoch. Encoders without training are absent.
+    reconstructions : dict of str to ndarray of uint8, shape (k, h, w, c)
+        By encoder, what the decoder makes of the first k of `examples`; encoders
+        without a decoder are absent.
+    examples : ndarray of uint8, shape (m, h, w, c)
+        The first test images of a fixed shuffle, for the figures.
+    example_rows : ndarray of int64, shape (m,)
+        Their rows among the test images.
+    """
+
+    version: str
+    data: dict[str, Any]
+    protocol: dict[str, Any]
+    machine: dict[str, Any]
+    results: list[Result]
+    comparisons: list[Comparison]
+    ids: NDArray[np.str_]
+    y_true: NDArray[np.int64]
+    predictions: dict[str, NDArray[np.int64]]
+    histories: dict[str, dict[str, list[float]]] = field(default_factory=dict)
+    reconstructions: dict[str, NDArray[np.uint8]] = field(default_factory=dict)
+    examples: NDArray[np.uint8] = field(
+        default_factory=lambda: np.empty((0, 1, 1, 1), np.uint8)
+    )
+    example_rows: NDArray[np.int64] = field(
+        default_factory=lambda: np.empty(0, np.int64)
+    )
+
+    @property
+    def best(self) -> Result:
+        """The row with the highest test accuracy; the first one among equals."""
+        return max(self.results, key=lambda r: r.scores.accuracy)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Flatten to the documented JSON document."""
+        return {
+            "featx": self.version,
+            "data": self.data,
+            "protocol": self.protocol,
+            "machine": self.machine,
+            "results": [result.to_dict() for result in self.results],
+            "comparisons": [
+                asdict(c) | {"verdict": c.verdict} for c in self.comparisons
+            ],
+        }

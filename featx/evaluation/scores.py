@@ -1,0 +1,112 @@
+"""Scores of one prediction on the test part."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.metrics import (
+    balanced_accuracy_score,
+    confusion_matrix,
+    precision_recall_fscore_support,
+)
+from statsmodels.stats.proportion import proportion_confint
+
+
+@dataclass(frozen=True)
+class ClassScores:
+    """Scores of one class.
+
+    Parameters
+    ----------
+    precision, recall, f1 : float
+        In [0, 1]; recall is what is often called the class's accuracy.
+    support : int
+        Test images of this class.
+    """
+
+    precision: float
+    recall: float
+    f1: float
+    support: int
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Scores of one row of the table.
+
+    Parameters
+    ----------
+    accuracy : float
+        Fraction of test images predicted right, in [0, 1].
+    accuracy_ci95 : tuple of float
+        Wilson's 95 % interval of the accuracy [1]_.
+    balanced_accuracy : float
+        Mean recall over the classes.
+    macro_f1 : float
+        Mean F1 over the classes.
+    per_class : dict of str to ClassScores
+        In the order of the class names.
+    confusion : ndarray of int64, shape (n_classes, n_classes)
+        Rows are the true classes, columns the predicted ones.
+
+    References
+    ----------
+    .. [1] E. B. Wilson, "Probable inference, the law of succession, and statistical
+       inference", J. Am. Stat. Assoc. 22 (1927).
+    """
+
+    accuracy: float
+    accuracy_ci95: tuple[float, float]
+    balanced_accuracy: float
+    macro_f1: float
+    per_class: dict[str, ClassScores]
+    confusion: NDArray[np.int64]
+
+
+def score(
+    y_true: NDArray[np.int64], y_pred: NDArray[np.int64], class_names: Sequence[str]
+) -> Scores:
+    """Score predictions against the truth.
+
+    Parameters
+    ----------
+    y_true, y_pred : ndarray of int64, shape (n,)
+        Labels, indices into `class_names`.
+    class_names : sequence of str
+        Names of the classes.
+
+    Returns
+    -------
+    Scores
+        All scores of the row.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> s = score(np.array([0, 0, 1, 1]), np.array([0, 1, 1, 1]), ["cat", "dog"])
+    >>> s.accuracy, s.per_class["cat"].recall
+    (0.75, 0.5)
+    >>> s.confusion.tolist()
+    [[1, 1], [0, 2]]
+    """
+    labels = np.arange(len(class_names))
+    right = int((y_true == y_pred).sum())
+    low, high = proportion_confint(right, len(y_true), method="wilson")
+    columns = precision_recall_fscore_support(
+        y_true, y_pred, labels=labels, zero_division=0.0
+    )
+    per_class = {
+        name: ClassScores(float(p), float(r), float(f), int(s))
+        for name, p, r, f, s in zip(class_names, *columns, strict=True)
+    }
+    return Scores(
+        accuracy=right / len(y_true),
+        accuracy_ci95=(float(low), float(high)),
+        balanced_accuracy=float(balanced_accuracy_score(y_true, y_pred)),
+        macro_f1=float(columns[2].mean()),
+        per_class=per_class,
+        confusion=confusion_matrix(y_true, y_pred, labels=labels),
+    )

@@ -1,0 +1,93 @@
+"""Encode images into an array on disk, chunk by chunk, so that it can be resumed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from featx.features.entries import CachedEncoder
+from featx.features.progress import Progress
+from featx.images import ImageSet
+from featx.storage import MANIFEST, provenance, rename_folder, write_json
+
+CHUNK_ROWS = 4096
+
+
+def encode_chunks(
+    folder: Path,
+    encoder: CachedEncoder,
+    images: ImageSet,
+    name: str,
+    progress: Progress | None,
+) -> dict[str, Any]:
+    """Encode into a folder beside `folder`, chunk by chunk, then give it its name."""
+    work = folder.with_name(folder.name + ".partial")
+    work.mkdir(parents=True, exist_ok=True)
+    state = work / "progress.json"
+    done = _whole_chunks(work, state)
+    array: np.memmap[Any, np.dtype[np.float32]] | None = None
+    start = time.perf_counter() - done["seconds"]
+    for begin in range(len(done["checksums"]) * CHUNK_ROWS, len(images), CHUNK_ROWS):
+        stop = min(begin + CHUNK_ROWS, len(images))
+        if progress:
+            progress(f"encode {name}", begin, len(images))
+        chunk = np.asarray(encoder.encoder.transform(images.X[begin:stop]), np.float32)
+        if array is None:
+            array = _open_array(work / "features.npy", (len(images), chunk.shape[1]))
+        array[begin:stop] = chunk
+        array.flush()
+        done["checksums"].append(_checksum(chunk))
+        done["seconds"] = time.perf_counter() - start
+        write_json(state, done)
+    if progress:
+        progress(f"encode {name}", len(images), len(images))
+    np.savez(work / "rows.npz", y=images.y, ids=images.ids)
+    manifest = {
+        "what": f"{name}, {len(images):,} images",
+        "images": images.digest,
+        "encoder": encoder.key,
+        "encoder_digest": encoder.digest,
+        "class_names": list(images.class_names),
+        "chunk_rows": CHUNK_ROWS,
+        "checksums": done["checksums"],
+        "encode_seconds": done["seconds"],
+    } | provenance()
+    write_json(work / MANIFEST, manifest)
+    state.unlink()
+    rename_folder(work, folder)
+    return manifest
+
+
+def _open_array(
+    path: Path, shape: tuple[int, int]
+) -> np.memmap[Any, np.dtype[np.float32]]:
+    """Open the array of a resumed encoding, or make a new one."""
+    mode = "r+" if path.is_file() else "w+"
+    return np.lib.format.open_memmap(path, mode, np.dtype(np.float32), shape)
+
+
+def _whole_chunks(work: Path, state: Path) -> dict[str, Any]:
+    """Read how far an interrupted encoding came; start anew if its file does not say."""
+    try:
+        done: dict[str, Any] = json.loads(state.read_text(encoding="utf-8"))
+        array = np.load(work / "features.npy", mmap_mode="r")
+        whole = [
+            _checksum(array[i * CHUNK_ROWS : (i + 1) * CHUNK_ROWS])
+            for i in range(len(done["checksums"]))
+        ]
+        if whole == done["checksums"]:
+            return done
+    except (FileNotFoundError, ValueError):
+        pass  # nothing was finished
+    (work / "features.npy").unlink(missing_ok=True)
+    return {"checksums": [], "seconds": 0.0}
+
+
+def _checksum(chunk: NDArray[np.float32]) -> str:
+    return hashlib.sha256(np.ascontiguousarray(chunk).tobytes()).hexdigest()

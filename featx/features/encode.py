@@ -1,0 +1,98 @@
+"""Images of a data set -> features of its parts, through the cache."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sklearn.base import BaseEstimator
+
+from featx.features.cache import FeatureCache
+from featx.features.entries import CachedEncoder, CachedFeatures
+from featx.features.progress import Progress
+from featx.images import Dataset
+
+
+@dataclass(frozen=True)
+class EncodedDataset:
+    """A data set as features.
+
+    Parameters
+    ----------
+    encoder : CachedEncoder
+        Fitted on the training images, without labels.
+    train, test : CachedFeatures
+        Features of both parts.
+    """
+
+    encoder: CachedEncoder
+    train: CachedFeatures
+    test: CachedFeatures
+
+    @property
+    def cached(self) -> dict[str, bool]:
+        """Whether the encoder and both feature arrays came from the cache."""
+        return {
+            "encoder": self.encoder.cached,
+            "features": self.train.cached and self.test.cached,
+        }
+
+    @property
+    def encode_seconds(self) -> float:
+        """Wall time of encoding both parts, when that was done."""
+        return self.train.encode_seconds + self.test.encode_seconds
+
+    @property
+    def images_per_second(self) -> float:
+        """Throughput of the encoding."""
+        return (len(self.train.y) + len(self.test.y)) / max(self.encode_seconds, 1e-9)
+
+
+def encode(
+    dataset: Dataset,
+    encoder: BaseEstimator,
+    *,
+    cache: FeatureCache | None = None,
+    name: str = "",
+    progress: Progress | None = None,
+) -> EncodedDataset:
+    """Fit an encoder on the training images and encode both parts, or load it all.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        As `load_dataset` returns it.
+    encoder : estimator
+        Unfitted transformer with a seed.
+    cache : FeatureCache, default=None
+        Where encoders and features are kept; the user's cache by default.
+    name : str
+        What to call the encoder in listings and progress.
+    progress : callable, default=None
+        Called with a description, the steps done and the steps in all.
+
+    Returns
+    -------
+    EncodedDataset
+        Features as read-only memory maps.
+
+    Raises
+    ------
+    CacheError
+        If the cache cannot be written or an entry is damaged.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from featx import FeatureCache, RawPixels, encode, load_dataset
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     dataset = load_dataset("digits", cache_dir=folder)
+    ...     encode(dataset, RawPixels(), cache=FeatureCache(folder)).train.X.shape
+    (1438, 64)
+    """
+    cache = cache or FeatureCache()
+    fitted = cache.fit(encoder, dataset.train, name=name, progress=progress)
+    train, test = (
+        cache.encode(fitted, part, name=f"{name} {label}".strip(), progress=progress)
+        for part, label in ((dataset.train, "train"), (dataset.test, "test"))
+    )
+    return EncodedDataset(fitted, train, test)

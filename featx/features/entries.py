@@ -1,0 +1,91 @@
+"""What the cache hands out, and what it lists."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
+
+
+@dataclass(frozen=True)
+class CachedEncoder:
+    """A fitted encoder and where it came from.
+
+    Parameters
+    ----------
+    encoder : estimator
+        Fitted transformer.
+    key, digest : str
+        Name of the entry; hash of parameters and weights.
+    train_seconds : float
+        Wall time of the training when it was done.
+    history : dict
+        Loss curves; empty for encoders without training.
+    cached : bool
+        True if nothing was trained this time.
+    """
+
+    encoder: BaseEstimator
+    key: str
+    digest: str
+    train_seconds: float
+    history: dict[str, list[float]]
+    cached: bool
+
+
+@dataclass(frozen=True)
+class CachedFeatures:
+    """A feature array and where it came from.
+
+    Parameters
+    ----------
+    X : memmap of float32, shape (n, n_features)
+        One row per image, read-only.
+    y : ndarray of int64, shape (n,)
+        Labels.
+    ids : ndarray of str, shape (n,)
+        The images' names.
+    key : str
+        Name of the entry.
+    encode_seconds : float
+        Wall time of the encoding when it was done.
+    cached : bool
+        True if nothing was encoded this time.
+    """
+
+    X: NDArray[np.float32]
+    y: NDArray[np.int64]
+    ids: NDArray[np.str_]
+    key: str
+    encode_seconds: float
+    cached: bool
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One line of ``featx cache ls``.
+
+    Parameters
+    ----------
+    kind : str
+        ``"images"``, ``"encoders"`` or ``"features"``.
+    key : str
+        Its name, 64 hexadecimal digits.
+    size : int
+        Bytes on disk.
+    created : str
+        ISO 8601, UTC.
+    what : str
+        What it holds, for people.
+    complete : bool
+        False for an encoding that was interrupted and can be resumed.
+    """
+
+    kind: str
+    key: str
+    size: int
+    created: str
+    what: str
+    complete: bool

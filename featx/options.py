@@ -1,0 +1,154 @@
+"""The options that several commands share; each reads the same everywhere."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from functools import wraps
+from pathlib import Path
+from typing import Annotated, Any, get_type_hints
+
+from typer import Option
+
+from featx.errors import ParameterError
+
+
+@dataclass(frozen=True, kw_only=True)
+class SharedOptions:
+    """Values of the shared options of one call."""
+
+    data_dir: Annotated[
+        Path | None, Option(help="Where named data sets are kept or downloaded to.")
+    ] = None
+    size: Annotated[
+        str | None,
+        Option(metavar="N or HxW", help="Resize images to this many pixels."),
+    ] = None
+    limit: Annotated[
+        int | None, Option(help="Use at most this many training and test images each.")
+    ] = None
+    keep: Annotated[
+        list[str] | None,
+        Option(
+            metavar="CLASS=FRACTION",
+            help="Thin a class of the training images; can be given again.",
+        ),
+    ] = None
+    seed: Annotated[int, Option(help="Seed of everything random.")] = 0
+    device: Annotated[str, Option(help="auto, cpu, cuda, cuda:1 or mps.")] = "auto"
+    precision: Annotated[str, Option(help="auto, float32 or bfloat16.")] = "auto"
+    epochs: Annotated[int | None, Option(help="Passes over the training images.")] = (
+        None
+    )
+    batch_size: Annotated[int | None, Option(help="Images per step.")] = None
+    learning_rate: Annotated[float | None, Option(help="Peak learning rate.")] = None
+    set: Annotated[
+        list[str] | None,
+        Option(
+            metavar="NAME=VALUE",
+            help="Set any parameter of the encoder, or of one among several with "
+            "ENCODER.NAME=VALUE; can be given again.",
+        ),
+    ] = None
+    cache_dir: Annotated[
+        Path | None, Option(help="Where encoders and features are kept.")
+    ] = None
+    strict: Annotated[
+        bool, Option("--strict", help="End with exit code 3 if images were skipped.")
+    ] = False
+    as_json: Annotated[
+        bool, Option("--json", help="Print one JSON document instead of a table.")
+    ] = False
+    quiet: Annotated[bool, Option("--quiet", "-q", help="No progress.")] = False
+
+    @property
+    def image_size(self) -> int | tuple[int, int] | None:
+        """The option --size as a number or (height, width)."""
+        if self.size is None:
+            return None
+        try:
+            sides = tuple(int(side) for side in self.size.lower().split("x"))
+        except ValueError:
+            sides = ()
+        if len(sides) not in (1, 2) or min(sides, default=0) < 1:
+            raise ParameterError(
+                f"Got --size {self.size}, but expected pixels such as 32, or height x "
+                "width such as 32x48."
+            )
+        return sides[0] if len(sides) == 1 else (sides[0], sides[1])
+
+    @property
+    def kept(self) -> dict[str, float]:
+        """The options --keep by class."""
+        kept = {}
+        for text in self.keep or ():
+            name, _, fraction = text.rpartition("=")
+            try:
+                kept[name] = float(fraction)
+            except ValueError:
+                name = ""
+            if not name:
+                raise ParameterError(
+                    f"Got --keep {text}, but expected CLASS=FRACTION such as bird=0.5."
+                )
+        return kept
+
+    @property
+    def encoder_options(self) -> dict[str, Any]:
+        """Parameters for every encoder that has them."""
+        given = {
+            "max_epochs": self.epochs,
+            "batch_size": self.batch_size,
+            "learning_rate": self.learning_rate,
+        }
+        always = {
+            "random_state": self.seed,
+            "device": self.device,
+            "precision": self.precision,
+        }
+        return always | {k: v for k, v in given.items() if v is not None}
+
+    @property
+    def encoder_settings(self) -> dict[str, Any]:
+        """The options --set; values read as JSON where they are JSON, else as text."""
+        settings = {}
+        for text in self.set or ():
+            name, equals, value = text.partition("=")
+            if not (name and equals):
+                raise ParameterError(
+                    f"Got --set {text}, but expected NAME=VALUE such as n_components=64."
+                )
+            try:
+                settings[name] = json.loads(value)
+            except ValueError:
+                settings[name] = value
+        return settings
+
+
+def shares_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the shared options; it receives them as its argument `shared`."""
+    hints = get_type_hints(SharedOptions, include_extras=True)
+    names = [field.name for field in fields(SharedOptions)]
+    shared = [
+        inspect.Parameter(
+            field.name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=field.default,
+            annotation=hints[field.name],
+        )
+        for field in fields(SharedOptions)
+    ]
+    signature = inspect.signature(command, eval_str=True)
+    own = [p for p in signature.parameters.values() if p.name != "shared"]
+
+    @wraps(command)
+    def run(**values: Any) -> None:
+        command(
+            shared=SharedOptions(**{name: values.pop(name) for name in names}), **values
+        )
+
+    run.__signature__ = signature.replace(parameters=[*own, *shared])  # type: ignore[attr-defined]
+    run.__annotations__ = {p.name: p.annotation for p in [*own, *shared]}
+    return run

@@ -1,0 +1,75 @@
+"""Comparisons as text, tables, files and figures; nothing is computed here.
+
+The figure functions load matplotlib when they are first asked for.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from featx.reports.documents import to_json
+from featx.reports.files import save_run, save_samples
+from featx.reports.listings import cache_table, data_table
+from featx.reports.page import markdown_page
+from featx.reports.sentences import class_lines, remarks
+from featx.reports.table import comparison_table, csv_table, markdown_table
+
+if TYPE_CHECKING:
+    from featx.reports.charts import (
+        plot_class_accuracy,
+        plot_class_distribution,
+        plot_comparison,
+        plot_loss,
+    )
+    from featx.reports.heatmaps import plot_classification_report, plot_confusion
+    from featx.reports.pictures import (
+        plot_predictions,
+        plot_reconstructions,
+        plot_samples,
+    )
+
+__all__ = [
+    "cache_table",
+    "class_lines",
+    "comparison_table",
+    "csv_table",
+    "data_table",
+    "markdown_page",
+    "markdown_table",
+    "plot_class_accuracy",
+    "plot_class_distribution",
+    "plot_classification_report",
+    "plot_comparison",
+    "plot_confusion",
+    "plot_loss",
+    "plot_predictions",
+    "plot_reconstructions",
+    "plot_samples",
+    "remarks",
+    "save_run",
+    "save_samples",
+    "to_json",
+]
+
+_FIGURES = {
+    "plot_class_accuracy": "charts",
+    "plot_class_distribution": "charts",
+    "plot_classification_report": "heatmaps",
+    "plot_comparison": "charts",
+    "plot_confusion": "heatmaps",
+    "plot_loss": "charts",
+    "plot_predictions": "pictures",
+    "plot_reconstructions": "pictures",
+    "plot_samples": "pictures",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _FIGURES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_FIGURES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

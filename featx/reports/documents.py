@@ -1,0 +1,81 @@
+"""The comparison as documents: JSON for programs, a Markdown page for people."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from featx.evaluation.results import BenchResults
+
+
+def _plain(value: Any) -> Any:
+    """Turn a parameter or result into what JSON can hold."""
+    if isinstance(value, np.ndarray | np.generic):
+        value = value.tolist()
+    if isinstance(value, Mapping):
+        return {str(key): _plain(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(one) for one in value]
+    if isinstance(value, set | frozenset):
+        return sorted(map(str, value))
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    return str(value)
+
+
+def dumps(value: Any, *, indent: int | None = None) -> str:
+    """Write plain data as strict JSON.
+
+    Parameters
+    ----------
+    value : object
+        Mappings, sequences, numbers and arrays; anything else becomes its text.
+    indent : int, optional
+        Spaces per level; by default all stands on one line.
+
+    Returns
+    -------
+    str
+        ASCII only, keys in their order; numbers that are not finite become null.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> dumps({"a": np.float32(0.5), "b": float("nan"), "c": (1, 2)})
+    '{"a": 0.5, "b": null, "c": [1, 2]}'
+    """
+    return json.dumps(_plain(value), indent=indent, allow_nan=False)
+
+
+def to_json(results: BenchResults, *, histories: bool = False) -> str:
+    """Write a comparison as its documented JSON document.
+
+    Parameters
+    ----------
+    results : BenchResults
+        A whole comparison.
+    histories : bool, default=False
+        Whether to add the losses of each epoch, by encoder.
+
+    Returns
+    -------
+    str
+        Indented by 2, keys in their documented order, without a final line break.
+
+    Examples
+    --------
+    >>> import json
+    >>> from featx.reports.examples import example_results
+    >>> list(json.loads(to_json(example_results())))
+    ['featx', 'data', 'protocol', 'machine', 'results', 'comparisons']
+    """
+    document = results.to_dict()
+    if histories:
+        document["histories"] = dict(sorted(results.histories.items()))
+    return dumps(document, indent=2)

@@ -1,0 +1,62 @@
+"""A comparison small enough to be printed whole, for the examples of this package."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from featx.evaluation.comparisons import compare
+from featx.evaluation.results import BenchResults, Result
+from featx.evaluation.scores import score
+
+
+def example_results() -> BenchResults:
+    """Build a comparison of two rows on eight images of two classes.
+
+    Returns
+    -------
+    BenchResults
+        The control raw + svm with 6 images right, conv + svm with 7.
+
+    Examples
+    --------
+    >>> example_results().best.name
+    'conv + svm'
+    """
+    y_true = np.repeat(np.arange(2), 4)
+    predictions = {
+        "raw + svm": np.array([0, 0, 0, 0, 1, 1, 0, 0]),
+        "conv + svm": np.array([0, 0, 0, 1, 1, 1, 1, 1]),
+    }
+    results = []
+    for name, y_pred in predictions.items():
+        encoder, classifier = name.split(" + ")
+        learned = encoder == "conv"
+        results.append(
+            Result(
+                encoder=encoder,
+                classifier=classifier,
+                n_features=8192 if learned else 3072,
+                scores=score(y_true, y_pred, ["cat", "dog"]),
+                train_seconds=1234.5 if learned else 0.0,
+                encode_seconds=2.5,
+                encode_images_per_second=3.2,
+                fit_seconds=0.75,
+                predict_seconds=0.25,
+                encoder_params={"max_epochs": 2} if learned else {},
+                classifier_params={"C": 10.0},
+                cached={"encoder": learned, "features": False},
+            )
+        )
+    right = {name: y_pred == y_true for name, y_pred in predictions.items()}
+    return BenchResults(
+        version="0",
+        data={"name": "pets", "n_test": 8},
+        protocol={"seed": 0},
+        machine={"cores": 2},
+        results=results,
+        comparisons=compare(right, [("conv + svm", "raw + svm")]),
+        ids=np.array([f"{row}.png" for row in range(8)]),
+        y_true=y_true,
+        predictions=predictions,
+        histories={"conv": {"loss": [0.5, 0.25], "validation_loss": [0.5, 0.375]}},
+    )

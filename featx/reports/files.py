@@ -1,0 +1,183 @@
+"""The files of a run."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from featx.errors import CacheError
+from featx.evaluation.results import BenchResults
+from featx.images.imageset import Dataset
+from featx.reports.documents import to_json
+from featx.reports.page import markdown_page
+from featx.reports.table import csv_table
+
+
+def save_run(
+    results: BenchResults, dataset: Dataset, folder: Path, command: str
+) -> list[Path]:
+    """Write a comparison to a folder: numbers, tables, predictions and figures.
+
+    Parameters
+    ----------
+    results : BenchResults
+        A whole comparison.
+    dataset : Dataset
+        The images it was made on; the figures show some of them.
+    folder : Path
+        Where to write; made where it does not exist. Files of an earlier run that
+        have the same names are replaced, each in one step.
+    command : str
+        The command line that made the comparison.
+
+    Returns
+    -------
+    list of Path
+        The files, in the order they were written.
+
+    Raises
+    ------
+    CacheError
+        Where the folder cannot be written.
+    """
+    written = []
+    try:
+        for name, content in _contents(results, dataset, command):
+            path = folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            _replace(path, content)
+            written.append(path)
+    except OSError as error:
+        raise CacheError(
+            f"Got a run folder that cannot be written, {folder}: "
+            f"{error.strerror or error}. Make room or give permission there, or use "
+            "--out to name another folder."
+        ) from error
+    return written
+
+
+def save_samples(dataset: Dataset, path: Path) -> None:
+    """Write a grid of training images, a row per class, to a PNG file.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        Any data set.
+    path : Path
+        The file.
+
+    Raises
+    ------
+    CacheError
+        If the file cannot be written.
+    """
+    from featx.reports.canvas import png
+    from featx.reports.pictures import plot_samples
+
+    train = dataset.train
+    picture = png(plot_samples(train.X, train.y, train.class_names))
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _replace(path, picture)
+    except OSError as error:
+        raise CacheError(
+            f"Got {error.strerror or error} at {path}, but expected to write a picture "
+            "there. Use --grid to name another file."
+        ) from error
+
+
+def _replace(path: Path, content: bytes) -> None:
+    """Write a file in one step: it is there whole, or as it was before."""
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+        os.chmod(temporary, 0o644)  # mkstemp makes files that only their owner reads
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def _contents(
+    results: BenchResults, dataset: Dataset, command: str
+) -> Iterator[tuple[str, bytes]]:
+    """Yield name and content of each file, the figures last."""
+    yield "results.json", _text(to_json(results, histories=True))
+    yield "table.md", _text(markdown_page(results, command))
+    yield "table.csv", _text(csv_table(results))
+    yield "predictions.npz", _predictions(results, dataset.class_names)
+    yield "command.txt", _text(command)
+    for name, figure in _figures(results, dataset):
+        yield f"figures/{_safe(name)}.png", figure
+
+
+def _text(text: str) -> bytes:
+    # File names may hold bytes that are not text; they are shown escaped.
+    return (text.rstrip("\n") + "\n").encode(errors="backslashreplace")
+
+
+def _safe(name: str) -> str:
+    return re.sub(r"[^\w.-]+", "-", name)
+
+
+def _predictions(results: BenchResults, class_names: tuple[str, ...]) -> bytes:
+    arrays = {
+        "ids": np.asarray(results.ids, np.str_),
+        "y_true": results.y_true,
+        "class_names": np.asarray(class_names, np.str_),
+    }
+    for row in results.results:
+        y_pred = results.predictions[row.name]
+        arrays[f"pred/{row.encoder}+{row.classifier}"] = y_pred
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, allow_pickle=False, **arrays)
+    return buffer.getvalue()
+
+
+def _figures(results: BenchResults, dataset: Dataset) -> Iterator[tuple[str, bytes]]:
+    """Yield name and PNG of each figure."""
+    # Here, not on top: matplotlib is slow to import and only figures need it.
+    from featx.reports import charts, heatmaps, pictures
+    from featx.reports.canvas import png
+
+    train, test, names = dataset.train, dataset.test, dataset.class_names
+    per_class = 8 if len(names) <= 20 else 4
+    yield "samples", png(pictures.plot_samples(train.X, train.y, names, per_class))
+    counts = charts.plot_class_distribution(
+        train.class_counts, test.class_counts, names
+    )
+    yield "class_distribution", png(counts)
+    for encoder, history in results.histories.items():
+        yield f"loss_{encoder}", png(charts.plot_loss(history, f"{encoder}: training"))
+    for encoder, outputs in results.reconstructions.items():
+        shown = outputs[:20]
+        pairs = pictures.plot_reconstructions(
+            results.examples[: len(shown)], shown, title=f"{encoder}: reconstructions"
+        )
+        yield f"reconstructions_{encoder}", png(pairs)
+    yield "comparison", png(charts.plot_comparison(results))
+    for row in results.results:
+        tail = f"{row.encoder}_{row.classifier}"
+        confusion = heatmaps.plot_confusion(row.scores.confusion, names, title=row.name)
+        yield f"confusion_{tail}", png(confusion)
+        yield f"class_accuracy_{tail}", png(charts.plot_class_accuracy(row, names))
+        report = heatmaps.plot_classification_report(row)
+        yield f"classification_report_{tail}", png(report)
+    if len(results.examples):
+        best = results.best.name
+        rows = results.example_rows[:24]
+        pairs = pictures.plot_predictions(
+            results.examples[:24],
+            results.y_true[rows],
+            results.predictions[best][rows],
+            names,
+        )
+        tail = f"{results.best.encoder}_{results.best.classifier}"
+        yield f"predictions_{tail}", png(pairs)

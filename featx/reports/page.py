@@ -1,0 +1,93 @@
+"""The page ``table.md`` of a run: everything that can be said without pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from featx.evaluation.results import BenchResults
+from featx.reports.documents import dumps
+from featx.reports.sentences import class_lines, remarks
+from featx.reports.table import markdown_table
+
+_TOLD_ELSEWHERE = {"class_names", "train_per_class", "test_per_class", "notes"}
+
+
+def markdown_page(results: BenchResults, command: str) -> str:
+    """Write table, remarks, classes, data, protocol and machine as one page.
+
+    Parameters
+    ----------
+    results : BenchResults
+        A whole comparison.
+    command : str
+        The command line that made it.
+
+    Returns
+    -------
+    str
+        Markdown.
+
+    Examples
+    --------
+    >>> from featx.reports.examples import example_results
+    >>> print(markdown_page(example_results(), "featx bench pets").splitlines()[0])
+    # pets: encoders and classifiers compared
+    """
+    best, data = results.best, results.data
+    tests = remarks(results) or ["No rows were tested against each other."]
+    notes = [f"{row.name}: {note}" for row in results.results for note in row.notes]
+    parts = [
+        f"# {data.get('name', 'Data')}: encoders and classifiers compared",
+        markdown_table(results).rstrip(),
+        "## Paired tests on the same test images",
+        _bullets(tests),
+        f"## {best.name}, class by class",
+        _fenced(class_lines(best)),
+        "## Data",
+        _facts(data),
+        _class_counts(data),
+        _bullets(data.get("notes", ())),
+        "## Protocol",
+        _facts(results.protocol),
+        *(["## Notes on rows", _bullets(notes)] if notes else []),
+        "## Machine",
+        _facts({"featx": results.version, **results.machine}),
+        "## Command",
+        _fenced(command),
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _bullets(lines: Any) -> str:
+    return "\n".join(f"- {line}" for line in lines)
+
+
+def _fenced(text: str) -> str:
+    fence = "```"
+    while fence in text:
+        fence += "`"
+    return f"{fence}text\n{text}\n{fence}"
+
+
+def _facts(facts: Mapping[str, Any]) -> str:
+    """Write each fact as a line; of skipped images only how many there are."""
+    lines = []
+    for key, value in facts.items():
+        if key == "skipped":
+            value = len(value)
+        if key not in _TOLD_ELSEWHERE:
+            text = value if isinstance(value, str) else dumps(value)
+            lines.append(f"{key.replace('_', ' ')}: {text}")
+    return _bullets(lines)
+
+
+def _class_counts(data: Mapping[str, Any]) -> str:
+    keys = ("class_names", "train_per_class", "test_per_class")
+    if not all(key in data for key in keys):
+        return ""
+    rows = zip(*(data[key] for key in keys), strict=True)
+    cells = (
+        f"| {name.replace('|', chr(92) + '|')} | {a:,} | {b:,} |" for name, a, b in rows
+    )
+    return "\n".join(["| class | training | test |", "| --- | ---: | ---: |", *cells])

@@ -1,0 +1,117 @@
+"""Folders that are whole or absent, and the manifest inside each."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+
+from featx._version import __version__
+from featx.errors import CacheError
+
+FORMAT = 1  # of everything in the cache; a new number makes every entry anew
+MANIFEST = "manifest.json"
+
+
+def default_cache_dir() -> Path:
+    """Folder of the cache: ``$FEATX_CACHE``, or where the system keeps caches."""
+    named = os.environ.get("FEATX_CACHE")
+    return Path(named) if named else Path(platformdirs.user_cache_dir("featx"))
+
+
+@contextmanager
+def cache_errors(folder: Path) -> Iterator[None]:
+    """Tell what the system says about a cache folder in one line, with the remedy."""
+    try:
+        yield
+    except CacheError:
+        raise
+    except OSError as error:
+        raise CacheError(
+            f"Got {error.strerror or error} at the cache folder {folder}, but expected "
+            "to read and write there. Make room or give another folder with --cache-dir or "
+            "FEATX_CACHE."
+        ) from error
+
+
+@contextmanager
+def new_folder(final: Path) -> Iterator[Path]:
+    """Fill a folder out of sight; it appears under its name whole or not at all.
+
+    Parameters
+    ----------
+    final : Path
+        The name it shall have. One that is there already is kept: entries are named
+        after their content, so both are the same.
+
+    Yields
+    ------
+    Path
+        An empty folder beside it, to be filled.
+
+    Raises
+    ------
+    CacheError
+        If the folder cannot be written.
+    """
+    with cache_errors(final.parent):
+        final.parent.mkdir(parents=True, exist_ok=True)
+        work = Path(tempfile.mkdtemp(prefix=f".{final.name[:16]}-", dir=final.parent))
+        try:
+            yield work
+            rename_folder(work, final)
+        finally:
+            shutil.rmtree(work, ignore_errors=True)
+
+
+def rename_folder(work: Path, final: Path) -> None:
+    """Give a finished folder its name, unless one of that name is there already."""
+    try:
+        work.rename(final)
+    except OSError:
+        if not (final / MANIFEST).is_file():
+            raise
+
+
+def write_json(path: Path, value: object) -> None:
+    """Write a JSON file that is whole or absent."""
+    part = path.with_name(path.name + ".part")
+    part.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
+    part.replace(path)
+
+
+def read_manifest(folder: Path) -> dict[str, Any] | None:
+    """Read the manifest of a whole folder; None if there is no such folder.
+
+    Raises
+    ------
+    CacheError
+        If the manifest is there but damaged.
+    """
+    with cache_errors(folder.parent):
+        try:
+            text = (folder / MANIFEST).read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return None
+    try:
+        manifest: dict[str, Any] = json.loads(text)
+    except ValueError as error:
+        raise CacheError(
+            f"Got a damaged manifest in {folder}. Remove the entry with "
+            f"'featx cache rm {folder.name}' and run again."
+        ) from error
+    return manifest
+
+
+def provenance() -> dict[str, Any]:
+    """Return what every manifest says of its origin: format, version and time."""
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    return {"format": FORMAT, "featx": __version__, "created": now}

@@ -1,0 +1,50 @@
+import os
+
+import numpy as np
+import pytest
+
+from featx.features import FeatureCache
+from featx.images import Dataset, ImageSet
+
+
+def make_images(n, *, size=8, channels=1, n_classes=3, seed=0, prefix=""):
+    """Bright blocks whose place tells the class, on noise."""
+    rng = np.random.default_rng(seed)
+    y = np.arange(n) % n_classes
+    X = rng.integers(0, 60, (n, size, size, channels)).astype(np.uint8)
+    side = size // n_classes
+    for image, label in zip(X, y, strict=True):
+        image[:, label * side : (label + 1) * side] += 120
+    ids = np.array([f"{prefix}{i}.png" for i in range(n)])
+    return ImageSet(X, y, ids, tuple("abcdefgh"[:n_classes]))
+
+
+@pytest.fixture
+def dataset():
+    train = make_images(60, prefix="train/")
+    return Dataset(
+        "blocks",
+        train,
+        make_images(30, seed=1, prefix="test/"),
+        validation=np.arange(60) >= 54,
+    )
+
+
+@pytest.fixture
+def cache(tmp_path):
+    return FeatureCache(tmp_path / "cache")
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path, monkeypatch):
+    """No test touches the user's cache, and each starts with an empty one."""
+    monkeypatch.setenv("FEATX_CACHE", str(tmp_path / "user-cache"))
+    monkeypatch.delenv("COLUMNS", raising=False)
+
+
+@pytest.fixture
+def cifar10():
+    folder = os.environ.get("FEATX_CIFAR10_JPEG")
+    if not folder:
+        pytest.skip("FEATX_CIFAR10_JPEG does not name a folder of CIFAR-10 images")
+    return folder

@@ -1,0 +1,193 @@
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from sklearn.decomposition import PCA
+from sklearn.pipeline import make_pipeline
+
+from featx import ConvAutoencoder, RawPixels, UntrainedAutoencoder
+from featx.errors import CacheError, FeatxError, ParameterError
+from featx.features import FeatureCache, chunks, encode
+
+
+def conv(**params):
+    return ConvAutoencoder(**{"max_epochs": 1, "random_state": 0} | params)
+
+
+def pca():
+    return make_pipeline(RawPixels(), PCA(5, random_state=0))
+
+
+@pytest.mark.parametrize(
+    "build", [RawPixels, pca, conv, lambda: UntrainedAutoencoder(random_state=0)]
+)
+def test_the_second_time_nothing_is_fitted_or_encoded(
+    dataset, cache, build, monkeypatch
+):
+    first = encode(dataset, build(), cache=cache)
+    assert first.cached == {"encoder": False, "features": False}
+    for kind in (RawPixels, PCA, ConvAutoencoder, UntrainedAutoencoder):
+        monkeypatch.setattr(kind, "fit", None)
+        monkeypatch.setattr(kind, "transform", None)
+    second = encode(dataset, build(), cache=FeatureCache(cache.folder))
+    assert second.cached == {"encoder": True, "features": True}
+    assert np.array_equal(first.train.X, second.train.X)
+    assert second.encoder.train_seconds == first.encoder.train_seconds
+    assert second.encoder.history == first.encoder.history
+
+
+def test_features_are_those_of_the_encoder_and_read_only(dataset, cache):
+    encoded = encode(dataset, conv(), cache=cache)
+    expected = conv().fit(dataset.train.X).transform(dataset.test.X)
+    assert np.array_equal(encoded.test.X, expected)
+    with pytest.raises(ValueError, match="read-only"):
+        encoded.test.X[0] = 0
+    manifest = json.loads(
+        (cache.folder / "features" / encoded.test.key / "manifest.json").read_text()
+    )
+    assert manifest["encoder"] == encoded.encoder.key
+    rows = np.load(cache.folder / "features" / encoded.test.key / "rows.npz")
+    assert rows["ids"].tolist() == dataset.test.ids.tolist()
+
+
+def change_pixel(images):
+    X = images.X.copy()
+    X[0, 0, 0, 0] ^= 1
+    return replace(images, X=X)
+
+
+@pytest.mark.parametrize(
+    ("change", "build", "encoder", "train", "test"),
+    [
+        ("a training pixel", conv, False, False, False),
+        ("a training pixel", RawPixels, False, False, True),
+        ("a test pixel", conv, True, True, False),
+        ("the labels", conv, True, True, True),
+        ("the epochs", lambda: conv(max_epochs=2), False, False, False),
+        ("the seed", lambda: conv(random_state=1), False, False, False),
+        ("the precision", lambda: conv(precision="float32"), False, False, False),
+        ("the precision", RawPixels, True, True, True),
+    ],
+)
+def test_exactly_what_a_change_affects_is_made_anew(
+    dataset, cache, change, build, encoder, train, test
+):
+    for before in (conv(), RawPixels()):
+        encode(dataset, before, cache=cache)
+    if change == "a training pixel":
+        dataset = replace(dataset, train=change_pixel(dataset.train))
+    elif change == "a test pixel":
+        dataset = replace(dataset, test=change_pixel(dataset.test))
+    elif change == "the labels":
+        dataset = replace(
+            dataset, train=replace(dataset.train, y=dataset.train.y[::-1].copy())
+        )
+    again = encode(dataset, build(), cache=cache)
+    assert again.encoder.cached == encoder
+    assert (again.train.cached, again.test.cached) == (train, test)
+
+
+def test_an_interrupted_encoding_continues_and_equals_an_undisturbed_one(
+    dataset, cache, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(chunks, "CHUNK_ROWS", 10)
+    fitted = cache.fit(conv(), dataset.train)
+    transform = ConvAutoencoder.transform
+    calls = []
+
+    def interrupted(self, X):
+        calls.append(len(X))
+        if len(calls) == 4:
+            raise KeyboardInterrupt
+        return transform(self, X)
+
+    monkeypatch.setattr(ConvAutoencoder, "transform", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        cache.encode(fitted, dataset.train)
+    assert [e.complete for e in cache.entries() if e.kind == "features"] == [False]
+    resumed = cache.encode(fitted, dataset.train)
+    assert calls == [10] * 7  # three whole chunks, the lost one, and three more
+    monkeypatch.setattr(ConvAutoencoder, "transform", transform)
+    other = FeatureCache(tmp_path / "other")
+    undisturbed = other.encode(other.fit(conv(), dataset.train), dataset.train)
+    assert np.array_equal(resumed.X, undisturbed.X)
+
+
+def test_a_damaged_partial_chunk_is_not_trusted(dataset, cache, monkeypatch):
+    monkeypatch.setattr(chunks, "CHUNK_ROWS", 10)
+    fitted = cache.fit(RawPixels(), dataset.train)
+    expected = fitted.encoder.transform(dataset.train.X)
+    transform = RawPixels.transform
+    calls = []
+
+    def interrupted(self, X):
+        calls.append(len(X))
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return transform(self, X)
+
+    monkeypatch.setattr(RawPixels, "transform", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        cache.encode(fitted, dataset.train)
+    (partial,) = (cache.folder / "features").glob("*.partial")
+    array = np.load(partial / "features.npy", mmap_mode="r+")
+    array[0, 0] += 1
+    array.flush()
+    assert np.array_equal(cache.encode(fitted, dataset.train).X, expected)
+
+
+def test_a_failed_fit_leaves_nothing_behind(dataset, cache):
+    with pytest.raises(ParameterError, match="cannot be fitted.*n_components"):
+        cache.fit(make_pipeline(RawPixels(), PCA(10_000)), dataset.train, name="pca")
+    assert cache.entries() == []
+
+
+def test_a_cache_folder_that_cannot_be_written_is_named(dataset, tmp_path):
+    (tmp_path / "file").write_text("")
+    cache = FeatureCache(tmp_path / "file")
+    with pytest.raises(CacheError, match=r"cache folder .*file.*--cache-dir"):
+        cache.fit(RawPixels(), dataset.train)
+
+
+def test_damaged_entries_are_refused_with_the_remedy(dataset, cache):
+    encoded = encode(dataset, RawPixels(), cache=cache)
+    (cache.folder / "features" / encoded.test.key / "features.npy").write_bytes(b"no")
+    with pytest.raises(CacheError, match="featx cache rm"):
+        encode(dataset, RawPixels(), cache=cache)
+    folder = cache.folder / "encoders" / encoded.encoder.key
+    (folder / "encoder.skops").write_bytes(b"no")
+    with pytest.raises(CacheError, match="featx cache rm"):
+        encode(dataset, RawPixels(), cache=cache)
+    (folder / "manifest.json").write_text("{")
+    with pytest.raises(CacheError, match="damaged manifest"):
+        encode(dataset, RawPixels(), cache=cache)
+
+
+def test_listing_and_removing(dataset, cache):
+    encoded = encode(dataset, RawPixels(), cache=cache, name="raw")
+    entries = cache.entries()
+    assert sorted(e.kind for e in entries) == ["encoders", "features", "features"]
+    assert all(e.size > 100 and e.complete for e in entries)
+    removed = cache.remove(encoded.test.key[:8])
+    assert [e.key for e in removed] == [encoded.test.key]
+    again = encode(dataset, RawPixels(), cache=cache)
+    assert (again.train.cached, again.test.cached) == (True, False)
+    for key in ("", "zzzz", encoded.train.key[:3]):
+        with pytest.raises(FeatxError, match="cache ls"):
+            cache.remove(key)
+
+
+def test_progress_is_told_by_step_and_by_image(dataset, cache):
+    told = []
+    encode(
+        dataset,
+        conv(max_epochs=3),
+        cache=cache,
+        name="conv",
+        progress=lambda *event: told.append(event),
+    )
+    train = [event for event in told if event[0].startswith("train conv, epoch")]
+    assert train[-1][0].startswith("train conv, epoch 3 of 3, loss")
+    assert train[-1][1] == train[-1][2] == len(train)
+    assert told[-1] == ("encode conv test", 30, 30)

@@ -1,0 +1,203 @@
+import csv
+import io
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from featx.evaluation.comparisons import Comparison
+from featx.evaluation.scores import score
+from featx.reports import (
+    class_lines,
+    comparison_table,
+    csv_table,
+    markdown_page,
+    markdown_table,
+    remarks,
+    to_json,
+)
+
+CONTRACT = {
+    "encoder",
+    "classifier",
+    "n_features",
+    "accuracy",
+    "accuracy_ci95",
+    "balanced_accuracy",
+    "macro_f1",
+    "per_class",
+    "confusion",
+    "train_seconds",
+    "encode_seconds",
+    "encode_images_per_second",
+    "fit_seconds",
+    "predict_seconds",
+    "encoder_params",
+    "classifier_params",
+    "cached",
+}
+
+
+def printed(results, width):
+    console = Console(width=width, file=io.StringIO())
+    console.print(comparison_table(results, width=width))
+    return console.file.getvalue()
+
+
+def with_scores(results, y_true, y_pred, names):
+    return replace(
+        results.best, scores=score(np.array(y_true), np.array(y_pred), names)
+    )
+
+
+def test_terminal_table_shows_every_column_where_there_is_room(results):
+    table = comparison_table(results, width=200)
+    headers = [str(column.header) for column in table.columns]
+    assert headers == [
+        "encoder",
+        "classifier",
+        "features",
+        "accuracy %",
+        "balanced %",
+        "macro F1 %",
+        "train s",
+        "encode s",
+        "fit s",
+        "vs control",
+    ]
+    scores = results.best.scores
+    low, high = scores.accuracy_ci95
+    line = next(text for text in printed(results, 200).splitlines() if "conv" in text)
+    assert line.split("  ")[0] == "* conv"
+    assert f"{100 * scores.accuracy:.1f} [{100 * low:.1f}, {100 * high:.1f}]" in line
+    assert "c 1,234" in line and "8,192" in line and "better: all 2" in line
+
+
+@pytest.mark.parametrize("width", [60, 80, 100, 200])
+def test_terminal_table_keeps_what_matters_when_narrow(results, width):
+    text = printed(results, width)
+    assert max(map(len, text.splitlines())) <= width
+    for wanted in ("encoder", "classifier", "accuracy %", "vs control", "* conv"):
+        assert wanted in text
+    assert ("No room for" in " ".join(text.split())) == (width < 110)
+
+
+def test_terminal_table_does_not_read_names_as_markup(results):
+    odd = replace(results.results[0], encoder="[bold]x[/red]")
+    assert "[bold]x[/red]" in printed(replace(results, results=[odd]), 120)
+
+
+def test_markdown_table_marks_the_best_row(results):
+    lines = markdown_table(results).splitlines()
+    assert lines[1].count("---") == 10 and len(lines) == 7
+    assert "| **conv** | **svm** |" in lines[4]
+    assert "**" not in lines[2] + lines[3]
+    assert {line.count("|") for line in lines[:5]} == {11}
+
+
+def test_csv_holds_plain_numbers(results):
+    rows = list(csv.DictReader(io.StringIO(csv_table(results))))
+    assert [row["encoder"] for row in rows] == ["raw", "pca", "conv"]
+    best, scores = rows[2], results.best.scores
+    assert float(best["accuracy"]) == scores.accuracy
+    assert float(best["accuracy_ci95_high"]) == scores.accuracy_ci95[1]
+    assert best["cached_encoder"] == "True" and best["n_features"] == "8192"
+    assert json.loads(best["encoder_params"]) == {"max_epochs": 3, "kernel": [3, 3]}
+    assert json.loads(best["notes"]) == ["a | note"]
+    scalar = CONTRACT - {"accuracy_ci95", "per_class", "confusion", "cached"}
+    assert scalar < set(best)
+
+
+def test_json_holds_the_contract(results):
+    document = json.loads(to_json(results), parse_constant=pytest.fail)
+    assert set(document) == {
+        "featx",
+        "data",
+        "protocol",
+        "machine",
+        "results",
+        "comparisons",
+    }
+    for row in document["results"]:
+        assert set(row) - {"notes"} == CONTRACT
+        assert row["classifier_params"] == {"C": 10.0, "gamma": None}
+        assert set(row["cached"]) == {"encoder", "features"}
+    best = document["results"][2]
+    assert best["confusion"] == results.best.scores.confusion.tolist()
+    assert list(best["per_class"]) == ["plane", "automobile", "cat"]
+    assert set(best["per_class"]["cat"]) == {"precision", "recall", "f1", "support"}
+
+
+def test_class_lines_are_aligned(results):
+    result = with_scores(
+        results,
+        [0] * 1000 + [1] * 50,
+        [0] * 717 + [1] * 283 + [0] * 47 + [1] * 3,
+        ["plane", "automobile"],
+    )
+    assert class_lines(result).splitlines() == [
+        "Accuracy for class: plane      is 71.7 %  [717/1000]",
+        "Accuracy for class: automobile is  6.0 %  [  3/50]",
+    ]
+
+
+def test_class_lines_of_wide_names_and_absent_classes(results):
+    result = with_scores(results, [0, 1], [0, 1], ["猫", "dog", "absent"])
+    assert class_lines(result).splitlines() == [
+        "Accuracy for class: 猫     is 100.0 %  [1/1]",
+        "Accuracy for class: dog    is 100.0 %  [1/1]",
+        "Accuracy for class: absent is unknown, no test images",
+    ]
+
+
+def test_remarks_say_what_the_tests_found(results):
+    accuracy = {row.name: 100 * row.scores.accuracy for row in results.results}
+    tests = [
+        Comparison("conv + svm", "pca + svm", 1240, 520, 1e-9),
+        Comparison("raw + svm", "pca + svm", 1, 4, 0.375),
+        Comparison("raw + svm", "conv + svm", 3, 400, 0.01),
+    ]
+    conv, pca, raw = (accuracy[f"{name} + svm"] for name in ("conv", "pca", "raw"))
+    assert remarks(replace(results, comparisons=tests)) == [
+        f"conv + svm is better than pca + svm: {conv:.1f} against {pca:.1f} %, "
+        "1,240 images only right here, 520 only there, p < 0.001 (McNemar, Holm).",
+        f"raw + svm is no better than pca + svm: {raw:.1f} against {pca:.1f} %, "
+        "1 image only right here, 4 only there, p = 0.375 (McNemar, Holm).",
+        f"raw + svm is worse than conv + svm: {raw:.1f} against {conv:.1f} %, "
+        "3 images only right here, 400 only there, p = 0.010 (McNemar, Holm).",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("p_values", "says"),
+    [
+        ((0.01, 0.01), "better: all 2"),
+        ((0.01, 0.5), "no better: pca"),
+        ((0.5, 0.5), "no better: raw, pca"),
+    ],
+)
+def test_row_that_does_not_beat_a_control_says_so(results, p_values, says):
+    tests = [
+        Comparison("conv + svm", f"{control} + svm", 30, 10, p)
+        for control, p in zip(("raw", "pca"), p_values, strict=True)
+    ]
+    line = markdown_table(replace(results, comparisons=tests)).splitlines()[4]
+    assert line.split(" | ")[-1] == f"**{says}** |"
+
+
+def test_page_tells_the_whole_run(results):
+    page = markdown_page(results, "featx bench toys")
+    for wanted in (
+        markdown_table(results).rstrip(),
+        *remarks(results),
+        class_lines(results.best),
+        "| automobile | 12 | 100 |",
+        "- n train: 36",
+        "- seed: 0",
+        "- conv + svm: a | note",
+        "- cores: 2",
+        "```text\nfeatx bench toys\n```",
+    ):
+        assert wanted in page
