@@ -12,10 +12,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import platformdirs
+from numpy.lib.format import open_memmap
+from numpy.typing import DTypeLike
 
 from featx._version import __version__
-from featx.errors import CacheError
+from featx.errors import CacheError, FeatxError
 
 FORMAT = 1  # of everything in the cache; a new number makes every entry anew
 MANIFEST = "manifest.json"
@@ -32,13 +35,13 @@ def cache_errors(folder: Path) -> Iterator[None]:
     """Tell what the system says about a cache folder in one line, with the remedy."""
     try:
         yield
-    except CacheError:
+    except FeatxError:
         raise
     except OSError as error:
         raise CacheError(
             f"Got {error.strerror or error} at the cache folder {folder}, but expected "
-            "to read and write there. Make room or give another folder with --cache-dir or "
-            "FEATX_CACHE."
+            "room and the right to read and write there. Free some space, or give "
+            "another folder with --cache-dir or FEATX_CACHE."
         ) from error
 
 
@@ -60,16 +63,44 @@ def new_folder(final: Path) -> Iterator[Path]:
     Raises
     ------
     CacheError
-        If the folder cannot be written.
+        If the folder cannot be made.
     """
     with cache_errors(final.parent):
         final.parent.mkdir(parents=True, exist_ok=True)
         work = Path(tempfile.mkdtemp(prefix=f".{final.name[:16]}-", dir=final.parent))
-        try:
-            yield work
+    try:
+        yield work
+        with cache_errors(final.parent):
             rename_folder(work, final)
-        finally:
-            shutil.rmtree(work, ignore_errors=True)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def reserve(file: Path, shape: tuple[int, ...], dtype: DTypeLike) -> None:
+    """Create a ``.npy`` file and take its space on the disk.
+
+    A full disk is noticed here; later it would kill the process that writes into the
+    memory map.
+
+    Parameters
+    ----------
+    file : Path
+        The file.
+    shape : tuple of int
+        Shape of the array.
+    dtype : dtype-like
+        Its dtype.
+
+    Raises
+    ------
+    CacheError
+        If there is no room or no right to write.
+    """
+    with cache_errors(file.parent):
+        open_memmap(file, mode="w+", dtype=np.dtype(dtype), shape=shape)
+        if hasattr(os, "posix_fallocate"):
+            with file.open("r+b") as stream:
+                os.posix_fallocate(stream.fileno(), 0, file.stat().st_size)
 
 
 def rename_folder(work: Path, final: Path) -> None:

@@ -113,7 +113,7 @@ class FeatureCache:
                 "train_seconds": time.perf_counter() - start,
                 "history": getattr(encoder, "history_", {}),
             } | provenance()
-            with new_folder(folder) as work:
+            with new_folder(folder) as work, cache_errors(folder.parent):
                 skops.io.dump(encoder, work / "encoder.skops")
                 write_json(work / MANIFEST, manifest)
             cached = False

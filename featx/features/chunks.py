@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 
 from featx.features.entries import CachedEncoder
 from featx.features.progress import Progress
 from featx.images import ImageSet
-from featx.storage import MANIFEST, provenance, rename_folder, write_json
+from featx.storage import MANIFEST, provenance, rename_folder, reserve, write_json
 
 CHUNK_ROWS = 4096
 
@@ -39,7 +40,10 @@ def encode_chunks(
             progress(f"encode {name}", begin, len(images))
         chunk = np.asarray(encoder.encoder.transform(images.X[begin:stop]), np.float32)
         if array is None:
-            array = _open_array(work / "features.npy", (len(images), chunk.shape[1]))
+            path = work / "features.npy"
+            if not path.is_file():
+                reserve(path, (len(images), chunk.shape[1]), np.float32)
+            array = open_memmap(path, mode="r+")
         array[begin:stop] = chunk
         array.flush()
         done["checksums"].append(_checksum(chunk))
@@ -62,14 +66,6 @@ def encode_chunks(
     state.unlink()
     rename_folder(work, folder)
     return manifest
-
-
-def _open_array(
-    path: Path, shape: tuple[int, int]
-) -> np.memmap[Any, np.dtype[np.float32]]:
-    """Open the array of a resumed encoding, or make a new one."""
-    mode = "r+" if path.is_file() else "w+"
-    return np.lib.format.open_memmap(path, mode, np.dtype(np.float32), shape)
 
 
 def _whole_chunks(work: Path, state: Path) -> dict[str, Any]:

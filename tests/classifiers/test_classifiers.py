@@ -52,5 +52,5 @@ def test_balanced_classifiers_find_the_rare_class():
 
 
 def test_an_unknown_classifier_is_told_with_the_nearest_name():
-    with pytest.raises(ParameterError, match="'smv'.*Did you mean 'svm'"):
+    with pytest.raises(ParameterError, match=r"'smv'.*Did you mean 'svm'"):
         make_classifier("smv", n_features=2, n_images=10)

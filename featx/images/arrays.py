@@ -1,0 +1,214 @@
+"""Images and labels from an .npz file."""
+
+from __future__ import annotations
+
+import zipfile
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from featx.errors import DataError
+from featx.images.imageset import Dataset
+from featx.images.memory import Part, to_dataset
+from featx.images.options import Options
+from featx.images.split import TEST, TRAIN, VALIDATION
+
+ARRAYS = {
+    TRAIN: ("X_train", "y_train"),
+    VALIDATION: ("X_val", "y_val"),
+    TEST: ("X_test", "y_test"),
+}
+EXPECTED = "expected an .npz with X_train, y_train, X_test and y_test"
+
+
+def load_arrays(path: Path, options: Options) -> Dataset:
+    """Load images and labels from an ``.npz`` file.
+
+    Parameters
+    ----------
+    path : Path
+        A file with ``X_train, y_train`` and, where there are any, ``X_test, y_test``,
+        ``X_val, y_val`` and ``class_names``. Images are (n, h, w) or (n, h, w, c) with
+        1, 3 or 4 channels, integers 0 to 255 or floats 0 to 1 or 0 to 255.
+    options : Options
+        What was asked for.
+
+    Returns
+    -------
+    Dataset
+        Images in memory.
+
+    Raises
+    ------
+    DataError
+        If the file or one of its arrays cannot be used.
+    ParameterError
+        If `keep` names an unknown class or `limit` is too small.
+    """
+    arrays = _read(path)
+    for X, y in ARRAYS.values():
+        if (X in arrays) != (y in arrays):
+            there, missing = (X, y) if X in arrays else (y, X)
+            raise DataError(f"Got {there} without {missing} in {path}, but {EXPECTED}.")
+    used = {p: names for p, names in ARRAYS.items() if names[0] in arrays}
+
+    class_names = _class_names(arrays, [y for _, y in used.values()])
+    labels = {p: _labels(arrays[y], y, class_names) for p, (_, y) in used.items()}
+    scale = _scale({X: arrays[X] for X, _ in used.values()})
+    parts = {
+        p: Part(_pixels(arrays[X], X, scale), labels[p]) for p, (X, _) in used.items()
+    }
+    for p, (X, y) in used.items():
+        if len(parts[p].X) != len(parts[p].y):
+            raise DataError(
+                f"Got {len(parts[p].X)} images in {X} and {len(parts[p].y)} labels in "
+                f"{y}, but expected as many labels as images."
+            )
+    shapes = {used[p][0]: part.X.shape[1:] for p, part in parts.items()}
+    if len(set(shapes.values())) > 1:
+        found = ", ".join(f"{name} {shape}" for name, shape in shapes.items())
+        raise DataError(
+            f"Got images of different shapes ({found}), but expected one shape "
+            "(height, width, channels) in all parts."
+        )
+    return to_dataset(str(path), parts, tuple(map(str, class_names)), options)
+
+
+def _read(path: Path) -> dict[str, NDArray[Any]]:
+    """Read the arrays featx knows; nothing is unpickled."""
+    known = [name for names in ARRAYS.values() for name in names] + ["class_names"]
+    if path.suffix.lower() != ".npz":
+        raise DataError(
+            f"Got file {path}, but expected a folder of images or an .npz file. Unpack "
+            "an archive first."
+        )
+    if not zipfile.is_zipfile(path):
+        raise DataError(
+            f"Got {path}, which is not an .npz file or is cut short, but {EXPECTED}. "
+            "Write it with numpy.savez."
+        )
+    arrays = {}
+    name = ""
+    try:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
+            names = file.files
+            for name in known:
+                if name in names:
+                    arrays[name] = file[name]
+    except (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile, zlib.error,
+            NotImplementedError) as error:  # fmt: skip
+        if "allow_pickle" in str(error):
+            raise DataError(
+                f"Got Python objects in {name} of {path}, but expected plain numbers "
+                "or strings. Convert with .astype before saving; images need one size."
+            ) from error
+        raise DataError(
+            f"Got a broken file {path} ({name}: {error}), but {EXPECTED}. Write it "
+            "anew."
+        ) from error
+    if "X_train" not in arrays:
+        raise DataError(
+            f"Got arrays {', '.join(names) or 'none'} in {path}, but {EXPECTED}."
+        )
+    return arrays
+
+
+def _class_names(arrays: dict[str, NDArray[Any]], targets: list[str]) -> list[Any]:
+    """Return the classes: as given, else the sorted labels themselves."""
+    for name in targets:
+        y = arrays[name]
+        if y.dtype.kind not in "iuUS":
+            raise DataError(
+                f"Got {name} of dtype {y.dtype}, but expected integers or strings."
+            )
+        if y.ndim != 1 and not (y.ndim == 2 and y.shape[1] == 1):
+            raise DataError(
+                f"Got {name} of shape {y.shape}, but expected (n,): one label for each "
+                "image. Turn one-hot rows into labels with .argmax(axis=1)."
+            )
+    if "class_names" in arrays:
+        return [str(name) for name in _text(arrays["class_names"]).ravel()]
+    kinds = {_text(arrays[name]).dtype.kind in "iu" for name in targets}
+    if len(kinds) > 1:
+        raise DataError(
+            f"Got integers and strings as labels in {', '.join(targets)}, but expected "
+            "one kind in all parts."
+        )
+    together = np.concatenate([_text(arrays[name]).ravel() for name in targets])
+    return np.unique(together).tolist()
+
+
+def _labels(y: NDArray[Any], name: str, classes: list[Any]) -> NDArray[np.int64]:
+    """Turn labels into indices of `classes`."""
+    y = _text(y).ravel()
+    if y.dtype.kind in "iu" and classes and isinstance(classes[0], str):
+        if len(y) and not (y.min() >= 0 and y.max() < len(classes)):
+            raise DataError(
+                f"Got labels {y.min()} to {y.max()} in {name}, but expected 0 to "
+                f"{len(classes) - 1} for the {len(classes)} class_names."
+            )
+        return y.astype(np.int64)
+    index = {c: i for i, c in enumerate(classes)}
+    unknown = sorted({label for label in y.tolist() if label not in index})
+    if unknown:
+        raise DataError(
+            f"Got label {unknown[0]!r} in {name}, but expected one of the class_names "
+            f"{', '.join(map(str, classes))}."
+        )
+    return np.array([index[label] for label in y.tolist()], np.int64)
+
+
+def _text(values: NDArray[Any]) -> NDArray[Any]:
+    """Read bytes as text, leave the rest."""
+    return np.char.decode(values, "utf-8") if values.dtype.kind == "S" else values
+
+
+def _scale(images: dict[str, NDArray[Any]]) -> float:
+    """Check the values of all parts; return the factor that makes them 0 to 255."""
+    lows, highs = [], []
+    for name, X in images.items():
+        if X.dtype.kind not in "iuf":
+            raise DataError(
+                f"Got {name} of dtype {X.dtype}, but expected uint8, or floats from 0 "
+                "to 1 or from 0 to 255."
+            )
+        if X.ndim not in (3, 4) or (X.ndim == 4 and X.shape[3] not in (1, 3, 4)):
+            first = X.ndim == 4 and X.shape[1] in (1, 3, 4)
+            hint = " Move the channels with X.transpose(0, 2, 3, 1)." if first else ""
+            raise DataError(
+                f"Got {name} of shape {X.shape}, but expected (n, height, width) or "
+                f"(n, height, width, channels) with 1, 3 or 4 channels.{hint}"
+            )
+        if not X.size:
+            raise DataError(f"Got an empty {name} {X.shape}, but expected images.")
+        lows.append(float(X.min()))
+        highs.append(float(X.max()))
+        if np.isnan(lows[-1]):
+            raise DataError(
+                f"Got NaN in {name}, but expected finite pixels. Replace them first, "
+                "for example with numpy.nan_to_num."
+            )
+    low, high = min(lows), max(highs)
+    if low < 0 or high > 255:
+        raise DataError(
+            f"Got pixels from {low:g} to {high:g} in {', '.join(images)}, but expected "
+            "0 to 255, or 0 to 1 for floats. Rescale them first."
+        )
+    floats = all(X.dtype.kind == "f" for X in images.values())
+    return 255.0 if floats and high <= 1 else 1.0
+
+
+def _pixels(X: NDArray[Any], name: str, scale: float) -> NDArray[np.uint8]:
+    """Scale to uint8 (n, h, w, c); transparency is laid on white."""
+    if X.ndim == 3:
+        X = X[..., np.newaxis]
+    if X.dtype.kind == "f":
+        X = np.rint(X * np.float32(scale))
+    X = X.astype(np.uint8, copy=False)
+    if X.shape[3] == 4:
+        alpha = X[..., 3:].astype(np.float32) / 255
+        X = np.rint(X[..., :3] * alpha + 255 * (1 - alpha)).astype(np.uint8)
+    return X

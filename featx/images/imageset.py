@@ -1,0 +1,154 @@
+"""ImageSet: labelled images of one part; Dataset: the parts of a comparison."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from featx.errors import DataError
+
+
+def content_digest(X: NDArray[np.uint8]) -> str:
+    """Hash shape and pixels of an image array.
+
+    Parameters
+    ----------
+    X : ndarray of uint8, shape (n, h, w, c)
+        Images; a memory map is read in pieces.
+
+    Returns
+    -------
+    str
+        SHA-256, 64 hexadecimal digits.
+    """
+    digest = hashlib.sha256(repr(X.shape).encode())
+    for start in range(0, len(X), 4096):
+        digest.update(np.ascontiguousarray(X[start : start + 4096]).data)
+    return digest.hexdigest()
+
+
+@dataclass(frozen=True)
+class ImageSet:
+    """Labelled images of one size.
+
+    Parameters
+    ----------
+    X : ndarray or memmap of uint8, shape (n, h, w, c)
+        Pixels, 0 to 255, with 1 (grey) or 3 (RGB) channels.
+    y : ndarray of int64, shape (n,)
+        Labels, indices into `class_names`.
+    ids : ndarray of str, shape (n,)
+        A name for each image that stays with it, such as its relative path.
+    class_names : tuple of str
+        Names of the classes in the order of the labels.
+    """
+
+    X: NDArray[np.uint8]
+    y: NDArray[np.int64]
+    ids: NDArray[np.str_]
+    class_names: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        if self.X.dtype != np.uint8 or self.X.ndim != 4:
+            raise DataError(
+                f"Got images of dtype {self.X.dtype} and shape {self.X.shape}, but "
+                "expected uint8 (n, height, width, channels)."
+            )
+        if not len(self.X) == len(self.y) == len(self.ids):
+            raise DataError(
+                f"Got {len(self.X)} images, {len(self.y)} labels and {len(self.ids)} "
+                "ids, but expected as many labels and ids as images."
+            )
+
+    def __len__(self) -> int:
+        return len(self.y)
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """Height, width and channels of every image."""
+        return self.X.shape[1:]  # 4-D by __post_init__
+
+    @property
+    def class_counts(self) -> NDArray[np.int64]:
+        """Images per class, shape (n_classes,)."""
+        return np.bincount(self.y, minlength=len(self.class_names))
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of the pixels; labels do not enter, encoders never see them."""
+        return content_digest(self.X)
+
+    def take(self, rows: Sequence[int] | NDArray[np.int64]) -> ImageSet:
+        """Return the images at `rows`, in that order."""
+        return ImageSet(self.X[rows], self.y[rows], self.ids[rows], self.class_names)
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """One image that could not be read.
+
+    Parameters
+    ----------
+    id : str
+        Its relative path.
+    reason : str
+        What was wrong with it, one line.
+    """
+
+    id: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """All parts of a labelled image set, ready for a comparison.
+
+    Parameters
+    ----------
+    name : str
+        Name of the set, or the path it came from.
+    train : ImageSet
+        All training images, the validation part among them.
+    test : ImageSet
+        Test images; only the evaluation reads their labels.
+    validation : ndarray of bool, shape (len(train),)
+        True for the training images on which settings are chosen.
+    skipped : tuple of Skipped
+        Images that could not be read.
+    notes : tuple of str
+        Decisions made while loading that the user should know of, one line each.
+    """
+
+    name: str
+    train: ImageSet
+    test: ImageSet
+    validation: NDArray[np.bool_]
+    skipped: tuple[Skipped, ...] = ()
+    notes: tuple[str, ...] = field(default=())
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """Names of the classes in the order of the labels."""
+        return self.train.class_names
+
+    def describe(self) -> dict[str, object]:
+        """Summarise as plain data for reports and JSON."""
+        return {
+            "name": self.name,
+            "image_shape": list(self.train.image_shape),
+            "n_train": len(self.train),
+            "n_validation": int(self.validation.sum()),
+            "n_test": len(self.test),
+            "class_names": list(self.class_names),
+            "train_per_class": self.train.class_counts.tolist(),
+            "test_per_class": self.test.class_counts.tolist(),
+            "skipped": [{"id": s.id, "reason": s.reason} for s in self.skipped],
+            "notes": list(self.notes),
+            "train_digest": self.train.digest,
+            "test_digest": self.test.digest,
+        }

@@ -1,0 +1,108 @@
+"""The door to all image sources: a name, a folder or an .npz file."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from platformdirs import user_data_path
+
+from featx.errors import MissingDataError
+from featx.images.arrays import load_arrays
+from featx.images.folder import load_folder
+from featx.images.imageset import Dataset
+from featx.images.named import NAMED, load_named
+from featx.images.options import Options, Progress, silent
+
+
+def load_dataset(
+    source: str | os.PathLike[str] = "digits",
+    *,
+    data_dir: Path | None = None,
+    cache_dir: Path,
+    size: int | tuple[int, int] | None = None,
+    limit: int | None = None,
+    keep: Mapping[str, float] | None = None,
+    seed: int = 0,
+    validation_fraction: float = 0.1,
+    progress: Progress | None = None,
+) -> Dataset:
+    """Load labelled images from a name, a folder or an ``.npz`` file.
+
+    Parameters
+    ----------
+    source : str or path-like, default="digits"
+        A name in `NAMED`, a folder (``CLASS/*.png`` or ``train/CLASS/*``,
+        ``test/CLASS/*``, optionally ``val/``), or an ``.npz`` file (``X_train``,
+        ``y_train``, ``X_test``, ``y_test``). A name wins over a folder of that name;
+        write ``./digits`` for the folder.
+    data_dir : Path, optional
+        Where named sets are downloaded to; by default the user's data folder.
+    cache_dir : Path
+        Where the decoded images of a folder are kept, below ``images/``.
+    size : int or tuple of int, optional
+        Height and width to resize to. By default the size the images have, or the
+        most common one.
+    limit : int, optional
+        At most that many training images (validation part included) and at most that
+        many test images, classes in proportion.
+    keep : mapping of str to float, optional
+        Fraction in (0, 1] of the training images to keep, by class name. Test images
+        stay.
+    seed : int, default=0
+        Seed of `limit`, `keep` and the validation split. A test part that is split
+        off is the same for every seed.
+    validation_fraction : float, default=0.1
+        Part of each class's training images on which settings are chosen, where the
+        data brings no validation part of its own.
+    progress : callable, optional
+        Called as ``progress(what, done, total)`` while images are read.
+
+    Returns
+    -------
+    Dataset
+        Training and test images of uint8, shape (n, h, w, c) with 1 or 3 channels;
+        those of a folder are slices of a memory map.
+
+    Raises
+    ------
+    MissingDataError
+        If `source` is neither a name nor a path, or cannot be downloaded.
+    DataError
+        If the images or labels cannot be used.
+    ParameterError
+        If an option is out of range or names an unknown class.
+    CacheError
+        If `cache_dir` cannot be written.
+    DependencyError
+        If torchvision is needed and does not import.
+
+    Examples
+    --------
+    >>> data = load_dataset("digits", cache_dir=Path("unused"), limit=200)
+    >>> data.train.X.shape, data.test.X.shape, int(data.validation.sum())
+    ((200, 8, 8, 1), (200, 8, 8, 1), 20)
+    """
+    options = Options(
+        size=(size, size) if isinstance(size, int) else size,
+        limit=limit,
+        keep=keep or {},
+        seed=seed,
+        validation_fraction=validation_fraction,
+        progress=progress or silent,
+    )
+    if isinstance(source, str) and source in NAMED:
+        return load_named(source, options, data_dir or user_data_path("featx"))
+    path = Path(source).expanduser()
+    if path.is_dir():
+        return load_folder(path, options, Path(cache_dir))
+    if path.exists():
+        return load_arrays(path, options)
+    near = difflib.get_close_matches(str(source), NAMED, n=1)
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    raise MissingDataError(
+        f"Got data {str(source)!r}, but expected one of {', '.join(NAMED)}, or the "
+        f"path of a folder or an .npz file that exists.{hint}"
+    )

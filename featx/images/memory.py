@@ -1,0 +1,106 @@
+"""From arrays in memory to a Dataset: the common end of named sets and .npz files."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from featx.images.imageset import Dataset, ImageSet
+from featx.images.options import Options
+from featx.images.pixels import fit
+from featx.images.selection import choose_rows
+from featx.images.split import TEST, TRAIN, VALIDATION, validation_mask
+
+PART_NAMES = {TRAIN: "train", VALIDATION: "val", TEST: "test"}
+
+
+@dataclass(frozen=True)
+class Part:
+    """Images of one part as they come from a source.
+
+    Parameters
+    ----------
+    X : ndarray of uint8, shape (n, h, w, c)
+        Images with 1 or 3 channels.
+    y : ndarray of int64, shape (n,)
+        Labels.
+    """
+
+    X: NDArray[np.uint8]
+    y: NDArray[np.int64]
+
+
+def to_dataset(
+    name: str, parts: dict[int, Part], class_names: tuple[str, ...], options: Options
+) -> Dataset:
+    """Split, thin, limit and resize images in memory.
+
+    Parameters
+    ----------
+    name : str
+        Name of the set, or the path it came from.
+    parts : dict of int to Part
+        By `TRAIN`, `VALIDATION` and `TEST`; only the first must be there. All images
+        have one shape.
+    class_names : tuple of str
+        Names of the classes in the order of the labels.
+    options : Options
+        What was asked for.
+
+    Returns
+    -------
+    Dataset
+        Ids are part and row, such as ``train/17``.
+
+    Raises
+    ------
+    DataError
+        If a class has too few images, or the parts have different classes.
+    ParameterError
+        If `keep` names an unknown class or `limit` is too small.
+    """
+    y = np.concatenate([p.y for p in parts.values()])
+    source = np.repeat(
+        np.array(list(parts), np.int8), [len(p.y) for p in parts.values()]
+    )
+    row = np.concatenate([np.arange(len(p.y)) for p in parts.values()])
+    chosen, part, notes = choose_rows(y, source, class_names, options, name)
+
+    def cut(rows: NDArray[np.int64]) -> ImageSet:
+        # Rows come sorted by part, so that pieces line up again when joined.
+        pieces = [
+            _resized(parts[s].X, row[rows[source[rows] == s]], options)
+            for s in sorted(parts)
+        ]
+        ids = [f"{PART_NAMES[source[i]]}/{row[i]}" for i in rows.tolist()]
+        return ImageSet(np.concatenate(pieces), y[rows], np.array(ids), class_names)
+
+    train = cut(chosen[part != TEST])
+    return Dataset(
+        name=name,
+        train=train,
+        test=cut(chosen[part == TEST]),
+        validation=validation_mask(
+            train.y, part[part != TEST], options.validation_fraction, options.seed
+        ),
+        notes=notes,
+    )
+
+
+def _resized(
+    X: NDArray[np.uint8], rows: NDArray[np.int64], options: Options
+) -> NDArray[np.uint8]:
+    """Take rows, in the size that was asked for."""
+    size = options.size
+    if size is None or size == X.shape[1:3]:
+        return X[rows]
+    resized = np.empty((len(rows), *size, X.shape[3]), np.uint8)
+    for i, pixels in enumerate(X[rows]):
+        grey = pixels.shape[2] == 1
+        resized[i] = fit(Image.fromarray(pixels[:, :, 0] if grey else pixels), size)
+        if i % 1000 == 999 or i == len(rows) - 1:
+            options.progress("resizing images", i + 1, len(rows))
+    return resized

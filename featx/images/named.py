@@ -1,0 +1,131 @@
+"""Image sets known by name: digits from scikit-learn, the others from torchvision."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from featx.errors import DependencyError, MissingDataError
+from featx.images.imageset import Dataset
+from featx.images.memory import Part, to_dataset
+from featx.images.options import Options
+from featx.images.split import TEST, TRAIN
+
+DIGITS = tuple("0123456789")
+
+# Name -> torchvision's class, and how to ask it for the training or test part.
+_TORCHVISION: dict[str, tuple[str, Callable[[bool], dict[str, Any]]]] = {
+    "cifar10": ("CIFAR10", lambda train: {"train": train}),
+    "cifar100": ("CIFAR100", lambda train: {"train": train}),
+    "fashion-mnist": ("FashionMNIST", lambda train: {"train": train}),
+    "mnist": ("MNIST", lambda train: {"train": train}),
+    "stl10": ("STL10", lambda train: {"split": "train" if train else "test"}),
+    "svhn": ("SVHN", lambda train: {"split": "train" if train else "test"}),
+}
+
+NAMED: tuple[str, ...] = tuple(sorted(["digits", *_TORCHVISION]))
+
+
+def load_named(name: str, options: Options, data_dir: Path) -> Dataset:
+    """Load an image set known by name, downloading it when absent.
+
+    Parameters
+    ----------
+    name : str
+        One of `NAMED`.
+    options : Options
+        What was asked for.
+    data_dir : Path
+        Where downloads are kept; ``digits`` needs none.
+
+    Returns
+    -------
+    Dataset
+        Images in memory.
+
+    Raises
+    ------
+    MissingDataError
+        If the set is absent or damaged and cannot be downloaded.
+    DependencyError
+        If torchvision does not import.
+    ParameterError
+        If `keep` names an unknown class or `limit` is too small.
+    """
+    if name == "digits":
+        parts, class_names = {TRAIN: _digits()}, DIGITS
+    else:
+        train, class_names = _torchvision(name, data_dir, train=True)
+        test, _ = _torchvision(name, data_dir, train=False)
+        parts = {TRAIN: train, TEST: test}
+    return to_dataset(name, parts, class_names, options)
+
+
+def _digits() -> Part:
+    """Return the 1,797 digits of 8 x 8 pixels that come with scikit-learn."""
+    from sklearn.datasets import load_digits
+
+    digits = load_digits()
+    X = np.rint(digits.images * (255 / 16)).astype(np.uint8)[..., np.newaxis]
+    return Part(X, digits.target.astype(np.int64))
+
+
+def _torchvision(
+    name: str, data_dir: Path, *, train: bool
+) -> tuple[Part, tuple[str, ...]]:
+    """Return one part of a torchvision set and its class names."""
+    class_, part = _TORCHVISION[name]
+    make = getattr(_datasets(), class_)
+
+    def build(download: bool) -> Any:
+        # torchvision may print; standard output belongs to the result.
+        with contextlib.redirect_stdout(sys.stderr):
+            return make(root=str(data_dir), download=download, **part(train))
+
+    try:
+        try:
+            data = build(download=False)
+        except RuntimeError:  # absent
+            data_dir.mkdir(parents=True, exist_ok=True)
+            data = build(download=True)
+    except (RuntimeError, OSError, EOFError, ValueError) as error:
+        why = " ".join(str(error).split())
+        raise MissingDataError(
+            f"Got no usable copy of {name!r} in {data_dir}, and downloading it failed "
+            f"({why}). Connect to the internet, remove damaged files there, or choose "
+            "a folder that holds it with --data-dir."
+        ) from error
+    X, y = _array(data.data), _array(data.labels if name in ("svhn", "stl10")
+                                     else data.targets)  # fmt: skip
+    if X.ndim == 3:
+        X = X[..., np.newaxis]
+    elif name in ("svhn", "stl10"):  # stored with the channels first
+        X = np.ascontiguousarray(X.transpose(0, 2, 3, 1))
+    names = DIGITS if name in ("mnist", "svhn") else tuple(map(str, data.classes))
+    return Part(X.astype(np.uint8, copy=False), y.astype(np.int64)), names
+
+
+def _array(values: Any) -> NDArray[Any]:
+    return np.asarray(values)
+
+
+def _datasets() -> Any:
+    """Import torchvision, explaining the usual reason why it fails."""
+    try:
+        from torchvision import datasets
+    except (ImportError, RuntimeError, OSError, AttributeError) as error:
+        why = " ".join(str(error).split())
+        raise DependencyError(
+            f"torchvision does not import ({why}). A CPU-only torch does not fit the "
+            "ordinary torchvision: install both from the same index, for example pip "
+            "install --force-reinstall torch torchvision --index-url "
+            "https://download.pytorch.org/whl/cpu. Folders, .npz files and 'digits' "
+            "work without it."
+        ) from error
+    return datasets

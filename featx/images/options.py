@@ -1,0 +1,71 @@
+"""Options: what a caller may choose about any image source, checked once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from featx.errors import ParameterError
+
+Progress = Callable[[str, int, int], None]
+
+
+def silent(what: str, done: int, total: int) -> None:
+    """Report no progress."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """Choices that every image source understands.
+
+    Parameters
+    ----------
+    size : tuple of int or None
+        Height and width to resize to; None keeps the size the images have.
+    limit : int or None
+        At most that many training images, and at most that many test images.
+    keep : mapping of str to float
+        Fraction in (0, 1] of the training images to keep, by class name.
+    seed : int
+        Seed of `limit`, `keep` and the validation split.
+    validation_fraction : float
+        Part of the training images, in (0, 1), on which settings are chosen.
+    progress : callable
+        Called as ``progress(what, done, total)``.
+
+    Raises
+    ------
+    ParameterError
+        If a value is outside its range.
+    """
+
+    size: tuple[int, int] | None = None
+    limit: int | None = None
+    keep: Mapping[str, float] = field(default_factory=dict)
+    seed: int = 0
+    validation_fraction: float = 0.1
+    progress: Progress = silent
+
+    def __post_init__(self) -> None:
+        if self.size is not None and min(self.size) < 1:
+            raise ParameterError(
+                f"Got size={self.size!r}, but expected a height and a width of at "
+                "least 1 pixel."
+            )
+        if self.limit is not None and self.limit < 1:
+            raise ParameterError(
+                f"Got limit={self.limit!r}, but expected at least 1 image."
+            )
+        if self.seed < 0:
+            raise ParameterError(f"Got seed={self.seed!r}, but expected 0 or more.")
+        for name, fraction in self.keep.items():
+            if not 0 < fraction <= 1:
+                raise ParameterError(
+                    f"Got keep {name}={fraction!r}, but expected a fraction above 0 "
+                    "and at most 1."
+                )
+        if not 0 < self.validation_fraction < 1:
+            raise ParameterError(
+                f"Got validation_fraction={self.validation_fraction!r}, but expected "
+                "a number between 0 and 1."
+            )

@@ -1,0 +1,172 @@
+"""From one image file, in any of Pillow's modes, to grey or RGB pixels."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from os import PathLike
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from featx.errors import DataError
+
+GREY_MODES = ("1", "L", "LA", "La", "I", "F")  # and I;16 in its byte orders
+ORIENTATION = 0x0112  # EXIF tag; 5 to 8 turn the image on its side
+WHITE = (255, 255, 255, 255)
+
+
+@dataclass(frozen=True)
+class Header:
+    """What a file says of its image before any pixel is read.
+
+    Parameters
+    ----------
+    size : tuple of int
+        Height and width, as seen after the EXIF orientation.
+    grey : bool
+        True if the mode has no colour.
+    """
+
+    size: tuple[int, int]
+    grey: bool
+
+
+@contextmanager
+def strict_pillow() -> Iterator[None]:
+    """Turn the warning of decompression bombs into an error, silence the others."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        yield
+
+
+def read_header(path: str | PathLike[str]) -> Header:
+    """Read size and mode of an image without decoding it.
+
+    Parameters
+    ----------
+    path : path-like
+        An image file.
+
+    Returns
+    -------
+    Header
+        Size and whether it is grey.
+
+    Raises
+    ------
+    Exception
+        Whatever Pillow raises for a file it cannot read.
+    """
+    with Image.open(path) as image:
+        width, height = image.size
+        # Asking a PNG without EXIF for it would decode the pixels.
+        if "exif" in image.info and image.getexif().get(ORIENTATION, 1) >= 5:
+            width, height = height, width
+        grey = image.mode in GREY_MODES or image.mode.startswith("I;16")
+        return Header((height, width), grey)
+
+
+def read_pixels(
+    path: str | PathLike[str], size: tuple[int, int], channels: int
+) -> NDArray[np.uint8]:
+    """Decode an image file.
+
+    The EXIF orientation is applied, transparency is laid on white.
+
+    Parameters
+    ----------
+    path : path-like
+        An image file.
+    size : tuple of int
+        Height and width wanted; other sizes are resized (Lanczos, antialiased).
+    channels : {1, 3}
+        Grey or RGB.
+
+    Returns
+    -------
+    ndarray of uint8, shape (h, w, channels)
+        The pixels.
+
+    Raises
+    ------
+    Exception
+        Whatever Pillow raises for a file it cannot read, cut short or damaged.
+    """
+    with Image.open(path) as opened:
+        # A large JPEG is decoded at half, a quarter or an eighth of its size, never
+        # below twice the wanted one.
+        opened.draft(None, (2 * max(size), 2 * max(size)))
+        image = ImageOps.exif_transpose(eight_bits(opened))
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", image.size, WHITE), image)
+    return fit(image.convert("L" if channels == 1 else "RGB"), size)
+
+
+def eight_bits(image: Image.Image) -> Image.Image:
+    """Scale 16-bit, 32-bit and float grey images to 8 bits; leave others alone.
+
+    Parameters
+    ----------
+    image : PIL image
+        Mode ``I;16*`` and ``I`` hold 0 to 65535, ``F`` holds 0 to 1 or 0 to 255.
+
+    Returns
+    -------
+    PIL image
+        Mode ``L``, or the image itself.
+
+    Raises
+    ------
+    DataError
+        If the values lie outside their range.
+    """
+    if image.mode not in ("I", "F") and not image.mode.startswith("I;16"):
+        return image
+    values = np.asarray(image).astype(np.float64)
+    low, high = values.min(), values.max()
+    if image.mode == "F":
+        top, expected = 1.0 if high <= 1 else 255.0, "0 to 1 or 0 to 255"
+    else:
+        top, expected = 65535.0, "0 to 65535"
+    if not (low >= 0 and high <= top):  # NaN fails both
+        raise DataError(f"pixels from {low:g} to {high:g}, but expected {expected}")
+    scaled = Image.fromarray(np.rint(values * (255 / top)).astype(np.uint8))
+    scaled.info = {k: v for k, v in image.info.items() if k != "transparency"}
+    return scaled
+
+
+def fit(image: Image.Image, size: tuple[int, int]) -> NDArray[np.uint8]:
+    """Resize a grey or RGB image and return its pixels.
+
+    Parameters
+    ----------
+    image : PIL image of mode L or RGB
+        The image.
+    size : tuple of int
+        Height and width.
+
+    Returns
+    -------
+    ndarray of uint8, shape (h, w, 1) or (h, w, 3)
+        The pixels.
+    """
+    if image.size != size[::-1]:
+        image = image.resize(size[::-1], Image.Resampling.LANCZOS)
+    pixels = np.asarray(image)
+    return pixels.reshape(*size, -1)
+
+
+def reason(error: BaseException) -> str:
+    """Say in one line why an image could not be read."""
+    if isinstance(error, UnidentifiedImageError):
+        return "not an image that Pillow knows"
+    if isinstance(error, Image.DecompressionBombWarning | Image.DecompressionBombError):
+        return "too large to be read safely: " + str(error).split(",")[0]
+    text = " ".join(str(error).split())
+    return text or type(error).__name__

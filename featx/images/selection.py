@@ -1,0 +1,170 @@
+"""Which rows of a source are used: thinned classes, a limit, the order of parts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from featx.errors import ParameterError, unknown_name
+from featx.images.options import Options
+from featx.images.split import (
+    TEST,
+    VALIDATION,
+    add_test_part,
+    check_classes,
+    draw,
+    rng_for,
+)
+
+NO_TEST_NOTE = "no test part: 20 % of each class were set aside, always the same images"
+
+
+def choose_rows(
+    y: NDArray[np.int64],
+    part: NDArray[np.int8],
+    class_names: Sequence[str],
+    options: Options,
+    where: object,
+) -> tuple[NDArray[np.int64], NDArray[np.int8], tuple[str, ...]]:
+    """Split off a test part where there is none, thin classes, apply the limit.
+
+    Parameters
+    ----------
+    y : ndarray of int64, shape (n,)
+        Labels of everything the source holds.
+    part : ndarray of int8, shape (n,)
+        `TRAIN`, `VALIDATION` or `TEST` as the source says.
+    class_names : sequence of str
+        Names of the classes.
+    options : Options
+        What was asked for.
+    where : object
+        The source, for messages.
+
+    Returns
+    -------
+    rows : ndarray of int64, shape (m,)
+        Rows to use: training, then validation, then test images.
+    part : ndarray of int8, shape (m,)
+        Their parts.
+    notes : tuple of str
+        What the user should know.
+
+    Raises
+    ------
+    DataError
+        If a class has too few images, or the parts have different classes.
+    ParameterError
+        If `keep` names an unknown class or `limit` is too small.
+    """
+    check_classes(y, part, class_names, where)
+    notes: tuple[str, ...] = ()
+    if not (part == TEST).any():
+        part, notes = add_test_part(y, part), (NO_TEST_NOTE,)
+
+    train, test = np.flatnonzero(part != TEST), np.flatnonzero(part == TEST)
+    train = train[thin(y[train], class_names, options.keep, options.seed)]
+    if options.limit is not None:
+        minimum = 1 if (part == VALIDATION).any() else 2
+        train = train[limited(y[train], options.limit, minimum, options.seed)]
+        test = test[limited(y[test], options.limit, 1, options.seed)]
+    rows = np.concatenate([train, test])
+    rows = rows[np.argsort(part[rows], kind="stable")]
+    check_classes(y[rows], part[rows], class_names, where)
+    return rows, part[rows], notes
+
+
+def thin(
+    y: NDArray[np.int64],
+    class_names: Sequence[str],
+    keep: Mapping[str, float],
+    seed: int,
+) -> NDArray[np.int64]:
+    """Keep a fraction of some classes.
+
+    Parameters
+    ----------
+    y : ndarray of int64, shape (n,)
+        Labels.
+    class_names : sequence of str
+        Names of the classes.
+    keep : mapping of str to float
+        Fraction in (0, 1] by class name; other classes stay whole.
+    seed : int
+        Seed of the draw.
+
+    Returns
+    -------
+    ndarray of int64
+        Rows to keep, sorted.
+
+    Raises
+    ------
+    ParameterError
+        If a class is not known.
+
+    Examples
+    --------
+    >>> y = np.array([0, 0, 0, 0, 1, 1])
+    >>> y[thin(y, ["bird", "cat"], {"bird": 0.5}, seed=0)]
+    array([0, 0, 1, 1])
+    """
+    counts = np.bincount(y, minlength=len(class_names))
+    for name, fraction in keep.items():
+        if name not in class_names:
+            raise unknown_name("class", name, class_names)
+        label = list(class_names).index(name)
+        counts[label] = round(int(counts[label]) * fraction)
+    return draw(y, counts, rng_for(seed))
+
+
+def limited(
+    y: NDArray[np.int64], limit: int, minimum: int, seed: int
+) -> NDArray[np.int64]:
+    """Keep at most `limit` rows, the classes in proportion.
+
+    Parameters
+    ----------
+    y : ndarray of int64, shape (n,)
+        Labels; every class has `minimum` rows or more.
+    limit : int
+        Rows to keep at most.
+    minimum : int
+        Rows that every class keeps at least.
+    seed : int
+        Seed of the draw.
+
+    Returns
+    -------
+    ndarray of int64, shape (min(n, limit),)
+        Rows to keep, sorted.
+
+    Raises
+    ------
+    ParameterError
+        If `limit` leaves less than `minimum` rows for each class.
+
+    Examples
+    --------
+    >>> y = np.repeat([0, 1], [30, 10])
+    >>> np.bincount(y[limited(y, 8, 1, seed=0)])
+    array([6, 2])
+    """
+    counts = np.bincount(y)
+    if limit >= len(y):
+        return np.arange(len(y))
+    if limit < minimum * len(counts):
+        raise ParameterError(
+            f"Got limit={limit!r}, but expected at least {minimum * len(counts)}: "
+            f"{minimum} for each of the {len(counts)} classes."
+        )
+    quota = counts * (limit / len(y))
+    kept = np.maximum(np.floor(quota).astype(np.int64), np.minimum(minimum, counts))
+    missing = limit - int(kept.sum())
+    if missing > 0:  # to the classes that rounding down hurt most
+        kept[np.argsort(kept - quota, kind="stable")[:missing]] += 1
+    for _ in range(-missing):  # small classes were lifted to the minimum
+        kept[kept.argmax()] -= 1
+    return draw(y, kept, rng_for(seed))

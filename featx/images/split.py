@@ -1,0 +1,196 @@
+"""Stratified splits: the test part when there is none, the validation part."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from featx.errors import DataError
+
+TRAIN, VALIDATION, TEST = 0, 1, 2
+
+TEST_FRACTION = 0.2
+TEST_SEED = 0  # not the caller's: results stay comparable over seeds
+
+
+def draw(
+    y: NDArray[np.int64], counts: NDArray[np.int64], rng: np.random.Generator
+) -> NDArray[np.int64]:
+    """Draw so many rows of each class at random.
+
+    Parameters
+    ----------
+    y : ndarray of int64, shape (n,)
+        Labels.
+    counts : ndarray of int64, shape (n_classes,)
+        Rows to draw per class.
+    rng : numpy.random.Generator
+        Where chance comes from.
+
+    Returns
+    -------
+    ndarray of int64, shape (counts.sum(),)
+        The drawn rows, sorted.
+
+    Examples
+    --------
+    >>> y = np.array([0, 0, 1, 1, 1])
+    >>> y[draw(y, np.array([1, 2]), np.random.default_rng(0))]
+    array([0, 1, 1])
+    """
+    # One stable sort instead of a search per class: 1,000 classes stay cheap.
+    by_class = np.split(
+        np.argsort(y, kind="stable"),
+        np.cumsum(np.bincount(y, minlength=len(counts)))[:-1],
+    )
+    drawn = [
+        rng.permutation(rows)[:count]
+        for rows, count in zip(by_class, counts, strict=True)
+    ]
+    return np.sort(np.concatenate(drawn))
+
+
+def draw_fraction(
+    y: NDArray[np.int64], fraction: float, rng: np.random.Generator
+) -> NDArray[np.int64]:
+    """Draw the same fraction of every class, at least one row of each.
+
+    Parameters
+    ----------
+    y : ndarray of int64, shape (n,)
+        Labels.
+    fraction : float
+        Part of each class, in (0, 1).
+    rng : numpy.random.Generator
+        Where chance comes from.
+
+    Returns
+    -------
+    ndarray of int64
+        The drawn rows, sorted; of each class one row at least stays behind.
+    """
+    counts = np.bincount(y)
+    wanted = np.maximum(np.rint(counts * fraction).astype(np.int64), 1)
+    return draw(y, np.minimum(wanted, np.maximum(counts - 1, 0)), rng)
+
+
+def add_test_part(y: NDArray[np.int64], part: NDArray[np.int8]) -> NDArray[np.int8]:
+    """Turn a fifth of the training rows into test rows, stratified, always the same.
+
+    Parameters
+    ----------
+    y : ndarray of int64, shape (n,)
+        Labels.
+    part : ndarray of int8, shape (n,)
+        `TRAIN` or `VALIDATION` for each row.
+
+    Returns
+    -------
+    ndarray of int8, shape (n,)
+        A copy with `TEST` rows.
+    """
+    train = np.flatnonzero(part == TRAIN)
+    part = part.copy()
+    part[train[draw_fraction(y[train], TEST_FRACTION, rng_for(TEST_SEED))]] = TEST
+    return part
+
+
+def validation_mask(
+    y: NDArray[np.int64], part: NDArray[np.int8], fraction: float, seed: int
+) -> NDArray[np.bool_]:
+    """Mark the training rows on which settings are chosen.
+
+    Parameters
+    ----------
+    y : ndarray of int64, shape (n,)
+        Labels of all training images, validation part included.
+    part : ndarray of int8, shape (n,)
+        `VALIDATION` where the data brings its own part, otherwise all `TRAIN`.
+    fraction : float
+        Part to draw, in (0, 1), where the data brings none.
+    seed : int
+        Seed of that draw.
+
+    Returns
+    -------
+    ndarray of bool, shape (n,)
+        True on the validation part.
+
+    Examples
+    --------
+    >>> y = np.repeat([0, 1], 10)
+    >>> validation_mask(y, np.zeros(20, np.int8), 0.1, seed=0).sum()
+    np.int64(2)
+    """
+    mask: NDArray[np.bool_] = part == VALIDATION
+    if not mask.any():
+        mask[draw_fraction(y, fraction, rng_for(seed))] = True
+    return mask
+
+
+def check_classes(
+    y: NDArray[np.int64],
+    part: NDArray[np.int8],
+    class_names: Sequence[str],
+    where: object,
+) -> None:
+    """Refuse labels that cannot be compared on.
+
+    Parameters
+    ----------
+    y : ndarray of int64, shape (n,)
+        Labels.
+    part : ndarray of int8, shape (n,)
+        `TRAIN`, `VALIDATION` or `TEST` for each row; without `TEST`, a test part is
+        still to be split off, without `VALIDATION`, a validation part.
+    class_names : sequence of str
+        Names of the classes.
+    where : object
+        The source, for the message.
+
+    Raises
+    ------
+    DataError
+        If there are fewer than two classes, if the parts have different classes, or
+        if a class has too few images to be split.
+    """
+    if len(class_names) < 2:
+        raise DataError(
+            f"Got {len(class_names)} class ({', '.join(class_names)}) in {where}, but "
+            "expected at least 2 to tell apart."
+        )
+    has_test, has_validation = (part == TEST).any(), (part == VALIDATION).any()
+    counts = [
+        np.bincount(y[part == p], minlength=len(class_names))
+        for p in (TRAIN, VALIDATION, TEST)
+    ]
+    for other, name in ((VALIDATION, "validation"), (TEST, "test")):
+        more = [c for c, n, t in zip(class_names, counts[other], counts[TRAIN],
+                                     strict=True) if n and not t]  # fmt: skip
+        less = [c for c, n in zip(class_names, counts[TEST], strict=True)
+                if not n and other == TEST and has_test]  # fmt: skip
+        if more or less:
+            found = [f"only in {name}: {', '.join(more)}"] if more else []
+            found += [f"not in {name}: {', '.join(less)}"] if less else []
+            raise DataError(
+                f"Got different classes in the parts of {where} ({'; '.join(found)}), "
+                "but expected the same in all. Rename, complete or remove them."
+            )
+    minimum = 1 + (not has_validation) + (not has_test)
+    smallest = int(counts[TRAIN].argmin())
+    if counts[TRAIN][smallest] < minimum:
+        uses = ["to train on", "to choose settings on", "to test on"][:minimum]
+        if has_validation and not has_test:
+            uses = ["to train on", "to test on"]
+        raise DataError(
+            f"Got {counts[TRAIN][smallest]} training images of class "
+            f"{class_names[smallest]!r} in {where}, but expected at least {minimum} "
+            f"(one {', one '.join(uses)}). Add images or remove the class."
+        )
+
+
+def rng_for(seed: int) -> np.random.Generator:
+    """Return a generator that leaves numpy's global state alone."""
+    return np.random.default_rng(seed)

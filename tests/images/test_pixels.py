@@ -1,0 +1,108 @@
+import numpy as np
+import pytest
+from PIL import Image
+
+from featx.errors import DataError
+from featx.images.pixels import read_header, read_pixels
+
+GREY = np.arange(0, 240, 15, dtype=np.uint8).reshape(4, 4)
+RGB = np.stack([GREY, GREY[::-1], 255 - GREY], axis=2)
+
+
+def with_alpha(pixels, alpha):
+    return np.dstack([pixels, np.full((4, 4), alpha, np.uint8)])
+
+
+def palette(transparent=False):
+    image = Image.new("P", (4, 4), 1)
+    image.putpalette([10, 20, 30, 40, 50, 60])
+    image.info |= {"transparency": 1} if transparent else {}
+    return image
+
+
+@pytest.mark.parametrize(
+    ("image", "suffix", "grey", "expected"),
+    [
+        (Image.fromarray(GREY), "png", True, GREY[..., None]),
+        (Image.fromarray(GREY > 100), "png", True, (GREY > 100)[..., None] * 255),
+        (Image.fromarray(with_alpha(GREY, 255), "LA"), "png", True, GREY[..., None]),
+        (Image.fromarray(with_alpha(GREY, 0), "LA"), "png", True, 255),
+        (Image.fromarray(GREY.astype(np.uint16) * 257), "png", True, GREY[..., None]),
+        (Image.fromarray(GREY.astype(np.uint16) * 257), "tif", True, GREY[..., None]),
+        (Image.fromarray(GREY.astype(np.int32) * 257), "tif", True, GREY[..., None]),
+        (Image.fromarray(GREY / np.float32(255)), "tif", True, GREY[..., None]),
+        (Image.fromarray(GREY.astype(np.float32)), "tif", True, GREY[..., None]),
+        (Image.fromarray(RGB), "png", False, RGB),
+        (Image.fromarray(RGB), "ppm", False, RGB),
+        (Image.fromarray(RGB), "bmp", False, RGB),
+        (Image.fromarray(with_alpha(RGB, 255)), "png", False, RGB),
+        (Image.fromarray(with_alpha(RGB, 0)), "png", False, 255),
+        (Image.fromarray(with_alpha(RGB * 0, 51)), "png", False, 204),
+        (palette(), "png", False, [40, 50, 60]),
+        (palette(transparent=True), "png", False, 255),
+        (palette(), "gif", False, [40, 50, 60]),
+        (Image.new("CMYK", (4, 4)), "tif", False, 255),
+        (Image.new("YCbCr", (4, 4), (0, 128, 128)), "tif", False, 0),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:'mode' parameter:DeprecationWarning")
+def test_every_mode(tmp_path, image, suffix, grey, expected):
+    file = tmp_path / f"image.{suffix}"
+    image.save(file)
+
+    assert read_header(file).grey == grey
+    assert read_header(file).size == (4, 4)
+    pixels = read_pixels(file, (4, 4), 1 if grey else 3)
+    np.testing.assert_array_equal(pixels, np.broadcast_to(expected, pixels.shape))
+    if grey:  # among colour images, a grey one becomes RGB
+        colour = read_pixels(file, (4, 4), 3)
+        np.testing.assert_array_equal(colour, np.broadcast_to(pixels, (4, 4, 3)))
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "png", "tif", "webp"])
+def test_exif_orientation_is_applied(tmp_path, suffix):
+    pixels = np.zeros((20, 40, 3), np.uint8)
+    pixels[:, :20] = 200  # the left half is bright
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned a quarter clockwise: bright half on top
+    file = tmp_path / f"image.{suffix}"
+    Image.fromarray(pixels).save(file, exif=exif)
+
+    assert read_header(file).size == (40, 20)
+    turned = read_pixels(file, (40, 20), 3)
+    assert turned[:15].min() > 180
+    assert turned[25:].max() < 20
+
+
+def test_resizing_averages_and_keeps_height_before_width(tmp_path):
+    file = tmp_path / "board.png"
+    Image.fromarray(np.tile(np.uint8([[0, 255], [255, 0]]), (50, 100))).save(file)
+    small = read_pixels(file, (10, 20), 1)
+    assert small.shape == (10, 20, 1)
+    assert abs(small[2:-2, 2:-2].astype(int) - 128).max() < 20
+
+
+def test_a_large_jpeg_is_reduced_while_decoding(tmp_path):
+    file = tmp_path / "large.jpg"
+    Image.fromarray(np.full((800, 1200, 3), [200, 100, 50], np.uint8)).save(file)
+    small = read_pixels(file, (8, 12), 3)
+    assert abs(small.astype(int) - [200, 100, 50]).max() < 5
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        (
+            np.full((4, 4), -1, np.int32),
+            "pixels from -1 to -1, but expected 0 to 65535",
+        ),
+        (np.full((4, 4), 70000, np.int32), "expected 0 to 65535"),
+        (np.full((4, 4), 300, np.float32), "expected 0 to 1 or 0 to 255"),
+        (np.full((4, 4), np.nan, np.float32), "pixels from nan"),
+    ],
+)
+def test_values_out_of_range(tmp_path, values, words):
+    file = tmp_path / "image.tif"
+    Image.fromarray(values).save(file)
+    with pytest.raises(DataError, match=words):
+        read_pixels(file, (4, 4), 1)

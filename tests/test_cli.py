@@ -1,0 +1,239 @@
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import make_images
+from PIL import Image
+
+import featx
+from featx.cli import main
+
+QUICK = ["--epochs", "2", "--limit", "200"]
+
+
+@pytest.fixture
+def run(capsys, monkeypatch, tmp_path):
+    """Call the command line in an empty folder; exit code, stdout and stderr."""
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+
+    def call(*args):
+        code = main([str(arg) for arg in args])
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return call
+
+
+@pytest.fixture
+def folder(tmp_path):
+    root = tmp_path / "images"
+    for part, n, seed in (("train", 60, 0), ("test", 30, 1)):
+        images = make_images(n, channels=3, seed=seed)
+        for i, (image, label) in enumerate(zip(images.X, images.y, strict=True)):
+            file = root / part / images.class_names[label] / f"{i}.png"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(image).save(file)
+    return root
+
+
+def test_bench_prints_a_table_and_leaves_a_run_folder(run, folder):
+    code, out, err = run("bench", folder, "--epochs", 2, "--clf", "logreg,knn")
+    assert code == 0
+    for text in ("conv", "untrained", "logreg", "knn", "Accuracy for class: a is"):
+        assert text in out
+    assert "train conv, epoch 2 of 2, loss" in err and "fit knn on raw" in err
+    (made,) = Path("runs").iterdir()
+    assert f"Run folder: {made}" in err
+    names = {p.name for p in made.iterdir()}
+    assert names >= {"results.json", "table.md", "table.csv", "predictions.npz"}
+    assert (made / "figures" / "confusion_conv_knn.png").stat().st_size > 1000
+    again = run("bench", folder, "--epochs", 2, "--clf", "logreg,knn", "--json")
+    document = json.loads(again[1])
+    assert all(all(r["cached"].values()) for r in document["results"])
+    stored = json.loads((made / "results.json").read_text())
+    assert [r["confusion"] for r in stored["results"]] == [
+        r["confusion"] for r in document["results"]
+    ]
+
+
+def test_json_has_the_documented_keys(run):
+    code, out, _ = run("bench", *QUICK, "--encoders", "raw", "--clf", "knn", "--json")
+    assert code == 0
+    document = json.loads(out)
+    assert document["featx"] == featx.__version__
+    assert document.keys() >= {"featx", "data", "protocol", "machine", "results"}
+    assert document["results"][0].keys() >= {
+        *("encoder", "classifier", "n_features", "accuracy", "accuracy_ci95"),
+        *("balanced_accuracy", "macro_f1", "per_class", "confusion", "train_seconds"),
+        *("encode_seconds", "encode_images_per_second", "fit_seconds"),
+        *("predict_seconds", "encoder_params", "classifier_params", "cached"),
+    }
+
+
+def test_encode_then_fit_uses_the_features(run):
+    code, out, err = run("encode", *QUICK)
+    assert code == 0 and "trained in" in err
+    train, test = (line.split()[1] for line in out.splitlines())
+    assert np.load(train, mmap_mode="r").shape == (200, 1024)
+    assert len(np.load(test, mmap_mode="r")) == 200
+    code, out, err = run("fit", *QUICK, "--clf", "svm")
+    assert code == 0 and "Accuracy for class: 0 is" in out
+    assert "Nothing was trained or encoded" in err
+    code, out, _ = run("encode", *QUICK, "--json")
+    assert json.loads(out)["cached"] == {"encoder": True, "features": True}
+
+
+def test_fit_can_tune_and_write_a_run_folder(run):
+    code, out, _ = run(
+        "fit", *QUICK, "--encoder", "pca", "--set", "n_components=20", "--clf", "logreg",
+        *("--tune", "--out", "mine", "--quiet"),
+    )  # fmt: skip
+    assert code == 0 and "chosen on 20 validation images" in out
+    results = json.loads(Path("mine/results.json").read_text())
+    assert results["results"][0]["n_features"] == 20
+    assert results["protocol"]["tuned"] is True
+
+
+def test_data_shows_counts_and_draws_samples(run, folder):
+    code, out, err = run("data", folder, "--keep", "b=0.5")
+    assert code == 0
+    row = next(line for line in out.splitlines() if line.strip().startswith("b"))
+    assert row.split() == ["b", "10", "1", "10"]
+    assert Path("samples.png").stat().st_size > 1000 and "samples.png" in err
+    code, out, _ = run("data", folder, "--json", "--size", "4x6")
+    data = json.loads(out)["data"]
+    assert data["image_shape"] == [4, 6, 3] and data["train_per_class"] == [20, 20, 20]
+
+
+def test_cache_ls_and_rm(run):
+    run("encode", *QUICK, "--encoder", "raw")
+    code, out, _ = run("cache", "ls", "--json")
+    entries = json.loads(out)
+    assert code == 0 and {e["kind"] for e in entries} == {"encoders", "features"}
+    code, out, _ = run("cache", "ls")
+    assert code == 0 and "3 entries" in out and "raw" in out
+    for entry in entries:
+        code, out, _ = run("cache", "rm", entry["key"])
+        assert code == 0 and out.startswith("removed")
+    assert json.loads(run("cache", "ls", "--json")[1]) == []
+    code, _, err = run("cache", "rm", "abcdef")
+    assert code == 1 and "featx cache ls" in err
+
+
+def test_a_damaged_image_is_skipped_counted_and_listed(run, folder):
+    bad = folder / "train" / "a" / "0.png"
+    bad.write_bytes(bad.read_bytes()[:60])
+    command = ["fit", folder, "--encoder", "raw", "--clf", "knn"]
+    code, out, err = run(*command)
+    assert (
+        code == 0 and "skipped train/a/0.png" in err and "1 images were skipped" in err
+    )
+    assert run(*command, "--strict")[0] == 3
+    code, out, _ = run(*command, "--json", "--strict")
+    data = json.loads(out)["data"]
+    assert code == 3 and data["n_train"] == 59
+    assert [s["id"] for s in data["skipped"]] == ["train/a/0.png"]
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        (["bench", "digit"], "Did you mean 'digits'"),
+        (["bench", "/no/such/folder"], "/no/such/folder"),
+        (["fit", "--encoder", "convv"], "Did you mean 'conv'"),
+        (["fit", "--encoder", "conv,raw"], "featx bench"),
+        (["fit", "--clf", "smv"], "Did you mean 'svm'"),
+        (["fit", "--device", "gpu"], "device 'gpu', but expected one of auto, cpu"),
+        (["fit", "--precision", "double"], "precision 'double'"),
+        (["fit", "--set", "n_component=3"], "Did you mean 'n_components'"),
+        (["fit", "--set", "n_components"], "expected NAME=VALUE"),
+        (["fit", "--set", "n_components=many"], "n_components='many'"),
+        (
+            ["fit", "--encoder", "pca", "--set", "n_components=9999"],
+            "n_components=9999",
+        ),
+        (["fit", "--epochs", "0"], "max_epochs=0"),
+        (["fit", "--size", "big"], "--size big, but expected pixels"),
+        (["fit", "--keep", "0"], "expected CLASS=FRACTION"),
+        (["fit", "--keep", "cat=0.5"], "'cat', but expected one of"),
+        (["fit", "--keep", "1=2"], "2"),
+        (["bench", "--encoders", "raw,raw"], "different names"),
+        (["bench", "--encoders", ","], "different names"),
+    ],
+)
+def test_an_expected_error_is_one_line_and_exit_code_1(run, args, words):
+    code, out, err = run(*args, "--quiet")
+    assert code == 1 and out == ""
+    assert err.startswith("featx: ") and err.count("\n") == 1 and words in err
+
+
+@pytest.mark.parametrize(
+    "args", [["fit", "--no-such"], ["nothing"], ["cache", "rm"], ["fit", "--seed", "x"]]
+)
+def test_wrong_usage_is_exit_code_2(run, args):
+    code, out, err = run(*args)
+    assert code == 2 and out == "" and "Usage" in err
+
+
+def test_a_cache_that_cannot_be_written_is_one_line(run, tmp_path):
+    (tmp_path / "file").write_text("")
+    code, _, err = run("fit", *QUICK, "--quiet", "--cache-dir", tmp_path / "file")
+    assert code == 1 and err.count("\n") == 1 and "--cache-dir" in err
+
+
+def test_an_interrupt_is_exit_code_130(run, monkeypatch):
+    def interrupted(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("featx.images.load_dataset", interrupted)
+    assert run("fit")[0] == 130
+
+
+def test_quiet_leaves_stderr_empty(run):
+    code, _, err = run("fit", *QUICK, "--encoder", "raw", "--clf", "knn", "--quiet")
+    assert code == 0 and err == ""
+
+
+@pytest.mark.parametrize("command", ["bench", "encode", "fit", "data"])
+def test_shared_options_read_the_same_everywhere(run, command):
+    code, out, _ = run(command, "--help")
+    assert code == 0
+    for option in (
+        *("--data-dir", "--size", "--limit", "--keep", "--seed", "--device"),
+        *("--precision", "--epochs", "--batch-size", "--learning-rate", "--set"),
+        *("--cache-dir", "--json", "--quiet"),
+    ):
+        assert option in out, f"{command} lacks {option}"
+
+
+def test_it_runs_as_a_module_and_tells_its_version():
+    done = subprocess.run(
+        [sys.executable, "-m", "featx", "--version"],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=os.environ,
+    )
+    assert done.stdout == f"featx {featx.__version__}\n"
+
+
+def test_the_origin_s_set_up_on_real_images(run, cifar10):
+    thin = [x for name in ("bird", "deer", "truck") for x in ("--keep", f"{name}=0.5")]
+    code, out, _ = run("data", cifar10, *thin, "--json", "--quiet")
+    data = json.loads(out)["data"]
+    assert code == 0 and (data["n_train"], data["n_test"]) == (42_500, 10_000)
+    assert data["train_per_class"][2] == 2_500
+
+
+def test_real_images_one_epoch(run, cifar10):
+    code, out, _ = run(
+        "bench", cifar10, "--limit", 2000, "--epochs", 1, "--clf", "logreg", "--json"
+    )
+    assert code == 0
+    accuracy = {r["encoder"]: r["accuracy"] for r in json.loads(out)["results"]}
+    assert accuracy["conv"] > 0.3 and accuracy["raw"] > 0.2

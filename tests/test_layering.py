@@ -1,0 +1,109 @@
+"""Imports go one way, and heavy libraries stay where they belong."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import featx
+
+ROOT = Path(featx.__file__).parent
+LAYERS = [  # each may import those before it
+    ("_version",),
+    ("errors",),
+    ("storage",),
+    ("machine",),
+    ("images",),
+    ("autoencoders",),
+    ("features",),
+    ("classifiers",),
+    ("evaluation",),
+    ("reports",),
+    ("benchmark",),
+    ("console", "options"),
+    ("cli",),
+    ("__main__",),
+]
+LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
+MODULES = sorted(p.relative_to(ROOT) for p in ROOT.rglob("*.py"))
+
+
+def imports(path):
+    """Names of all modules that a file imports, anywhere in it."""
+    for node in ast.walk(ast.parse((ROOT / path).read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path} imports relatively"
+            yield node.module
+            if node.module == "featx":
+                yield from (f"featx.{alias.name}" for alias in node.names)
+
+
+@pytest.mark.parametrize("path", MODULES, ids=str)
+def test_imports_go_one_way(path):
+    if path == Path("__init__.py"):
+        return
+    own = LEVEL[path.parts[0].removesuffix(".py")]
+    for name in imports(path):
+        head, _, rest = name.partition(".")
+        if head == "featx" and rest and rest.split(".")[0] in LEVEL:
+            assert LEVEL[rest.split(".")[0]] <= own, f"{path} imports {name}"
+
+
+@pytest.mark.parametrize(
+    ("library", "allowed"),
+    [
+        ("torch", {"autoencoders", "features"}),
+        ("torchvision", {"images"}),
+        ("matplotlib", {"reports"}),
+        ("typer", {"cli.py", "options.py"}),
+        ("pickle", set()),
+        ("seaborn", set()),
+    ],
+)
+def test_a_heavy_library_stays_in_its_place(library, allowed):
+    users = {
+        path.parts[0]
+        for path in MODULES
+        for name in imports(path)
+        if name.partition(".")[0] == library
+    }
+    assert users <= allowed
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import featx; dir(featx)",
+        "import featx.cli; featx.cli.main(['--help'])",
+        "from featx import load_dataset, make_classifier",
+        "import featx.reports, featx.evaluation",
+    ],
+)
+def test_torch_and_matplotlib_are_not_imported_before_they_are_needed(code):
+    check = "import sys; assert not {'torch', 'matplotlib'} & set(sys.modules)"
+    subprocess.run(
+        [sys.executable, "-c", f"{code}\n{check}"],
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
+
+
+def test_help_answers_in_half_a_second():
+    code = (
+        "import time; t = time.perf_counter(); import featx.cli;"
+        "featx.cli.main(['--help']); import sys;"
+        "sys.stderr.write(str(time.perf_counter() - t))"
+    )
+    times = [
+        float(
+            subprocess.run(
+                [sys.executable, "-c", code], capture_output=True, text=True, check=True
+            ).stderr
+        )
+        for _ in range(5)
+    ]
+    assert min(times) < 0.5
