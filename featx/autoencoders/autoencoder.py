@@ -270,10 +270,10 @@ class Autoencoder(CallbackSupportMixin, NetworkTransformer):  # type: ignore[mis
         check_number("n_iter_no_change", self.n_iter_no_change, 1, integer=True)
 
     def _resolve_epochs(self, n_images: int) -> int:
-        """About 300,000 image views: many epochs for few images."""
+        """About 400,000 image views: many epochs for few images."""
         if self.max_epochs != "auto":
             return int(self.max_epochs)
-        return int(np.clip(300_000 / n_images, 5, 50))
+        return int(np.clip(400_000 / n_images, 5, 50))
 
     def _report(self, max_epochs: int) -> None:
         losses = ", ".join(f"{k} {v[-1]:.4f}" for k, v in self.history_.items())

@@ -28,7 +28,7 @@ class ConvAutoencoder(Autoencoder):
         Height, width (and channels) when images come as flat rows; without it, rows are
         one-dimensional signals.
     max_epochs : int or "auto", default="auto"
-        Passes over the images; ``"auto"`` is about 300,000 image views, at least 5
+        Passes over the images; ``"auto"`` is about 400,000 image views, at least 5
         and at most 50 epochs.
     batch_size : int, default=128
         Images per step, and per batch when encoding.

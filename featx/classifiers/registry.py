@@ -16,7 +16,7 @@ from sklearn.svm import LinearSVC
 from featx.errors import unknown_name
 
 CLASSIFIERS = ("logreg", "svm", "linear-svm", "mlp", "knn")
-WIDE = 256  # distances and kernels see at most this many principal components
+WIDE = 512  # distances and kernels see at most this many principal components
 
 
 def accelerated() -> bool:
@@ -34,7 +34,7 @@ def make_classifier(
 ) -> Pipeline:
     """Build an unfitted classifier with its defaults.
 
-    Features are standardised; `svm` and `knn` see at most 256 principal components of
+    Features are standardised; `svm` and `knn` see at most 512 principal components of
     them. With scikit-learn-intelex installed its versions of logistic regression, SVM,
     PCA and nearest neighbours are used: the same estimators, several times faster.
 
@@ -70,7 +70,7 @@ def make_classifier(
         kind = _kind("linear_model", "LogisticRegression")
         model = kind(C=50 / n_images, class_weight=weight, max_iter=300, tol=1e-2)
     elif name == "svm":
-        model = _kind("svm", "SVC")(C=10.0, class_weight=weight)
+        model = _kind("svm", "SVC")(C=3.0, class_weight=weight)
     elif name == "linear-svm":
         model = LinearSVC(
             C=5 / n_images, class_weight=weight, tol=1e-3, random_state=random_state
