@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from types import TracebackType
 from typing import Self
@@ -18,6 +19,7 @@ from rich.progress import (
 )
 
 LINE_EVERY_SECONDS = 10.0
+SILENT_AT_MOST_SECONDS = 30.0  # a long fit has no steps of its own to tell
 
 
 class StderrProgress:
@@ -46,10 +48,15 @@ class StderrProgress:
             disable=not self.live,
         )
         self.job = ""
+        self.text = ""
         self.last_line = 0.0
         self.start = time.monotonic()
+        self.over = threading.Event()
+        self.heart = threading.Thread(target=self._beat, daemon=True)
 
     def __enter__(self) -> Self:
+        if not self.live and not self.quiet:
+            self.heart.start()
         self.bar.start()
         self.task = self.bar.add_task("", total=None, visible=False)
         return self
@@ -60,6 +67,7 @@ class StderrProgress:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self.over.set()
         self.bar.update(self.task, visible=False)
         self.bar.stop()
 
@@ -75,14 +83,19 @@ class StderrProgress:
                 self.task, description=what, completed=done, total=known, visible=True
             )
         elif not self.quiet:
-            now = time.monotonic()
-            if new or done == total or now - self.last_line >= LINE_EVERY_SECONDS:
-                self.last_line = now
-                elapsed = int(now - self.start)
-                self.console.print(
-                    f"[{elapsed // 60}:{elapsed % 60:02}] {what}"
-                    + (f": {done:,} of {total:,}" if total else ""),
-                    highlight=False,
-                    markup=False,
-                    soft_wrap=True,
-                )
+            self.text = what + (f": {done:,} of {total:,}" if total else "")
+            since = time.monotonic() - self.last_line
+            if new or done == total or since >= LINE_EVERY_SECONDS:
+                self._line(self.text)
+
+    def _line(self, text: str) -> None:
+        self.last_line = time.monotonic()
+        elapsed = int(self.last_line - self.start)
+        text = f"[{elapsed // 60}:{elapsed % 60:02}] {text}"
+        self.console.print(text, highlight=False, markup=False, soft_wrap=True)
+
+    def _beat(self) -> None:
+        """Repeat the last line where nothing was told for long."""
+        while not self.over.wait(1):
+            if self.text and time.monotonic() - self.last_line > SILENT_AT_MOST_SECONDS:
+                self._line(f"{self.text}, still at it")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import make_images
+from blocks import make_images
 from PIL import Image
 
 import featx
