@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numbers
 from collections.abc import Iterator
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -28,14 +28,16 @@ class ImageTransformer(
 ):
     """Base of every transformer of images. Think twice before adding to it.
 
-    A subclass has a parameter `image_shape` and the attributes `n_features_in_`,
-    `image_shape_` and `row_shape_` after `_check_images(X, reset=True)`.
+    A subclass has `transform`, `inverse_transform`, a parameter `image_shape`, and the
+    attributes below after `_check_images(X, reset=True)`.
     """
 
     image_shape: tuple[int, ...] | None
     n_features_in_: int
     image_shape_: tuple[int, int, int]
     row_shape_: tuple[int, ...]
+    transform: Any  # X -> features
+    inverse_transform: Any  # features -> images in the range of X
 
     def _check_images(self, X: ArrayLike, *, reset: bool, minimum: int = 1) -> Array:
         """Validate X and return it as images, without copying where it can be helped.
@@ -124,18 +126,6 @@ class ImageTransformer(
             residual = part.astype(np.float64) - restored.reshape(part.shape)
             total += float((residual**2).sum())
         return -total / images.size
-
-    def fit(self, X: ArrayLike, y: object = None) -> Self:
-        """Fit to images; see the subclass."""
-        raise NotImplementedError
-
-    def transform(self, X: ArrayLike) -> Array:
-        """Turn images into features; see the subclass."""
-        raise NotImplementedError
-
-    def inverse_transform(self, X: ArrayLike) -> Array:
-        """Turn features into images; see the subclass."""
-        raise NotImplementedError
 
 
 def batches(n: int, size: int) -> Iterator[slice]:

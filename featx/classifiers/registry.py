@@ -77,13 +77,13 @@ def make_classifier(
         )
     elif name == "mlp":
         model = MLPClassifier(
-            (512,),
+            (256,),
             alpha=1e-1,
-            batch_size=min(256, n_images),
-            learning_rate_init=5e-4,
+            batch_size=min(512, max(32, n_images // 50), n_images),
+            learning_rate_init=1e-3,
             max_iter=min(max(30, 1_500_000 // n_images), 300),
             early_stopping=n_images >= 200,
-            n_iter_no_change=5 if n_images > 10_000 else 15,
+            n_iter_no_change=4 if n_images > 10_000 else 15,
             random_state=random_state,
         )
     elif name == "knn":

@@ -1,6 +1,7 @@
 """The protocol of an honest comparison: scores, intervals and paired tests."""
 
 from featx.evaluation.comparisons import Comparison, compare
+from featx.evaluation.controls import compare_with_controls
 from featx.evaluation.results import BenchResults, Result
 from featx.evaluation.scores import ClassScores, Scores, score
 
@@ -11,5 +12,6 @@ __all__ = [
     "Result",
     "Scores",
     "compare",
+    "compare_with_controls",
     "score",
 ]
