@@ -1,0 +1,50 @@
+"""Which rows are tested against which."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from featx.evaluation.comparisons import Comparison, compare
+from featx.evaluation.results import Result
+
+
+def compare_with_controls(
+    results: Sequence[Result],
+    predictions: Mapping[str, NDArray[np.int64]],
+    y_true: NDArray[np.int64],
+    controls: Sequence[str],
+) -> list[Comparison]:
+    """Test every row against the controls with its classifier, and the two best.
+
+    Parameters
+    ----------
+    results : sequence of Result
+        Rows of the table.
+    predictions : mapping of str to ndarray of int64, shape (n_test,)
+        Predicted labels by row name.
+    y_true : ndarray of int64, shape (n_test,)
+        True labels.
+    controls : sequence of str
+        Names of the encoders that serve as controls.
+
+    Returns
+    -------
+    list of Comparison
+        P-values corrected together.
+    """
+    by_name = {result.name: result for result in results}
+    pairs = [
+        (result.name, f"{control} + {result.classifier}")
+        for result in results
+        for control in controls
+        if result.encoder not in controls
+        and f"{control} + {result.classifier}" in by_name
+    ]
+    ranked = sorted(results, key=lambda r: -r.scores.accuracy)
+    if len(ranked) > 1 and (ranked[0].name, ranked[1].name) not in pairs:
+        pairs.append((ranked[0].name, ranked[1].name))
+    right = {name: predicted == y_true for name, predicted in predictions.items()}
+    return compare(right, pairs)
