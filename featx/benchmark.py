@@ -15,13 +15,13 @@ from sklearn.model_selection import GridSearchCV, PredefinedSplit
 
 from featx._version import __version__
 from featx.classifiers import (
-    CLASSIFIERS,
     accelerated,
     can_balance,
+    check_classifiers,
     make_classifier,
     search_space,
 )
-from featx.errors import ParameterError, unknown_name
+from featx.errors import ParameterError
 from featx.evaluation import BenchResults, Result, compare_with_controls, score
 from featx.features import (
     CachedFeatures,
@@ -97,9 +97,7 @@ def bench(
     >>> results.best.name, results.best.scores.accuracy > 0.95
     ('raw + knn', True)
     """
-    for name in classifiers:
-        if name not in CLASSIFIERS:
-            raise unknown_name("classifier", name, CLASSIFIERS)
+    check_classifiers(classifiers)
     if not encoders or not classifiers:
         raise ParameterError(
             f"Got {len(encoders)} encoders and {len(classifiers)} classifiers, but "

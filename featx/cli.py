@@ -7,21 +7,21 @@ import os
 import shlex
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
 from featx._version import __version__
 from featx.console import StderrProgress
-from featx.errors import FeatxError, ParameterError
-from featx.options import SharedOptions, shares_options
+from featx.errors import FeatxError
+from featx.options import SharedOptions, one_name, shares_options, split_names
 
 if TYPE_CHECKING:
     from featx.evaluation import BenchResults
-    from featx.features import FeatureCache
     from featx.images import Dataset
 
 app = typer.Typer(
@@ -77,7 +77,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         given, 130 interrupted.
     """
     try:
-        app(args=None if argv is None else list(argv), prog_name="featx")
+        words = list(sys.argv[1:] if argv is None else argv)
+        app(args=words, prog_name="featx", obj=shlex.join(["featx", *words]))
     except SystemExit as stop:
         return int(stop.code or 0)
     except KeyboardInterrupt:
@@ -108,6 +109,7 @@ def _root(
 @app.command()
 @shares_options
 def bench(
+    context: typer.Context,
     *,
     shared: SharedOptions,
     data: Data = "digits",
@@ -121,14 +123,19 @@ def bench(
         ),
     ] = "logreg,svm,mlp",
     tune: Tune = False,
+    repeats: Annotated[
+        int, typer.Option(min=1, help="Run with this many seeds and show the spread.")
+    ] = 1,
     out_dir: Annotated[
         Path | None, typer.Option("--out", help="Run folder; default runs/TIME-DATA.")
     ] = None,
 ) -> None:
     """Compare encoders with classifiers and leave a folder of results."""
-    results, dataset = _compare(shared, data, encoders, clf, tune)
+    from featx.reports import save_run
+
+    results, dataset = _compare(shared, data, encoders, clf, tune, repeats)
     folder = out_dir or Path("runs") / _run_name(dataset.name)
-    _save(results, dataset, folder)
+    save_run(results, dataset, folder, context.obj)
     _print_results(results, shared)
     if not shared.as_json:
         _say(shared, f"Run folder: {folder}")
@@ -138,6 +145,7 @@ def bench(
 @app.command()
 @shares_options
 def fit(
+    context: typer.Context,
     *,
     shared: SharedOptions,
     data: Data = "digits",
@@ -151,9 +159,11 @@ def fit(
     ] = None,
 ) -> None:
     """Fit one classifier on features, encoding what is not cached yet."""
-    results, dataset = _compare(shared, data, _one(encoder), _one(clf), tune)
+    results, dataset = _compare(shared, data, one_name(encoder), one_name(clf), tune)
     if out_dir is not None:
-        _save(results, dataset, out_dir)
+        from featx.reports import save_run
+
+        save_run(results, dataset, out_dir, context.obj)
     _print_results(results, shared)
     _end(shared, dataset)
 
@@ -168,8 +178,8 @@ def encode(
 
     with StderrProgress(err, shared.quiet) as progress:
         dataset = _load(shared, data, progress)
-        built = _encoders(shared, dataset, [_one(encoder)])[encoder]
-        cache = _cache(shared)
+        built = shared.encoders(dataset, [one_name(encoder)])[encoder]
+        cache = shared.cache()
         encoded = encode_dataset(
             dataset, built, cache=cache, name=encoder, progress=progress
         )
@@ -263,47 +273,43 @@ def cache_rm(
 
 
 def _compare(
-    shared: SharedOptions, data: str, encoders: str, classifiers: str, tune: bool
+    shared: SharedOptions,
+    data: str,
+    encoders: str,
+    classifiers: str,
+    tune: bool,
+    repeats: int = 1,
 ) -> tuple[BenchResults, Dataset]:
     """Do what bench and fit have in common."""
-    from featx.classifiers import CLASSIFIERS
-    from featx.errors import unknown_name
+    from featx.classifiers import check_classifiers
 
-    names = _names(classifiers)
-    for name in names:  # before anything takes time
-        if name not in CLASSIFIERS:
-            raise unknown_name("classifier", name, CLASSIFIERS)
+    names = split_names(classifiers)
+    check_classifiers(names)  # before anything takes time
     with StderrProgress(err, shared.quiet) as progress:
         dataset = _load(shared, data, progress)
-        built = _encoders(shared, dataset, _names(encoders))
+        seeded = [replace(shared, seed=shared.seed + i) for i in range(repeats)]
+        built = [one.encoders(dataset, split_names(encoders)) for one in seeded]
         from featx.benchmark import bench as run
+        from featx.evaluation import with_repeats
 
-        results = run(
-            dataset,
-            built,
-            names,
-            cache=_cache(shared),
-            tune=tune,
-            seed=shared.seed,
-            progress=progress,
-        )
-    return results, dataset
+        runs = [
+            run(
+                dataset,
+                mine,
+                names,
+                cache=shared.cache(),
+                tune=tune,
+                seed=one.seed,
+                progress=progress,
+            )
+            for one, mine in zip(seeded, built, strict=True)
+        ]
+    return with_repeats(runs), dataset
 
 
 def _load(shared: SharedOptions, data: str, progress: StderrProgress) -> Dataset:
-    from featx.images import load_dataset
-    from featx.storage import default_cache_dir
-
-    dataset = load_dataset(
-        data,
-        data_dir=shared.data_dir,
-        cache_dir=shared.cache_dir or default_cache_dir(),
-        size=shared.image_size,
-        limit=shared.limit,
-        keep=shared.kept,
-        seed=shared.seed,
-        progress=progress,
-    )
+    """Load the images and say what the user should know of them."""
+    dataset = shared.load(data, progress)
     for note in dataset.notes:
         _say(shared, note)
     for skipped in dataset.skipped[:20]:
@@ -311,7 +317,7 @@ def _load(shared: SharedOptions, data: str, progress: StderrProgress) -> Dataset
             f"skipped {skipped.id}: {skipped.reason}", markup=False, soft_wrap=True
         )
     if dataset.skipped:
-        _say(shared, f"{len(dataset.skipped):,} images were skipped.")
+        err.print(f"{len(dataset.skipped):,} images were skipped.")
     height, width, channels = dataset.train.image_shape
     _say(
         shared,
@@ -319,49 +325,6 @@ def _load(shared: SharedOptions, data: str, progress: StderrProgress) -> Dataset
         f"images, {height} x {width} x {channels}, {len(dataset.class_names)} classes.",
     )
     return dataset
-
-
-def _encoders(
-    shared: SharedOptions, dataset: Dataset, names: Sequence[str]
-) -> dict[str, Any]:
-    from featx.autoencoders.registry import make_encoders
-
-    return make_encoders(
-        names,
-        n_images=len(dataset.train),
-        n_pixels=dataset.train.X[0].size,
-        options=shared.encoder_options,
-        settings=shared.encoder_settings,
-    )
-
-
-def _cache(shared: SharedOptions) -> FeatureCache:
-    from featx.features import FeatureCache
-
-    return FeatureCache(shared.cache_dir)
-
-
-def _names(text: str) -> list[str]:
-    names = [name.strip() for name in text.split(",") if name.strip()]
-    if len(names) != len(set(names)) or not names:
-        raise ParameterError(
-            f"Got {text!r}, but expected different names separated by commas."
-        )
-    return names
-
-
-def _one(name: str) -> str:
-    if "," in name:
-        raise ParameterError(
-            f"Got {name!r}, but expected one name. Use 'featx bench' to compare several."
-        )
-    return name
-
-
-def _save(results: BenchResults, dataset: Dataset, folder: Path) -> None:
-    from featx.reports import save_run
-
-    save_run(results, dataset, folder, shlex.join(["featx", *sys.argv[1:]]))
 
 
 def _print_results(results: BenchResults, shared: SharedOptions) -> None:

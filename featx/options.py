@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from functools import wraps
 from pathlib import Path
-from typing import Annotated, Any, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 from typer import Option
 
 from featx.errors import ParameterError
+
+if TYPE_CHECKING:
+    from featx.features import FeatureCache
+    from featx.images import Dataset
+
+Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,6 +131,65 @@ class SharedOptions:
             except ValueError:
                 settings[name] = value
         return settings
+
+    def load(self, data: str, progress: Progress) -> Dataset:
+        """Load a data set as the options say."""
+        from featx.images import load_dataset
+        from featx.storage import default_cache_dir
+
+        return load_dataset(
+            data,
+            data_dir=self.data_dir,
+            cache_dir=self.cache_dir or default_cache_dir(),
+            size=self.image_size,
+            limit=self.limit,
+            keep=self.kept,
+            seed=self.seed,
+            progress=progress,
+        )
+
+    def encoders(self, dataset: Dataset, names: Sequence[str]) -> dict[str, Any]:
+        """Build unfitted encoders for a data set as the options say."""
+        from featx.autoencoders.registry import make_encoders
+
+        return make_encoders(
+            names,
+            n_images=len(dataset.train),
+            n_pixels=dataset.train.X[0].size,
+            options=self.encoder_options,
+            settings=self.encoder_settings,
+        )
+
+    def cache(self) -> FeatureCache:
+        """Open the cache that the options name."""
+        from featx.features import FeatureCache
+
+        return FeatureCache(self.cache_dir)
+
+
+def split_names(text: str) -> list[str]:
+    """Split names at commas.
+
+    Examples
+    --------
+    >>> split_names("raw, conv")
+    ['raw', 'conv']
+    """
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    if len(names) != len(set(names)) or not names:
+        raise ParameterError(
+            f"Got {text!r}, but expected different names separated by commas."
+        )
+    return names
+
+
+def one_name(text: str) -> str:
+    """Refuse several names where one is meant."""
+    if "," in text:
+        raise ParameterError(
+            f"Got {text!r}, but expected one name. Use 'featx bench' to compare several."
+        )
+    return text
 
 
 def shares_options(command: Callable[..., None]) -> Callable[..., None]:

@@ -99,6 +99,28 @@ def test_fit_can_tune_and_write_a_run_folder(run):
     assert results["protocol"]["tuned"] is True
 
 
+def test_repeats_show_the_spread_over_seeds(run):
+    code, out, _ = run(
+        "bench",
+        *QUICK,
+        "--encoders",
+        "conv",
+        "--clf",
+        "logreg",
+        "--repeats",
+        3,
+        "--json",
+    )
+    document = json.loads(out)
+    (result,) = document["results"]
+    assert code == 0 and document["protocol"]["seeds"] == [0, 1, 2]
+    assert len(result["repeats"]) == 3 and result["repeats"][0] == result["accuracy"]
+    assert len(set(result["repeats"])) > 1
+    assert "over 3 seeds" in result["notes"][-1] and " ± " in result["notes"][-1]
+    other = run("fit", *QUICK, "--clf", "logreg", "--seed", 2, "--json")
+    assert json.loads(other[1])["results"][0]["accuracy"] == result["repeats"][2]
+
+
 def test_data_shows_counts_and_draws_samples(run, folder):
     code, out, err = run("data", folder, "--keep", "b=0.5")
     assert code == 0

@@ -4,6 +4,7 @@ from featx.classifiers.registry import (
     CLASSIFIERS,
     accelerated,
     can_balance,
+    check_classifiers,
     make_classifier,
     search_space,
 )
@@ -12,6 +13,7 @@ __all__ = [
     "CLASSIFIERS",
     "accelerated",
     "can_balance",
+    "check_classifiers",
     "make_classifier",
     "search_space",
 ]

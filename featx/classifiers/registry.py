@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
@@ -129,6 +130,13 @@ def search_space(name: str, *, n_images: int) -> dict[str, list[Any]]:
         "knn": {"knn__n_neighbors": [k for k in (1, 5, 10, 20) if k <= n_images]},
     }
     return spaces[name]
+
+
+def check_classifiers(names: Iterable[str]) -> None:
+    """Raise ParameterError for a name that no classifier has."""
+    for name in names:
+        if name not in CLASSIFIERS:
+            raise unknown_name("classifier", name, CLASSIFIERS)
 
 
 def can_balance(classifier: ClassifierMixin) -> bool:

@@ -2,7 +2,7 @@
 
 from featx.evaluation.comparisons import Comparison, compare
 from featx.evaluation.controls import compare_with_controls
-from featx.evaluation.results import BenchResults, Result
+from featx.evaluation.results import BenchResults, Result, with_repeats
 from featx.evaluation.scores import ClassScores, Scores, score
 
 __all__ = [
@@ -14,4 +14,5 @@ __all__ = [
     "compare",
     "compare_with_controls",
     "score",
+    "with_repeats",
 ]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -34,6 +35,8 @@ class Result:
         Whether ``"encoder"`` and ``"features"`` came from the cache.
     notes : tuple of str
         Anything the reader should know of this row.
+    repeats : tuple of float
+        Accuracies over several seeds, this row's own first; empty for a single run.
     """
 
     encoder: str
@@ -49,6 +52,7 @@ class Result:
     classifier_params: dict[str, Any]
     cached: dict[str, bool]
     notes: tuple[str, ...] = ()
+    repeats: tuple[float, ...] = ()
 
     @property
     def name(self) -> str:
@@ -131,3 +135,32 @@ class BenchResults:
                 asdict(c) | {"verdict": c.verdict} for c in self.comparisons
             ],
         }
+
+
+def with_repeats(runs: Sequence[BenchResults]) -> BenchResults:
+    """Join runs of one comparison that differ in their seed.
+
+    Parameters
+    ----------
+    runs : sequence of BenchResults
+        The same rows in the same order, on the same test images.
+
+    Returns
+    -------
+    BenchResults
+        The first run; each row says how its accuracy spread over the seeds.
+    """
+    if len(runs) == 1:
+        return runs[0]
+    results = []
+    for rows in zip(*(run.results for run in runs), strict=True):
+        accuracies = tuple(row.scores.accuracy for row in rows)
+        percents = 100 * np.array(accuracies)
+        spread = (
+            f"{percents.mean():.1f} ± {percents.std(ddof=1):.1f} % over {len(runs)} seeds "
+            f"({', '.join(f'{p:.1f}' for p in percents)})"
+        )
+        notes = (*rows[0].notes, spread)
+        results.append(replace(rows[0], repeats=accuracies, notes=notes))
+    protocol = runs[0].protocol | {"seeds": [run.protocol["seed"] for run in runs]}
+    return replace(runs[0], results=results, protocol=protocol)

@@ -30,6 +30,7 @@ from featx.storage import (
     write_json,
 )
 
+_WITHOUT_EFFECT = {"verbose", "device"}  # on what an encoder learns
 KINDS = ("images", "encoders", "features")
 _TRUSTED = [
     f"{kind.__module__}.{kind.__qualname__}"
@@ -97,7 +98,10 @@ class FeatureCache:
             If the cache cannot be written or an entry is damaged.
         """
         params = plain_params(encoder)
-        key = digest_json({"format": FORMAT, "images": images.digest, "params": params})
+        decisive = {k: v for k, v in params.items() if k not in _WITHOUT_EFFECT}
+        key = digest_json(
+            {"format": FORMAT, "images": images.digest, "params": decisive}
+        )
         folder = self.folder / "encoders" / key
         manifest = read_manifest(folder)
         if manifest is None:

@@ -68,6 +68,7 @@ def change_pixel(images):
         ("the seed", lambda: conv(random_state=1), False, False, False),
         ("the precision", lambda: conv(precision="float32"), False, False, False),
         ("the precision", RawPixels, True, True, True),
+        ("verbosity", lambda: conv(verbose=1, device="cpu"), True, True, True),
     ],
 )
 def test_exactly_what_a_change_affects_is_made_anew(

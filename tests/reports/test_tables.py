@@ -121,7 +121,7 @@ def test_json_holds_the_contract(results):
         "comparisons",
     }
     for row in document["results"]:
-        assert set(row) - {"notes"} == CONTRACT
+        assert set(row) - {"notes", "repeats"} == CONTRACT
         assert row["classifier_params"] == {"C": 10.0, "gamma": None}
         assert set(row["cached"]) == {"encoder", "features"}
     best = document["results"][2]
