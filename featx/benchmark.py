@@ -22,7 +22,13 @@ from featx.classifiers import (
     search_space,
 )
 from featx.errors import ParameterError
-from featx.evaluation import BenchResults, Result, compare_with_controls, score
+from featx.evaluation import (
+    CONTROLS,
+    BenchResults,
+    Result,
+    compare_with_controls,
+    score,
+)
 from featx.features import (
     CachedFeatures,
     EncodedDataset,
@@ -43,7 +49,7 @@ def bench(
     encoders: Mapping[str, BaseEstimator],
     classifiers: Sequence[str] = ("logreg", "svm", "mlp"),
     *,
-    controls: Sequence[str] = ("raw", "pca", "untrained"),
+    controls: Sequence[str] = CONTROLS,
     cache: FeatureCache | None = None,
     tune: bool = False,
     seed: int = 0,
@@ -63,7 +69,7 @@ def bench(
         Unfitted transformers with a seed, by name.
     classifiers : sequence of str, default=("logreg", "svm", "mlp")
         Names of classifiers.
-    controls : sequence of str, default=("raw", "pca", "untrained")
+    controls : sequence of str
         Names among `encoders` that the others are tested against.
     cache : FeatureCache, default=None
         Where encoders and features are kept; the user's cache by default.
@@ -290,7 +296,7 @@ def reconstruct(
         Reconstructions.
     """
     encoder = encoded.encoder.encoder
-    restored = encoder.inverse_transform(encoder.transform(images))
+    restored = encoder.reconstruct(images)
     return np.rint(np.clip(restored, 0, 255)).astype(np.uint8).reshape(images.shape)
 
 

@@ -1,7 +1,19 @@
 """Transformers that turn images into features."""
 
 from featx.autoencoders.conv import ConvAutoencoder
+from featx.autoencoders.denoising import DenoisingAutoencoder
+from featx.autoencoders.masked import MaskedAutoencoder
+from featx.autoencoders.patch import PatchAutoencoder
 from featx.autoencoders.raw import RawPixels
 from featx.autoencoders.untrained import UntrainedAutoencoder
+from featx.autoencoders.variational import VariationalAutoencoder
 
-__all__ = ["ConvAutoencoder", "RawPixels", "UntrainedAutoencoder"]
+__all__ = [
+    "ConvAutoencoder",
+    "DenoisingAutoencoder",
+    "MaskedAutoencoder",
+    "PatchAutoencoder",
+    "RawPixels",
+    "UntrainedAutoencoder",
+    "VariationalAutoencoder",
+]

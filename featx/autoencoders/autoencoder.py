@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any, Self
 
 import numpy as np
@@ -15,7 +14,7 @@ from torch import nn
 
 from featx.autoencoders.base import ImageTransformer, batches, check_number
 from featx.autoencoders.device import choose_device, encoding_dtype, training_dtype
-from featx.autoencoders.networks import ConvNetwork
+from featx.autoencoders.mirror import mirroring_is_natural
 from featx.autoencoders.tensors import channel_statistics, to_tensor
 from featx.autoencoders.training import TrainingPlan, train
 from featx.errors import DataError, ParameterError
@@ -26,13 +25,16 @@ Array = NDArray[Any]
 class NetworkTransformer(ImageTransformer):
     """A transformer whose features are the code of a network, trained or not.
 
-    After `_initialize` it has `module_`, `channels_` and `device_`; a pickle (or any
+    After `_initialize` it has `module_`, `augment_` and `device_`; a pickle (or any
     other file made through `__getstate__`) holds the weights as plain arrays, so it
     needs no torch type and loads on a machine without the device it was fitted on.
+
+    A subclass says in `_resolve` what its parameters mean for these images, and builds
+    its network in `_build`.
     """
 
     n_components: int | str
-    hidden_channels: tuple[int, ...] | str
+    augment: str | None
     batch_size: int
     device: str
     precision: str
@@ -45,8 +47,9 @@ class NetworkTransformer(ImageTransformer):
         device = choose_device(self.device)
         training_dtype(self.precision, device)  # refuses an unknown precision
         self._clip = (0.0, 255.0) if images.dtype == np.uint8 else None
-        self.channels_ = self._resolve_channels()
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
+        self.augment_ = self._resolve_augment(images, seed)
+        self._resolve(images)
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(seed)
             self.module_ = self._build(*channel_statistics(images))
@@ -55,29 +58,22 @@ class NetworkTransformer(ImageTransformer):
         self._n_features_out = int(np.prod(self.module_.code_shape))  # type: ignore[arg-type]
         return seed
 
-    def _build(self, mean: torch.Tensor, std: torch.Tensor) -> nn.Module:
-        return ConvNetwork(self.image_shape_, self.channels_, mean, std)
+    def _resolve(self, images: Array) -> None:
+        """Check the network's parameters and set what `_build` needs."""
+        raise NotImplementedError
 
-    def _resolve_channels(self) -> tuple[int, ...]:
-        """Channels of each halving stage, from `hidden_channels` and `n_components`."""
-        if isinstance(self.hidden_channels, str):
-            if self.hidden_channels != "auto":
-                raise ParameterError(
-                    f"Got hidden_channels={self.hidden_channels!r}, but expected 'auto' "
-                    "or a tuple of channel counts such as (64, 128)."
-                )
-            # halve until the longer side is at most 4; 64, 128, 256, 256, ... channels
-            longer = max(self.image_shape_[:2])
-            stages = max(1, math.ceil(math.log2(longer / 4)))
-            hidden = tuple(min(64 * 2**i, 256) for i in range(stages - 1))
-        else:
-            hidden = tuple(self.hidden_channels)
-            for count in hidden:
-                check_number("hidden_channels", count, 1, integer=True)
-        if self.n_components == "auto":
-            return (*hidden, min(2 * hidden[-1], 256) if hidden else 64)
-        check_number("n_components", self.n_components, 1, integer=True)
-        return (*hidden, int(self.n_components))
+    def _build(self, mean: torch.Tensor, std: torch.Tensor) -> nn.Module:
+        """Build the network from fitted attributes, for channels of these statistics."""
+        raise NotImplementedError
+
+    def _resolve_augment(self, images: Array, seed: int) -> str | None:
+        if self.augment == "auto":
+            return "flip" if mirroring_is_natural(images, seed) else None
+        if self.augment not in ("flip", None):
+            raise ParameterError(
+                f"Got augment={self.augment!r}, but expected 'auto', 'flip' or None."
+            )
+        return self.augment
 
     def transform(self, X: ArrayLike) -> NDArray[np.float32]:
         """Encode images.
@@ -102,6 +98,9 @@ class NetworkTransformer(ImageTransformer):
         features = np.empty((len(images), self._n_features_out), np.float32)
         for rows in batches(len(images), self.batch_size):
             features[rows] = self._run("encode", images[rows])
+            if self.augment_ == "flip":
+                features[rows] += self._run("encode", images[rows, :, ::-1])
+                features[rows] /= 2
         return features
 
     def inverse_transform(self, X: ArrayLike) -> NDArray[np.float32]:
@@ -131,11 +130,36 @@ class NetworkTransformer(ImageTransformer):
             )
         images = np.empty((len(features), *self.row_shape_), np.float32)
         for rows in batches(len(features), self.batch_size):
-            part = self._run("decode", features[rows])
-            images[rows] = part.reshape(-1, *self.row_shape_)
-        if self._clip:
-            np.clip(images, *self._clip, out=images)
+            images[rows] = self._decode(features[rows])
         return images
+
+    def reconstruct(self, X: ArrayLike) -> NDArray[np.float32]:
+        """Encode and decode images as they are, without averaging over augmentations.
+
+        Parameters
+        ----------
+        X : array-like, shape (n, h, w, c), (n, h, w) or (n, d)
+            Images like those seen in `fit`.
+
+        Returns
+        -------
+        ndarray of float32, shape (n, ...) as X had it in `fit`
+            Reconstructions in the range of the images: [0, 255] after uint8.
+
+        Raises
+        ------
+        ValueError
+            If the images differ in shape from those seen in `fit`.
+        """
+        images = self._check_fitted_images(X)
+        restored = np.empty((len(images), *self.row_shape_), np.float32)
+        for rows in batches(len(images), self.batch_size):
+            restored[rows] = self._decode(self._run("encode", images[rows]))
+        return restored
+
+    def _decode(self, features: Array) -> Array:
+        images = self._run("decode", features).reshape(-1, *self.row_shape_)
+        return np.clip(images, *self._clip) if self._clip else images
 
     def _run(self, method: str, batch: Array) -> Array:
         """Call the network's `encode` or `decode` on one batch."""
@@ -181,6 +205,7 @@ class Autoencoder(CallbackSupportMixin, NetworkTransformer):  # type: ignore[mis
     early_stopping: bool
     n_iter_no_change: int
     verbose: int
+    history_: dict[str, list[float]]
 
     @with_callbacks  # type: ignore[untyped-decorator]
     def fit(self, X: ArrayLike, y: object = None) -> Self:
@@ -209,8 +234,11 @@ class Autoencoder(CallbackSupportMixin, NetworkTransformer):  # type: ignore[mis
         self._check_parameters()
         seed = self._initialize(images)
         max_epochs = self._resolve_epochs(len(images))
-        order = np.random.default_rng(seed).permutation(len(images))
-        n_validation = int(self.validation_fraction * len(images))
+        self.history_ = {}
+        self.n_iter_ = 0
+        samples = self._samples(images, seed)
+        order = np.random.default_rng(seed).permutation(len(samples))
+        n_validation = int(self.validation_fraction * len(samples))
         if not self.early_stopping:
             n_validation = 0
         context = self._init_callback_context(max_subtasks=max_epochs)
@@ -239,27 +267,37 @@ class Autoencoder(CallbackSupportMixin, NetworkTransformer):  # type: ignore[mis
                 )
             )
 
-        train(
-            self.module_,
-            images,
-            np.sort(order[n_validation:]),
-            np.sort(order[:n_validation]),
-            TrainingPlan(
-                max_epochs=max_epochs,
-                batch_size=self.batch_size,
-                learning_rate=self.learning_rate,
-                weight_decay=self.weight_decay,
-                early_stopping=self.early_stopping,
-                n_iter_no_change=self.n_iter_no_change,
-                precision=self.precision,
-                seed=seed,
-            ),
-            begin_epoch=begin_epoch,
-            end_step=end_step,
-            end_epoch=end_epoch,
-        )
+        if max_epochs:
+            train(
+                self.module_,
+                samples,
+                np.sort(order[n_validation:]),
+                np.sort(order[:n_validation]),
+                TrainingPlan(
+                    max_epochs=max_epochs,
+                    batch_size=self.batch_size,
+                    learning_rate=self.learning_rate,
+                    weight_decay=self.weight_decay,
+                    early_stopping=self.early_stopping,
+                    n_iter_no_change=self.n_iter_no_change,
+                    precision=self.precision,
+                    mirror=self.augment_ == "flip",
+                    seed=seed,
+                ),
+                begin_epoch=begin_epoch,
+                end_step=end_step,
+                end_epoch=end_epoch,
+            )
+        self._finish(images, seed)
         context.call_on_fit_task_end(estimator=self, X=X, y=y)
         return self
+
+    def _samples(self, images: Array, seed: int) -> Array:
+        """Return what an epoch passes over: the images."""
+        return images
+
+    def _finish(self, images: Array, seed: int) -> None:
+        """Learn what only a trained network can."""
 
     def _check_parameters(self) -> None:
         if self.max_epochs != "auto":

@@ -103,6 +103,27 @@ class ImageTransformer(
         tags.transformer_tags.preserves_dtype = ["float32"]
         return tags
 
+    def reconstruct(self, X: ArrayLike) -> NDArray[np.float32]:
+        """Encode and decode images.
+
+        Parameters
+        ----------
+        X : array-like, shape (n, h, w, c), (n, h, w) or (n, d)
+            Images like those seen in `fit`.
+
+        Returns
+        -------
+        ndarray of float32, shape (n, ...) as X had it in `fit`
+            Reconstructions in the range of the images.
+
+        Raises
+        ------
+        ValueError
+            If the images differ in shape from those seen in `fit`.
+        """
+        restored: NDArray[np.float32] = self.inverse_transform(self.transform(X))
+        return restored
+
     def score(self, X: ArrayLike, y: object = None) -> float:
         """Negative mean squared reconstruction error, in squared units of X.
 
@@ -122,7 +143,7 @@ class ImageTransformer(
         total = 0.0
         for rows in batches(len(images), 512):
             part = images[rows]
-            restored = self.inverse_transform(self.transform(part))
+            restored = self.reconstruct(part)
             residual = part.astype(np.float64) - restored.reshape(part.shape)
             total += float((residual**2).sum())
         return -total / images.size

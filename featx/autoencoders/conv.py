@@ -2,12 +2,69 @@
 
 from __future__ import annotations
 
+import math
+from typing import Any
+
 import numpy as np
+import torch
+from numpy.typing import NDArray
 
-from featx.autoencoders.autoencoder import Autoencoder
+from featx.autoencoders.autoencoder import Autoencoder, NetworkTransformer
+from featx.autoencoders.base import check_number
+from featx.autoencoders.networks import ConvNetwork
+from featx.errors import ParameterError
+
+Array = NDArray[Any]
 
 
-class ConvAutoencoder(Autoencoder):
+class ConvTransformer(NetworkTransformer):
+    """A transformer whose network halves the image in convolutional stages."""
+
+    hidden_channels: tuple[int, ...] | str
+    pooling: int | None
+    _network: type[ConvNetwork] = ConvNetwork
+
+    def _resolve(self, images: Array) -> None:
+        """Channels of each halving stage, from `hidden_channels` and `n_components`."""
+        if self.pooling is not None:
+            check_number("pooling", self.pooling, 1, integer=True)
+        if isinstance(self.hidden_channels, str):
+            if self.hidden_channels != "auto":
+                raise ParameterError(
+                    f"Got hidden_channels={self.hidden_channels!r}, but expected 'auto' "
+                    "or a tuple of channel counts such as (64, 128)."
+                )
+            # halve until the longer side is at most 4; 64, 128, 256, 256, ... channels
+            longer = max(self.image_shape_[:2])
+            stages = max(1, math.ceil(math.log2(longer / 4)))
+            hidden = tuple(min(64 * 2**i, 256) for i in range(stages - 1))
+        else:
+            hidden = tuple(self.hidden_channels)
+            for count in hidden:
+                check_number("hidden_channels", count, 1, integer=True)
+        if self.n_components == "auto":
+            code = min(2 * hidden[-1], 256) if hidden else 64
+        else:
+            check_number("n_components", self.n_components, 1, integer=True)
+            code = int(self.n_components)
+        self.channels_ = (*hidden, code)
+
+    def _build(self, mean: torch.Tensor, std: torch.Tensor) -> ConvNetwork:
+        return self._network(
+            self.image_shape_,
+            self.channels_,
+            mean,
+            std,
+            pooling=self.pooling,
+            **self._network_options(),
+        )
+
+    def _network_options(self) -> dict[str, Any]:
+        """Return what the network takes beyond its shape."""
+        return {}
+
+
+class ConvAutoencoder(ConvTransformer, Autoencoder):
     """Deep convolutional autoencoder with a wide spatial code.
 
     The encoder halves the image in each stage (3x3 convolution, batch normalisation,
@@ -24,6 +81,13 @@ class ConvAutoencoder(Autoencoder):
     hidden_channels : tuple of int or "auto", default="auto"
         Channels of the stages before the code. ``"auto"`` halves until the longer side
         is at most 4, with 64, 128, 256, 256, ... channels.
+    pooling : int, default=None
+        Average the code over a grid of this many rows and columns; None keeps every
+        position.
+    augment : {"auto", "flip", None}, default="auto"
+        ``"flip"`` mirrors half of the images while training and averages the features of
+        an image and its mirror image; ``"auto"`` does so where mirrored images cannot be
+        told from the others.
     image_shape : tuple of int, default=None
         Height, width (and channels) when images come as flat rows; without it, rows are
         one-dimensional signals.
@@ -67,6 +131,8 @@ class ConvAutoencoder(Autoencoder):
         Height, width and channels.
     channels_ : tuple of int
         Channels of each stage; the last one is the code's.
+    augment_ : str or None
+        The augmentation in use.
     device_ : str
         Where it was trained.
 
@@ -94,6 +160,8 @@ class ConvAutoencoder(Autoencoder):
         n_components: int | str = "auto",
         *,
         hidden_channels: tuple[int, ...] | str = "auto",
+        pooling: int | None = None,
+        augment: str | None = "auto",
         image_shape: tuple[int, ...] | None = None,
         max_epochs: int | str = "auto",
         batch_size: int = 128,
@@ -109,6 +177,8 @@ class ConvAutoencoder(Autoencoder):
     ) -> None:
         self.n_components = n_components
         self.hidden_channels = hidden_channels
+        self.pooling = pooling
+        self.augment = augment
         self.image_shape = image_shape
         self.max_epochs = max_epochs
         self.batch_size = batch_size

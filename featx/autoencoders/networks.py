@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from featx.autoencoders.corruption import add_noise, draw_mask
 
 
 class Normalization(nn.Module):
@@ -88,6 +92,8 @@ class ConvNetwork(nn.Module):
         Output channels of each halving stage; the last one is the code's.
     mean, std : Tensor, shape (c,)
         Channel statistics of the training images.
+    pooling : int, default=None
+        Rows and columns of the grid over which the code is averaged to features.
     """
 
     def __init__(
@@ -96,29 +102,143 @@ class ConvNetwork(nn.Module):
         channels: tuple[int, ...],
         mean: Tensor,
         std: Tensor,
+        *,
+        pooling: int | None = None,
     ) -> None:
         super().__init__()
         height, width, depth = image_shape
-        self.code_shape = (channels[-1], *stage_sizes(height, width, len(channels))[-1])
+        sizes = stage_sizes(height, width, len(channels))
+        self.code_size = sizes[-1]
+        self.pooled_size = self.code_size
+        if pooling is not None:
+            self.pooled_size = (min(pooling, sizes[-1][0]), min(pooling, sizes[-1][1]))
+        self.code_shape = (channels[-1], *self.pooled_size)
         self.normalization = Normalization(mean, std)
         self.encoder = ConvEncoder(depth, channels)
-        self.decoder = ConvDecoder(
-            channels, depth, stage_sizes(height, width, len(channels))
-        )
+        self.decoder = ConvDecoder(channels, depth, sizes)
 
     def encode(self, images: Tensor) -> Tensor:
         """(B, h, w, c) -> features (B, k * h' * w')."""
-        return self.encoder(self.normalization(images)).flatten(1)
+        code = self.code(self.normalization(images))
+        if self.pooled_size != self.code_size:
+            code = F.adaptive_avg_pool2d(code, self.pooled_size)
+        return code.flatten(1)
 
     def decode(self, features: Tensor) -> Tensor:
         """Features (B, k * h' * w') -> (B, h, w, c) in the images' range."""
         code = features.reshape(-1, *self.code_shape)
+        if self.pooled_size != self.code_size:
+            code = F.interpolate(code, self.code_size)
         return self.normalization.inverse(self.decoder(code))
+
+    def code(self, x: Tensor) -> Tensor:
+        """Standardised (B, c, h, w) -> code (B, k, h', w')."""
+        return self.encoder(x)
 
     def loss(self, images: Tensor, generator: torch.Generator) -> Tensor:
         """Mean squared reconstruction error of standardised images, a scalar."""
         x = self.normalization(images)
         return F.mse_loss(self.decoder(self.encoder(x)).float(), x)
+
+
+class DenoisingNetwork(ConvNetwork):
+    """Restores whole images from noisy ones with hidden blocks.
+
+    Parameters
+    ----------
+    *args, **kwargs
+        As for `ConvNetwork`.
+    noise : float
+        Standard deviation of the noise, in those of the channels.
+    mask_fraction : float
+        Part of the blocks that is hidden.
+    mask_size : int
+        Side of a block in pixels.
+    """
+
+    def __init__(
+        self,
+        *args: Any,
+        noise: float,
+        mask_fraction: float,
+        mask_size: int,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        self.noise = noise
+        self.mask_fraction = mask_fraction
+        self.mask_size = mask_size
+
+    def loss(self, images: Tensor, generator: torch.Generator) -> Tensor:
+        """Mean squared error of the restored images, standardised; a scalar."""
+        x = self.normalization(images)
+        seen = add_noise(x, self.noise, generator)
+        hidden = draw_mask(x, self.mask_fraction, self.mask_size, generator)
+        restored = self.decoder(self.code(seen * (1 - hidden)))
+        return F.mse_loss(restored.float(), x)
+
+
+class MaskedNetwork(ConvNetwork):
+    """Paints what is hidden of an image, and is judged on that alone.
+
+    Parameters
+    ----------
+    *args, **kwargs
+        As for `ConvNetwork`.
+    mask_fraction : float
+        Part of the blocks that is hidden.
+    mask_size : int
+        Side of a block in pixels.
+    """
+
+    def __init__(
+        self, *args: Any, mask_fraction: float, mask_size: int, **kwargs: Any
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        self.mask_fraction = mask_fraction
+        self.mask_size = mask_size
+
+    def loss(self, images: Tensor, generator: torch.Generator) -> Tensor:
+        """Mean squared error of the hidden pixels, standardised; a scalar."""
+        x = self.normalization(images)
+        hidden = draw_mask(x, self.mask_fraction, self.mask_size, generator)
+        painted = self.decoder(self.code(x * (1 - hidden))).float()
+        lost = ((painted - x).square() * hidden).sum()
+        return lost / (hidden.sum() * x.shape[1]).clamp(min=1)
+
+
+class VariationalNetwork(ConvNetwork):
+    """A code drawn from a normal distribution at each position; features are its mean.
+
+    Parameters
+    ----------
+    *args, **kwargs
+        As for `ConvNetwork`.
+    beta : float
+        Weight of the divergence from the prior, per value of the code.
+    """
+
+    def __init__(self, *args: Any, beta: float, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.beta = beta
+        channels = self.code_shape[0]
+        self.mean = nn.Conv2d(channels, channels, 1)
+        self.log_variance = nn.Conv2d(channels, channels, 1)
+
+    def code(self, x: Tensor) -> Tensor:
+        """Standardised (B, c, h, w) -> mean of the code (B, k, h', w')."""
+        return self.mean(self.encoder(x))
+
+    def loss(self, images: Tensor, generator: torch.Generator) -> Tensor:
+        """Mean squared error of standardised images + beta * divergence, a scalar."""
+        x = self.normalization(images)
+        hidden = self.encoder(x)
+        mean = self.mean(hidden).float()
+        log_variance = self.log_variance(hidden).float().clamp(-10, 10)
+        code = add_noise(mean, (log_variance / 2).exp(), generator)
+        divergence = (mean.square() + log_variance.exp() - log_variance - 1).mean() / 2
+        error = F.mse_loss(self.decoder(code).float(), x)
+        return error + self.beta * divergence
 
 
 def stage_sizes(height: int, width: int, stages: int) -> list[tuple[int, int]]:

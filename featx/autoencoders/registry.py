@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from sklearn.base import BaseEstimator
@@ -10,12 +10,26 @@ from sklearn.decomposition import PCA
 from sklearn.pipeline import Pipeline
 
 from featx.autoencoders.conv import ConvAutoencoder
+from featx.autoencoders.denoising import DenoisingAutoencoder
+from featx.autoencoders.masked import MaskedAutoencoder
+from featx.autoencoders.patch import PatchAutoencoder
 from featx.autoencoders.raw import RawPixels
 from featx.autoencoders.untrained import UntrainedAutoencoder
+from featx.autoencoders.variational import VariationalAutoencoder
 from featx.errors import ParameterError, unknown_name
 
-CONTROLS = ("raw", "pca", "untrained")
-ENCODERS = (*CONTROLS, "conv")
+_KINDS: dict[str, Callable[[], BaseEstimator]] = {
+    "raw": RawPixels,
+    "pca": lambda: Pipeline([("raw", RawPixels()), ("pca", PCA())]),
+    "untrained": UntrainedAutoencoder,
+    "random-patches": lambda: PatchAutoencoder(max_epochs=0),
+    "patch": PatchAutoencoder,
+    "conv": ConvAutoencoder,
+    "denoising": DenoisingAutoencoder,
+    "vae": VariationalAutoencoder,
+    "masked": MaskedAutoencoder,
+}
+ENCODERS = tuple(_KINDS)
 
 
 def make_encoder(name: str, *, n_images: int, n_pixels: int) -> BaseEstimator:
@@ -23,8 +37,9 @@ def make_encoder(name: str, *, n_images: int, n_pixels: int) -> BaseEstimator:
 
     Parameters
     ----------
-    name : {"raw", "pca", "untrained", "conv"}
-        Its name on the command line.
+    name : str
+        Its name on the command line: raw, pca, untrained, random-patches, patch, conv,
+        denoising, vae or masked.
     n_images, n_pixels : int
         Training images and values per image; PCA cannot have more components.
 
@@ -43,16 +58,12 @@ def make_encoder(name: str, *, n_images: int, n_pixels: int) -> BaseEstimator:
     >>> make_encoder("conv", n_images=100, n_pixels=64)
     ConvAutoencoder()
     """
-    if name == "raw":
-        return RawPixels()
+    if name not in _KINDS:
+        raise unknown_name("encoder", name, ENCODERS)
+    encoder = _KINDS[name]()
     if name == "pca":
-        components = min(256, n_images, n_pixels)
-        return Pipeline([("raw", RawPixels()), ("pca", PCA(components))])
-    if name == "untrained":
-        return UntrainedAutoencoder()
-    if name == "conv":
-        return ConvAutoencoder()
-    raise unknown_name("encoder", name, ENCODERS)
+        encoder.set_params(pca__n_components=min(256, n_images, n_pixels))
+    return encoder
 
 
 def make_encoders(
@@ -102,8 +113,9 @@ def make_encoders(
         name: make_encoder(name, n_images=n_images, n_pixels=n_pixels) for name in names
     }
     for key, value in options.items():
-        for encoder in encoders.values():
-            _set(encoder, key, value)
+        for name, encoder in encoders.items():
+            if (name, key) != ("random-patches", "max_epochs"):  # it stays untrained
+                _set(encoder, key, value)
     for key, value in settings.items():
         owner, _, parameter = key.rpartition(".")
         if owner and owner not in encoders:

@@ -39,6 +39,8 @@ class TrainingPlan:
         See `early_stopping`.
     precision : str
         Number format of the matrix products, see `device`.
+    mirror : bool
+        Mirror half of the images of every step from left to right.
     seed : int
         Seed of the order of the images and of whatever noise the loss draws.
     """
@@ -50,6 +52,7 @@ class TrainingPlan:
     early_stopping: bool
     n_iter_no_change: int
     precision: str
+    mirror: bool
     seed: int
 
 
@@ -106,8 +109,11 @@ def train(
         optimizer, plan.learning_rate, total_steps=plan.max_epochs * n_batches + 1
     )
 
-    def loss_of(rows: NDArray[np.int64]) -> Tensor:
+    def loss_of(rows: NDArray[np.int64], generator: torch.Generator) -> Tensor:
         batch = to_tensor(images[rows]).to(device)
+        if plan.mirror and network.training:
+            half = torch.rand(len(batch), device=device, generator=generator) < 0.5
+            batch = torch.where(half[:, None, None, None], batch.flip(2), batch)
         with torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
             return network.loss(batch, generator)  # type: ignore[operator]
 
@@ -123,7 +129,7 @@ def train(
         total = torch.zeros((), device=device)
         order = shuffle.permutation(train_rows)
         for step, rows in enumerate(np.array_split(order, n_batches), start=1):
-            loss = loss_of(np.sort(rows))  # sorted: a memory map is read forwards
+            loss = loss_of(np.sort(rows), generator)  # sorted: reads a file forwards
             optimizer.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
@@ -135,7 +141,13 @@ def train(
         history["loss"].append(total.item() / len(train_rows))
         if len(validation_rows):
             history["validation_loss"].append(
-                _validation_loss(loss_of, validation_rows, plan.batch_size)
+                _validation_loss(
+                    lambda rows: loss_of(
+                        rows, torch.Generator(device).manual_seed(plan.seed)
+                    ),
+                    validation_rows,
+                    plan.batch_size,
+                )
             )
         current = history.get("validation_loss", history["loss"])[-1]
         if not math.isfinite(history["loss"][-1]) or not math.isfinite(current):

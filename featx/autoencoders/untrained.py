@@ -7,10 +7,10 @@ from typing import Self
 import numpy as np
 from numpy.typing import ArrayLike
 
-from featx.autoencoders.autoencoder import NetworkTransformer
+from featx.autoencoders.conv import ConvTransformer
 
 
-class UntrainedAutoencoder(NetworkTransformer):
+class UntrainedAutoencoder(ConvTransformer):
     """The network of `ConvAutoencoder` with its random initial weights.
 
     What a trained encoder adds beyond its architecture shows only beside this one.
@@ -21,6 +21,11 @@ class UntrainedAutoencoder(NetworkTransformer):
         Channels of the code, as in `ConvAutoencoder`.
     hidden_channels : tuple of int or "auto", default="auto"
         Channels of the stages before the code.
+    pooling : int, default=None
+        Average the code over a grid of this many rows and columns.
+    augment : {"auto", "flip", None}, default="auto"
+        ``"flip"`` averages the features of an image and its mirror image; ``"auto"``
+        does so where mirrored images cannot be told from the others.
     image_shape : tuple of int, default=None
         Height, width (and channels) when images come as flat rows.
     batch_size : int, default=128
@@ -43,6 +48,8 @@ class UntrainedAutoencoder(NetworkTransformer):
         Height, width and channels.
     channels_ : tuple of int
         Channels of each stage; the last one is the code's.
+    augment_ : str or None
+        The augmentation in use.
     device_ : str
         Where it runs.
 
@@ -64,6 +71,8 @@ class UntrainedAutoencoder(NetworkTransformer):
         n_components: int | str = "auto",
         *,
         hidden_channels: tuple[int, ...] | str = "auto",
+        pooling: int | None = None,
+        augment: str | None = "auto",
         image_shape: tuple[int, ...] | None = None,
         batch_size: int = 128,
         device: str = "auto",
@@ -72,6 +81,8 @@ class UntrainedAutoencoder(NetworkTransformer):
     ) -> None:
         self.n_components = n_components
         self.hidden_channels = hidden_channels
+        self.pooling = pooling
+        self.augment = augment
         self.image_shape = image_shape
         self.batch_size = batch_size
         self.device = device

@@ -1,11 +1,12 @@
 """The protocol of an honest comparison: scores, intervals and paired tests."""
 
 from featx.evaluation.comparisons import Comparison, compare
-from featx.evaluation.controls import compare_with_controls
+from featx.evaluation.controls import CONTROLS, compare_with_controls
 from featx.evaluation.results import BenchResults, Result, with_repeats
 from featx.evaluation.scores import ClassScores, Scores, score
 
 __all__ = [
+    "CONTROLS",
     "BenchResults",
     "ClassScores",
     "Comparison",

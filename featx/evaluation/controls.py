@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from featx.evaluation.comparisons import Comparison, compare
 from featx.evaluation.results import Result
 
+CONTROLS = ("raw", "pca", "untrained", "random-patches")
+
 
 def compare_with_controls(
     results: Sequence[Result],

@@ -10,6 +10,7 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike
 from statsmodels.stats.proportion import proportion_confint
 
+from featx.evaluation import CONTROLS
 from featx.evaluation.results import BenchResults, Result
 from featx.reports.canvas import (
     BLUE,
@@ -21,7 +22,6 @@ from featx.reports.canvas import (
     labels,
     styled,
 )
-from featx.reports.sentences import CONTROLS
 
 
 def _rows(ax: Axes, names: Sequence[str]) -> float:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from rich.cells import cell_len
 
 from featx.evaluation.comparisons import Comparison
+from featx.evaluation.controls import CONTROLS
 from featx.evaluation.results import BenchResults, Result
-
-CONTROLS = ("raw", "pca", "untrained")
 
 
 def class_lines(result: Result) -> str:

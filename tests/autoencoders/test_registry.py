@@ -37,7 +37,7 @@ def test_options_reach_what_has_them_and_settings_one_encoder():
         (["convv"], {}, "encoder 'convv', but expected one of .* Did you mean 'conv'"),
         (["conv"], {"n_component": 3}, "Did you mean 'n_components'"),
         (["conv"], {"raw.max_epochs": 3}, "encoder 'raw', but expected one of conv"),
-        (["conv"], {"steps": 3}, "parameter 'steps', but expected one of batch_size"),
+        (["conv"], {"steps": 3}, "parameter 'steps', but expected one of augment"),
     ],
 )
 def test_unknown_names(names, settings, words):

@@ -1,0 +1,41 @@
+"""What is done to images before an autoencoder has to restore them."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+
+def add_noise(x: Tensor, sigma: float | Tensor, generator: torch.Generator) -> Tensor:
+    """Add Gaussian noise of standard deviation `sigma` to (B, c, h, w)."""
+    noise = torch.empty_like(x).normal_(generator=generator)
+    return x + sigma * noise
+
+
+def draw_mask(
+    x: Tensor, fraction: float, block: int, generator: torch.Generator
+) -> Tensor:
+    """Choose square blocks to hide, each with probability `fraction`.
+
+    Parameters
+    ----------
+    x : Tensor, shape (B, c, h, w)
+        Images.
+    fraction : float
+        Part that is hidden, in [0, 1].
+    block : int
+        Side of a block in pixels.
+    generator : torch.Generator
+        On the device of `x`.
+
+    Returns
+    -------
+    Tensor of float, shape (B, 1, h, w)
+        1 where hidden, else 0.
+    """
+    height, width = x.shape[2:]
+    rows, columns = -(-height // block), -(-width // block)
+    drawn = torch.rand(len(x), 1, rows, columns, device=x.device, generator=generator)
+    hidden = F.interpolate((drawn < fraction).float(), scale_factor=float(block))
+    return hidden[:, :, :height, :width]

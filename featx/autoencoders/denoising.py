@@ -1,0 +1,175 @@
+"""DenoisingAutoencoder: clean images from noisy ones with holes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from featx.autoencoders.autoencoder import Autoencoder
+from featx.autoencoders.base import check_number
+from featx.autoencoders.conv import ConvTransformer
+from featx.autoencoders.networks import DenoisingNetwork
+
+Array = NDArray[Any]
+
+
+class DenoisingAutoencoder(ConvTransformer, Autoencoder):
+    """Convolutional autoencoder that restores noisy images with holes.
+
+    The network of `ConvAutoencoder`, but what it sees in training is noisy and partly
+    hidden, mirrored too where that is natural, while it is judged by the clean image
+    [1]_. Copying no longer helps; it has to know what images look like. Features are
+    made from clean images.
+
+    Parameters
+    ----------
+    n_components : int or "auto", default="auto"
+        Channels of the code, so the number of features at each of its positions: images
+        of 32 x 32 pixels with 256 components give 4 * 4 * 256 = 4096 features. ``"auto"``
+        is twice the channels of the stage before, at most 256.
+    hidden_channels : tuple of int or "auto", default="auto"
+        Channels of the stages before the code. ``"auto"`` halves until the longer side
+        is at most 4, with 64, 128, 256, 256, ... channels.
+    noise : float, default=0.5
+        Standard deviation of the noise, in those of the channels.
+    mask_fraction : float, default=0.5
+        Part of the blocks that is hidden, in [0, 1].
+    mask_size : int or "auto", default="auto"
+        Side of a hidden block in pixels; ``"auto"`` is an eighth of the longer side.
+    pooling : int, default=None
+        Average the code over a grid of this many rows and columns; None keeps every
+        position.
+    augment : {"auto", "flip", None}, default="auto"
+        ``"flip"`` mirrors half of the images while training and averages the features of
+        an image and its mirror image; ``"auto"`` does so where mirrored images cannot be
+        told from the others.
+    image_shape : tuple of int, default=None
+        Height, width (and channels) when images come as flat rows; without it, rows are
+        one-dimensional signals.
+    max_epochs : int or "auto", default="auto"
+        Passes over the images; ``"auto"`` is about 400,000 image views, at least 5
+        and at most 50 epochs.
+    batch_size : int, default=128
+        Images per step, and per batch when encoding.
+    learning_rate : float, default=2e-3
+        Peak of the one-cycle schedule.
+    weight_decay : float, default=1e-4
+        Decoupled weight decay.
+    validation_fraction : float, default=0.1
+        Part of the images set aside for early stopping, in [0, 0.9].
+    early_stopping : bool, default=True
+        Stop when the validation loss has not improved for `n_iter_no_change` epochs and
+        keep the weights of the best epoch.
+    n_iter_no_change : int, default=10
+        See `early_stopping`.
+    device : str, default="auto"
+        ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:1"`` or ``"mps"``.
+    precision : {"auto", "float32", "bfloat16"}, default="auto"
+        Number format of the matrix products. ``"auto"`` trains in bfloat16 where the
+        device is made for it and always encodes in float32.
+    random_state : int, RandomState or None, default=None
+        Seed of the weights, of the validation part and of the order of the images.
+    verbose : int, default=0
+        1 prints a line per epoch.
+
+    Attributes
+    ----------
+    module_ : torch.nn.Module
+        The network, in evaluation mode.
+    history_ : dict of str to list of float
+        ``"loss"`` and ``"validation_loss"`` per epoch, of standardised images.
+    n_iter_ : int
+        Epochs run.
+    n_features_in_ : int
+        Values per image.
+    image_shape_ : tuple of int
+        Height, width and channels.
+    channels_ : tuple of int
+        Channels of each stage; the last one is the code's.
+    augment_ : str or None
+        The augmentation in use.
+    device_ : str
+        Where it was trained.
+
+    See Also
+    --------
+    MaskedAutoencoder : Holes only, judged only there.
+    UntrainedAutoencoder : The control of the same shape.
+
+    References
+    ----------
+    .. [1] P. Vincent et al., "Stacked denoising autoencoders", JMLR 11, 2010.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from featx import DenoisingAutoencoder
+    >>> X = load_digits().images
+    >>> encoder = DenoisingAutoencoder(n_components=16, max_epochs=2, random_state=0)
+    >>> encoder.fit_transform(X).shape
+    (1797, 256)
+    """
+
+    _network = DenoisingNetwork
+
+    def __init__(
+        self,
+        n_components: int | str = "auto",
+        *,
+        hidden_channels: tuple[int, ...] | str = "auto",
+        noise: float = 0.5,
+        mask_fraction: float = 0.5,
+        mask_size: int | str = "auto",
+        pooling: int | None = None,
+        augment: str | None = "auto",
+        image_shape: tuple[int, ...] | None = None,
+        max_epochs: int | str = "auto",
+        batch_size: int = 128,
+        learning_rate: float = 2e-3,
+        weight_decay: float = 1e-4,
+        validation_fraction: float = 0.1,
+        early_stopping: bool = True,
+        n_iter_no_change: int = 10,
+        device: str = "auto",
+        precision: str = "auto",
+        random_state: int | np.random.RandomState | None = None,
+        verbose: int = 0,
+    ) -> None:
+        self.n_components = n_components
+        self.hidden_channels = hidden_channels
+        self.noise = noise
+        self.mask_fraction = mask_fraction
+        self.mask_size = mask_size
+        self.pooling = pooling
+        self.augment = augment
+        self.image_shape = image_shape
+        self.max_epochs = max_epochs
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.weight_decay = weight_decay
+        self.validation_fraction = validation_fraction
+        self.early_stopping = early_stopping
+        self.n_iter_no_change = n_iter_no_change
+        self.device = device
+        self.precision = precision
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def _resolve(self, images: Array) -> None:
+        super()._resolve(images)
+        check_number("noise", self.noise, 0)
+        check_number("mask_fraction", self.mask_fraction, 0, 1)
+        if self.mask_size != "auto":
+            check_number("mask_size", self.mask_size, 1, integer=True)
+            self.mask_size_ = int(self.mask_size)
+        else:
+            self.mask_size_ = max(1, round(max(self.image_shape_[:2]) / 8))
+
+    def _network_options(self) -> dict[str, Any]:
+        return {
+            "noise": self.noise,
+            "mask_fraction": self.mask_fraction,
+            "mask_size": self.mask_size_,
+        }

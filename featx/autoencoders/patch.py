@@ -1,0 +1,284 @@
+"""PatchAutoencoder: filters on whitened patches, rectified and pooled."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from featx.autoencoders.autoencoder import Autoencoder
+from featx.autoencoders.base import batches, check_number
+from featx.autoencoders.patch_network import PatchNetwork
+from featx.autoencoders.tensors import to_tensor
+from featx.errors import ParameterError
+
+Array = NDArray[Any]
+
+_LONGER_SIDE = 48  # larger images are reduced to this before patches are cut
+_N_READOUT = 2048  # images from which drawing is learned
+
+
+class PatchAutoencoder(Autoencoder):
+    """Sparse autoencoder of small patches, its code pooled over the image.
+
+    Patches are normalised in contrast and whitened; a sparse autoencoder with tied
+    weights learns filters, so few of which (`n_active`) rebuild a patch as well as
+    possible [1]_. Then every patch of an image is encoded, responses are rectified on
+    both sides of a threshold, and each is averaged over the cells of a grid [2]_. No
+    backpropagation through images is needed: it trains in a minute, and its wide features
+    suit linear classifiers.
+
+    Parameters
+    ----------
+    n_components : int or "auto", default="auto"
+        Filters. Each gives two features (above and below the threshold) in every cell of
+        the grid: 1600 filters and 2 x 2 cells give 12,800 features. ``"auto"`` is 16
+        for each value of a patch, at least 64 and at most 1600.
+    patch_size : int or "auto", default="auto"
+        Height and width of a patch in pixels. ``"auto"`` is 6, less where the image has
+        less.
+    n_active : int, default=1
+        Filters that rebuild a patch in training: the sparsity. With 1, the strongest
+        takes all.
+    threshold : float, default=0.25
+        Responses between minus and plus this do not count; whitened patches give
+        responses of about 0.5.
+    pooling : int, default=2
+        Rows and columns of the grid.
+    reduction : int or "auto", default="auto"
+        Images are first averaged over squares of this many pixels. ``"auto"`` reduces
+        the longer side to at most 48.
+    whitening : float, default=0.1
+        Added to the variances of normalised patches before they are made equal; more
+        suppresses fine detail and noise.
+    augment : {"auto", "flip", None}, default="auto"
+        ``"flip"`` learns from mirrored images too and averages the features of an image
+        and its mirror image; ``"auto"`` does so where mirrored images cannot be told
+        from the others.
+    image_shape : tuple of int, default=None
+        Height, width (and channels) when images come as flat rows; without it, rows are
+        one-dimensional signals.
+    n_patches : int, default=200_000
+        Patches to learn from.
+    max_epochs : int, default=15
+        Passes over the patches. With 0, the filters are patches taken at random: the
+        control of this encoder.
+    batch_size : int, default=2048
+        Patches per step; images per batch when encoding.
+    learning_rate : float, default=2e-3
+        Peak of the one-cycle schedule.
+    validation_fraction : float, default=0.1
+        Part of the patches set aside for early stopping, in [0, 0.9].
+    early_stopping : bool, default=True
+        Stop when the validation loss has not improved for `n_iter_no_change` epochs and
+        keep the weights of the best epoch.
+    n_iter_no_change : int, default=10
+        See `early_stopping`.
+    device : str, default="auto"
+        ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:1"`` or ``"mps"``.
+    precision : {"auto", "float32", "bfloat16"}, default="auto"
+        Number format of the matrix products.
+    random_state : int, RandomState or None, default=None
+        Seed of the patches and of their order.
+    verbose : int, default=0
+        1 prints a line per epoch.
+
+    Attributes
+    ----------
+    module_ : torch.nn.Module
+        The network, in evaluation mode.
+    augment_ : str or None
+        The augmentation in use.
+    patch_shape_ : tuple of int
+        Height and width of a patch, in pixels of the reduced image.
+    reduction_ : int
+        Pixels that one pixel of the reduced image stands for, along each axis.
+    n_filters_ : int
+        Number of filters.
+    history_ : dict of str to list of float
+        ``"loss"`` and ``"validation_loss"`` per epoch: the part of a patch's power that
+        is lost. Empty without training.
+    n_iter_ : int
+        Epochs run.
+    n_features_in_ : int
+        Values per image.
+    image_shape_ : tuple of int
+        Height, width and channels.
+    device_ : str
+        Where it was trained.
+
+    Notes
+    -----
+    The code of patches is pooled, so images are drawn from it by a linear read-out that
+    is learned after the filters (`inverse_transform`): soft, but in place and in colour.
+
+    References
+    ----------
+    .. [1] A. Makhzani and B. Frey, "k-Sparse autoencoders", ICLR 2014.
+    .. [2] A. Coates and A. Y. Ng, "The importance of encoding versus training with sparse
+       coding and vector quantization", ICML 2011.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from featx import PatchAutoencoder
+    >>> X = load_digits().images
+    >>> encoder = PatchAutoencoder(n_components=32, max_epochs=1, random_state=0)
+    >>> encoder.fit_transform(X).shape
+    (1797, 256)
+    """
+
+    weight_decay = 0.0  # filters have unit norm
+    max_epochs: int
+    module_: PatchNetwork
+
+    def __init__(
+        self,
+        n_components: int | str = "auto",
+        *,
+        patch_size: int | str = "auto",
+        n_active: int = 1,
+        threshold: float = 0.25,
+        pooling: int = 2,
+        reduction: int | str = "auto",
+        whitening: float = 0.1,
+        augment: str | None = "auto",
+        image_shape: tuple[int, ...] | None = None,
+        n_patches: int = 200_000,
+        max_epochs: int = 15,
+        batch_size: int = 2048,
+        learning_rate: float = 2e-3,
+        validation_fraction: float = 0.1,
+        early_stopping: bool = True,
+        n_iter_no_change: int = 10,
+        device: str = "auto",
+        precision: str = "auto",
+        random_state: int | np.random.RandomState | None = None,
+        verbose: int = 0,
+    ) -> None:
+        self.n_components = n_components
+        self.patch_size = patch_size
+        self.n_active = n_active
+        self.threshold = threshold
+        self.pooling = pooling
+        self.reduction = reduction
+        self.whitening = whitening
+        self.augment = augment
+        self.image_shape = image_shape
+        self.n_patches = n_patches
+        self.max_epochs = max_epochs
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.validation_fraction = validation_fraction
+        self.early_stopping = early_stopping
+        self.n_iter_no_change = n_iter_no_change
+        self.device = device
+        self.precision = precision
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def _resolve(self, images: Array) -> None:
+        check_number("threshold", self.threshold, 0)
+        check_number("whitening", self.whitening, 1e-12)
+        check_number("n_patches", self.n_patches, 1, integer=True)
+        check_number("max_epochs", self.max_epochs, 0, integer=True)
+        check_number("pooling", self.pooling, 1, integer=True)
+        height, width, depth = self.image_shape_
+        if self.reduction == "auto":
+            self.reduction_ = -(-max(height, width) // _LONGER_SIDE)
+        else:
+            check_number("reduction", self.reduction, 1, integer=True)
+            self.reduction_ = int(self.reduction)
+        reduced = [-(-side // self.reduction_) for side in (height, width)]
+        if self.patch_size != "auto":
+            check_number("patch_size", self.patch_size, 1, integer=True)
+        size = 6 if self.patch_size == "auto" else int(self.patch_size)
+        if self.patch_size != "auto" and size > max(reduced):
+            raise ParameterError(
+                f"Got patch_size={size}, but the images have {reduced[0]} x {reduced[1]} "
+                f"pixels after reduction by {self.reduction_}. Use a smaller patch_size, "
+                "or patch_size='auto'."
+            )
+        self.patch_shape_ = (min(size, reduced[0]), min(size, reduced[1]))
+        self.grid_ = (
+            min(int(self.pooling), reduced[0] - self.patch_shape_[0] + 1),
+            min(int(self.pooling), reduced[1] - self.patch_shape_[1] + 1),
+        )
+        n_values = self.patch_shape_[0] * self.patch_shape_[1] * depth
+        if self.n_components == "auto":
+            self.n_filters_ = int(np.clip(16 * n_values, 64, 1600))
+        else:
+            check_number("n_components", self.n_components, 1, integer=True)
+            self.n_filters_ = int(self.n_components)
+        check_number("n_active", self.n_active, 1, self.n_filters_, integer=True)
+        self._n_drawn = min(256, len(images), int(np.prod(reduced)) * depth)
+
+    def _build(self, mean: torch.Tensor, std: torch.Tensor) -> PatchNetwork:
+        return PatchNetwork(
+            self.image_shape_,
+            self.patch_shape_,
+            n_components=self.n_filters_,
+            n_active=self.n_active,
+            threshold=self.threshold,
+            grid=self.grid_,
+            reduction=self.reduction_,
+            n_drawn=self._n_drawn,
+        )
+
+    def _resolve_epochs(self, n_images: int) -> int:
+        return self.max_epochs  # of patches, whose number does not depend on the images
+
+    def _samples(self, images: Array, seed: int) -> Array:
+        """Cut patches, and let whitening and filters begin with them."""
+        patches = self._cut(images, seed)
+        network = self.module_
+        device = next(network.parameters()).device
+        generator = torch.Generator().manual_seed(seed)
+        rng = np.random.default_rng(seed + 1)
+        some = rng.choice(len(patches), min(len(patches), 100_000), replace=False)
+        network.learn_whitening(to_tensor(patches[some]).to(device), self.whitening)
+        first = rng.choice(
+            len(patches), self.n_filters_, len(patches) < self.n_filters_
+        )
+        network.start_from(
+            to_tensor(patches[first]).to(device),
+            torch.randn(network.filters.shape, generator=generator).to(device),
+        )
+        return patches
+
+    def _cut(self, images: Array, seed: int) -> Array:
+        """Patches from anywhere, shape (n_patches, ph, pw, c), reduced."""
+        rng = np.random.default_rng(seed)
+        r = self.reduction_
+        shape = [
+            min(patch * r, side)
+            for patch, side in zip(self.patch_shape_, images.shape[1:3], strict=True)
+        ]
+        n = min(self.n_patches, 1000 * len(images))
+        image = np.sort(rng.integers(len(images), size=n))  # reads a file forwards
+        top, left = (
+            rng.integers(side - patch + 1, size=n)
+            for side, patch in zip(images.shape[1:3], shape, strict=True)
+        )
+        rows = top[:, None, None] + np.arange(shape[0])[:, None]
+        columns = left[:, None, None] + np.arange(shape[1])
+        patches = np.empty((n, *self.patch_shape_, images.shape[3]), np.float32)
+        for part in batches(n, 4096):
+            cut = images[image[part, None, None], rows[part], columns[part]]
+            patches[part] = self.module_.reduce(to_tensor(cut)).numpy()
+        return patches
+
+    def _finish(self, images: Array, seed: int) -> None:
+        rng = np.random.default_rng(seed + 2)
+        n = min(len(images), _N_READOUT)
+        some = images[np.sort(rng.choice(len(images), n, replace=False))]
+        features = [
+            self._run("encode", some[part]) for part in batches(n, self.batch_size)
+        ]
+        device = next(self.module_.parameters()).device
+        self.module_.learn_readout(
+            to_tensor(some).to(device),
+            torch.from_numpy(np.concatenate(features)).to(device),
+        )

@@ -1,0 +1,174 @@
+import pickle
+
+import numpy as np
+import pytest
+import torch
+from sklearn.datasets import load_digits
+from sklearn.linear_model import RidgeClassifier
+
+from featx import PatchAutoencoder
+from featx.errors import ParameterError
+
+
+@pytest.fixture(scope="module")
+def photos():
+    """Colour images with structure: blobs and edges, not noise."""
+    rng = np.random.default_rng(0)
+    y, x = np.mgrid[:20, :24]
+    angle, phase = rng.uniform(0, 2 * np.pi, (2, 120, 1, 1, 1))
+    wave = np.sin((x * np.cos(angle[..., 0]) + y * np.sin(angle[..., 0]))[..., None] + phase)
+    tint = rng.uniform(40, 120, (120, 1, 1, 3))
+    return np.clip(128 + wave * tint + rng.normal(0, 5, (120, 20, 24, 3)), 0, 255).astype(
+        np.uint8
+    )
+
+
+def quick(**params):
+    defaults = {"n_components": 24, "n_patches": 4000, "max_epochs": 4}
+    return PatchAutoencoder(**defaults | {"random_state": 0} | params)
+
+
+@pytest.fixture(scope="module")
+def fitted(photos):
+    return quick().fit(photos)
+
+
+def test_training_rebuilds_patches_better_than_random_patches_do(photos, fitted):
+    assert fitted.history_["loss"][-1] < 0.9 * fitted.history_["loss"][0]
+    patches = torch.from_numpy(photos[:, 5:11, 5:11].copy())
+    random = quick(max_epochs=0).fit(photos)
+    assert random.history_ == {} and random.n_iter_ == 0
+    learned = fitted.module_.loss(patches, torch.Generator())
+    assert learned < 0.9 * random.module_.loss(patches, torch.Generator())
+
+
+def test_more_active_filters_rebuild_more(photos, fitted):
+    patches = torch.from_numpy(photos[:, 5:11, 5:11].copy())
+    one = fitted.module_.loss(patches, torch.Generator())
+    four = quick(n_active=4, max_epochs=10).fit(photos)
+    assert four.module_.loss(patches, torch.Generator()) < one
+
+
+def test_features_are_the_pooled_rectified_responses_of_whitened_patches(photos, fitted):
+    """The folded, cell-by-cell code against the definition, patch by patch."""
+    network = fitted.module_
+    filters = network.filters.detach().numpy()
+    filters = filters / np.linalg.norm(filters, axis=1, keepdims=True)
+    image = photos[0].astype(np.float64)
+    responses = np.empty((15, 19, 24))
+    for i in range(15):
+        for j in range(19):
+            row = image[i : i + 6, j : j + 6].ravel()
+            row = row - row.mean()
+            row = row / np.sqrt((row**2).mean() + float(network.contrast_floor))
+            white = (row - network.centre.numpy()) @ network.whitening.numpy()
+            responses[i, j] = filters @ white
+    cells = []
+    for rows in (slice(0, 8), slice(8, 15)):
+        for columns in (slice(0, 10), slice(10, 19)):
+            part = responses[rows, columns].reshape(-1, 24)
+            cells.append(np.maximum(part - 0.25, 0).mean(0))
+            cells.append(np.maximum(-part - 0.25, 0).mean(0))
+    plain = pickle.loads(pickle.dumps(fitted))
+    plain.augment_ = None
+    assert np.allclose(plain.transform(photos[:1])[0], np.concatenate(cells), atol=1e-4)
+
+
+def test_whitened_patches_are_white(photos):
+    encoder = quick(whitening=1e-6, max_epochs=0).fit(photos)
+    patches = encoder._cut(photos, seed=5)
+    white = encoder.module_._whiten(torch.from_numpy(patches)).numpy()
+    values = np.linalg.eigvalsh(np.cov(white.T))
+    assert 0.8 < np.median(values) < 1.2 and values.max() < 1.3
+
+
+def test_images_are_drawn_from_features(photos, fitted):
+    restored = fitted.reconstruct(photos)
+    assert restored.shape == photos.shape
+    assert 0 <= restored.min() and restored.max() <= 255
+    error = ((restored - photos.astype(float)) ** 2).mean()
+    assert error < 0.3 * photos.astype(float).var()
+    assert fitted.score(photos) == pytest.approx(-error)
+
+
+def test_mirrored_features_are_the_mean_of_both_views(photos):
+    both = quick(augment="flip").fit(photos)
+    assert both.augment_ == "flip"
+    mirrored = both.transform(photos[:, :, ::-1])
+    assert np.allclose(both.transform(photos), mirrored, atol=1e-5)
+
+
+@pytest.mark.parametrize("batch_size", [1, 7, 300])
+def test_features_do_not_depend_on_the_batch_size(fitted, photos, batch_size):
+    other = pickle.loads(pickle.dumps(fitted)).set_params(batch_size=batch_size)
+    assert np.abs(other.transform(photos) - fitted.transform(photos)).max() <= 1e-5
+
+
+def test_same_seed_gives_bit_equal_features(photos, fitted):
+    again = quick().fit(photos)
+    assert np.array_equal(again.transform(photos), fitted.transform(photos))
+    other = quick(random_state=1).fit(photos)
+    assert not np.array_equal(other.transform(photos), fitted.transform(photos))
+
+
+@pytest.mark.parametrize("scale", [1 / 255, 100.0])
+def test_the_range_of_the_images_does_not_matter(photos, fitted, scale):
+    other = quick().fit(photos * scale)
+    assert np.allclose(other.transform(photos * scale), fitted.transform(photos), atol=1e-3)
+
+
+def test_large_images_are_reduced_and_drawn_at_their_size():
+    images = np.random.default_rng(0).integers(0, 256, (6, 130, 70, 3)).astype(np.uint8)
+    encoder = quick().fit(images)
+    assert encoder.reduction_ == 3
+    assert encoder.module_.reduced_shape[:2] == (44, 24)
+    assert encoder.reconstruct(images).shape == images.shape
+
+
+@pytest.mark.parametrize(
+    "shape", [(2, 4, 3, 3), (3, 1, 1, 1), (5, 2, 40), (9, 3), (4, 6, 6, 1), (3, 7, 6, 4)]
+)
+@pytest.mark.parametrize("constant", [False, True])
+def test_small_few_or_constant_images_give_finite_features(shape, constant):
+    X = np.random.default_rng(0).integers(0, 255, shape).astype(np.uint8)
+    if constant:
+        X[:] = 9
+    encoder = quick().fit(X)
+    features = encoder.transform(X)
+    assert features.shape == (len(X), len(encoder.get_feature_names_out()))
+    assert np.isfinite(features).all()
+    assert np.isfinite(encoder.inverse_transform(features)).all()
+
+
+def test_filters_are_learned_without_labels_and_serve_a_linear_classifier():
+    digits = load_digits()
+    X, y = digits.images.astype(np.uint8), digits.target
+    encoder = PatchAutoencoder(max_epochs=2, n_patches=20_000, random_state=0)
+    features = encoder.fit(X[:1200]).transform(X)
+    assert encoder.augment_ is None  # digits must not be mirrored
+    linear = RidgeClassifier(1.0).fit(features[:1200], y[:1200])
+    pixels = X.reshape(len(X), -1)
+    plain = RidgeClassifier(1.0).fit(pixels[:1200], y[:1200])
+    assert linear.score(features[1200:], y[1200:]) > 0.94
+    assert linear.score(features[1200:], y[1200:]) > plain.score(pixels[1200:], y[1200:])
+
+
+@pytest.mark.parametrize(
+    ("params", "words"),
+    [
+        ({"patch_size": 30}, "patch_size=30, but the images have 20 x 24 pixels"),
+        ({"patch_size": 0}, "patch_size=0, but expected an integer"),
+        ({"n_active": 25}, "n_active=25, but expected an integer from 1 to 24"),
+        ({"threshold": -1}, "threshold=-1"),
+        ({"whitening": 0}, "whitening=0"),
+        ({"pooling": 0}, "pooling=0"),
+        ({"reduction": 0}, "reduction=0"),
+        ({"n_patches": 0}, "n_patches=0"),
+        ({"max_epochs": -1}, "max_epochs=-1"),
+        ({"n_components": "many"}, "n_components='many'"),
+        ({"augment": "rotate"}, "augment='rotate', but expected 'auto', 'flip' or None"),
+    ],
+)
+def test_a_wrong_parameter_is_named_in_fit(photos, params, words):
+    with pytest.raises(ParameterError, match=words):
+        quick(**params).fit(photos)
