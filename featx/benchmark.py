@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import time
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,8 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GridSearchCV, PredefinedSplit
 
 from featx._version import __version__
+from featx.autoencoders.registry import describe_choices
+from featx.budget import Budget, fit_to, rows_within
 from featx.classifiers import (
     accelerated,
     can_balance,
@@ -53,7 +56,9 @@ def bench(
     cache: FeatureCache | None = None,
     tune: bool = False,
     seed: int = 0,
+    budget: float | None = None,
     progress: Progress | None = None,
+    tell: Callable[[str], None] | None = None,
 ) -> BenchResults:
     """Compare encoders with classifiers on the same images.
 
@@ -77,8 +82,13 @@ def bench(
         Search each classifier's small space on the validation part.
     seed : int, default=0
         Seed of the classifiers and of the choice of examples.
+    budget : float, default=None
+        Seconds that the whole table may take, about. Epochs, filters and the images that
+        a classifier is fitted on are chosen to fit, after short measurements.
     progress : callable, default=None
         Called with a description, the steps done and the steps in all.
+    tell : callable, default=None
+        Called with a line for each encoder: what was chosen for these images.
 
     Returns
     -------
@@ -121,14 +131,26 @@ def bench(
     histories: dict[str, dict[str, list[float]]] = {}
     reconstructions: dict[str, NDArray[np.uint8]] = {}
     n_rows = len(encoders) * len(classifiers)
+    purse = None
+    if budget is not None:
+        purse = Budget(
+            budget, {name: 1 if name in controls else 3 for name in encoders}
+        )
     for encoder_name, encoder in encoders.items():
+        share = purse.share(encoder_name) if purse else math.inf
+        start = time.perf_counter()
+        if purse:
+            encoder = fit_to(encoder, dataset, share / 2)
         encoded = encode(
             dataset, encoder, cache=cache, name=encoder_name, progress=progress
         )
         if encoded.encoder.history:
             histories[encoder_name] = encoded.encoder.history
             reconstructions[encoder_name] = reconstruct(encoded, examples)
-        for name in classifiers:
+        choices = describe_choices(encoded.encoder.encoder)
+        if tell and choices:
+            tell(f"{encoder_name}: {choices}")
+        for position, name in enumerate(classifiers):
             if progress:
                 progress(f"fit {name} on {encoder_name}", len(results), n_rows)
             result, predicted = fit_row(
@@ -139,6 +161,8 @@ def bench(
                 tune=tune,
                 balanced=balanced,
                 seed=seed,
+                seconds=(share - (time.perf_counter() - start))
+                / (len(classifiers) - position),
             )
             results.append(result)
             predictions[result.name] = predicted
@@ -172,6 +196,7 @@ def fit_row(
     tune: bool,
     balanced: bool,
     seed: int,
+    seconds: float = math.inf,
 ) -> tuple[Result, NDArray[np.int64]]:
     """Fit one classifier on the training features and score it on the test part.
 
@@ -189,6 +214,8 @@ def fit_row(
         Weigh the classes, where the classifier can.
     seed : int
         Seed of the classifier.
+    seconds : float
+        Time for the fit; if it is short, fewer images are fitted on, and a note says so.
 
     Returns
     -------
@@ -229,7 +256,7 @@ def fit_row(
             f"({100 * search.best_score_:.1f} % right there)"
         )
     else:
-        notes += _fit(classifier, train)
+        notes += _fit(classifier, train, seconds)
     fit_seconds = time.perf_counter() - start
     start = time.perf_counter()
     predicted = classifier.predict(np.asarray(test.X)).astype(np.int64)
@@ -252,18 +279,28 @@ def fit_row(
     return result, predicted
 
 
-def _fit(classifier: BaseEstimator, train: CachedFeatures) -> list[str]:
+def _fit(
+    classifier: BaseEstimator, train: CachedFeatures, seconds: float = math.inf
+) -> list[str]:
     """Fit, and return what a reader of the table should know of it."""
+    X, y, notes = np.asarray(train.X), train.y, []
+    if seconds < math.inf:
+        rows = rows_within(classifier, X, y, seconds)
+        if len(rows) < len(y):
+            X, y = X[rows], y[rows]
+            notes.append(
+                f"fitted on {len(rows):,} of {len(train.y):,} images, to fit the budget"
+            )
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", ConvergenceWarning)
-        classifier.fit(np.asarray(train.X), train.y)
+        classifier.fit(X, y)
     unfinished = any(issubclass(w.category, ConvergenceWarning) for w in caught)
     for other in caught:
         if not issubclass(other.category, ConvergenceWarning):
             warnings.warn_explicit(
                 other.message, other.category, other.filename, other.lineno
             )
-    return ["stopped at its limit of iterations"] if unfinished else []
+    return notes + (["stopped at its limit of iterations"] if unfinished else [])
 
 
 def is_unequal(class_counts: NDArray[np.int64]) -> bool:

@@ -45,7 +45,13 @@ Data = Annotated[
         "folder with a folder per class, or an .npz file."
     ),
 ]
-Encoder = Annotated[str, typer.Option(help="raw, pca, untrained or conv.")]
+Encoder = Annotated[
+    str,
+    typer.Option(
+        help="raw, pca, untrained, random-patches, patch, conv, denoising, vae or "
+        "masked."
+    ),
+]
 Tune = Annotated[
     bool,
     typer.Option(
@@ -115,17 +121,27 @@ def bench(
     data: Data = "digits",
     encoders: Annotated[
         str, typer.Option(help="Encoders, separated by commas.")
-    ] = "raw,pca,untrained,conv",
+    ] = "raw,pca,untrained,random-patches,patch,denoising",
     clf: Annotated[
         str,
         typer.Option(
-            help="Classifiers, separated by commas: logreg, svm, linear-svm, mlp, knn."
+            help="Classifiers, separated by commas: logreg, ridge, svm, linear-svm, mlp, "
+            "knn."
         ),
     ] = "logreg,svm,mlp",
     tune: Tune = False,
     repeats: Annotated[
         int, typer.Option(min=1, help="Run with this many seeds and show the spread.")
     ] = 1,
+    budget: Annotated[
+        float | None,
+        typer.Option(
+            min=0.1,
+            metavar="MINUTES",
+            help="About how long the whole table may take; epochs, filters and the "
+            "images for slow classifiers are chosen to fit.",
+        ),
+    ] = None,
     out_dir: Annotated[
         Path | None, typer.Option("--out", help="Run folder; default runs/TIME-DATA.")
     ] = None,
@@ -133,7 +149,7 @@ def bench(
     """Compare encoders with classifiers and leave a folder of results."""
     from featx.reports import save_run
 
-    results, dataset = _compare(shared, data, encoders, clf, tune, repeats)
+    results, dataset = _compare(shared, data, encoders, clf, tune, repeats, budget)
     folder = out_dir or Path("runs") / _run_name(dataset.name)
     save_run(results, dataset, folder, context.obj)
     _print_results(results, shared)
@@ -151,7 +167,7 @@ def fit(
     data: Data = "digits",
     encoder: Encoder = "conv",
     clf: Annotated[
-        str, typer.Option(help="logreg, svm, linear-svm, mlp or knn.")
+        str, typer.Option(help="logreg, ridge, svm, linear-svm, mlp or knn.")
     ] = "svm",
     tune: Tune = False,
     out_dir: Annotated[
@@ -279,6 +295,7 @@ def _compare(
     classifiers: str,
     tune: bool,
     repeats: int = 1,
+    budget: float | None = None,
 ) -> tuple[BenchResults, Dataset]:
     """Do what bench and fit have in common."""
     from featx.classifiers import check_classifiers
@@ -300,7 +317,9 @@ def _compare(
                 cache=shared.cache(),
                 tune=tune,
                 seed=one.seed,
+                budget=60 * budget / repeats if budget else None,
                 progress=progress,
+                tell=lambda line: _say(shared, line),
             )
             for one, mine in zip(seeded, built, strict=True)
         ]

@@ -21,6 +21,7 @@ LAYERS = [  # each may import those before it
     ("classifiers",),
     ("evaluation",),
     ("reports",),
+    ("budget",),
     ("benchmark",),
     ("console", "options"),
     ("cli",),

@@ -9,7 +9,7 @@ from sklearn.base import BaseEstimator
 from sklearn.decomposition import PCA
 from sklearn.pipeline import Pipeline
 
-from featx.autoencoders.conv import ConvAutoencoder
+from featx.autoencoders.conv import ConvAutoencoder, ConvTransformer
 from featx.autoencoders.denoising import DenoisingAutoencoder
 from featx.autoencoders.masked import MaskedAutoencoder
 from featx.autoencoders.patch import PatchAutoencoder
@@ -131,6 +131,35 @@ def make_encoders(
                 )
             )
     return encoders
+
+
+def describe_choices(encoder: BaseEstimator) -> str:
+    """Say what a fitted encoder chose for its images; empty if there was no choice.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> X = load_digits().images
+    >>> describe_choices(PatchAutoencoder(max_epochs=0, random_state=0).fit(X))
+    '576 filters of 6 x 6 pixels, images as they are, cpu'
+    >>> describe_choices(UntrainedAutoencoder().fit(X))
+    '64-128 channels, images as they are, cpu'
+    """
+    said = []
+    if isinstance(encoder, PatchAutoencoder):
+        height, width = encoder.patch_shape_
+        said.append(f"{encoder.n_filters_} filters of {height} x {width} pixels")
+        if encoder.reduction_ > 1:
+            said.append(f"of images reduced {encoder.reduction_} times")
+    elif isinstance(encoder, ConvTransformer):
+        said.append("-".join(map(str, encoder.channels_)) + " channels")
+        if getattr(encoder, "n_iter_", 0):
+            said.append(f"{encoder.n_iter_} epochs")
+    else:
+        return ""
+    mirrored = encoder.augment_ == "flip"
+    said.append("images and their mirror images" if mirrored else "images as they are")
+    return ", ".join([*said, encoder.device_])
 
 
 def _parameters(encoder: BaseEstimator) -> dict[str, str]:

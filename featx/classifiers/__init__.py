@@ -8,9 +8,11 @@ from featx.classifiers.registry import (
     make_classifier,
     search_space,
 )
+from featx.classifiers.whitening import WhitenedPCA
 
 __all__ = [
     "CLASSIFIERS",
+    "WhitenedPCA",
     "accelerated",
     "can_balance",
     "check_classifiers",

@@ -16,11 +16,13 @@ def photos():
     rng = np.random.default_rng(0)
     y, x = np.mgrid[:20, :24]
     angle, phase = rng.uniform(0, 2 * np.pi, (2, 120, 1, 1, 1))
-    wave = np.sin((x * np.cos(angle[..., 0]) + y * np.sin(angle[..., 0]))[..., None] + phase)
-    tint = rng.uniform(40, 120, (120, 1, 1, 3))
-    return np.clip(128 + wave * tint + rng.normal(0, 5, (120, 20, 24, 3)), 0, 255).astype(
-        np.uint8
+    wave = np.sin(
+        (x * np.cos(angle[..., 0]) + y * np.sin(angle[..., 0]))[..., None] + phase
     )
+    tint = rng.uniform(40, 120, (120, 1, 1, 3))
+    return np.clip(
+        128 + wave * tint + rng.normal(0, 5, (120, 20, 24, 3)), 0, 255
+    ).astype(np.uint8)
 
 
 def quick(**params):
@@ -49,7 +51,9 @@ def test_more_active_filters_rebuild_more(photos, fitted):
     assert four.module_.loss(patches, torch.Generator()) < one
 
 
-def test_features_are_the_pooled_rectified_responses_of_whitened_patches(photos, fitted):
+def test_features_are_the_pooled_rectified_responses_of_whitened_patches(
+    photos, fitted
+):
     """The folded, cell-by-cell code against the definition, patch by patch."""
     network = fitted.module_
     filters = network.filters.detach().numpy()
@@ -114,7 +118,9 @@ def test_same_seed_gives_bit_equal_features(photos, fitted):
 @pytest.mark.parametrize("scale", [1 / 255, 100.0])
 def test_the_range_of_the_images_does_not_matter(photos, fitted, scale):
     other = quick().fit(photos * scale)
-    assert np.allclose(other.transform(photos * scale), fitted.transform(photos), atol=1e-3)
+    assert np.allclose(
+        other.transform(photos * scale), fitted.transform(photos), atol=1e-3
+    )
 
 
 def test_large_images_are_reduced_and_drawn_at_their_size():
@@ -126,7 +132,8 @@ def test_large_images_are_reduced_and_drawn_at_their_size():
 
 
 @pytest.mark.parametrize(
-    "shape", [(2, 4, 3, 3), (3, 1, 1, 1), (5, 2, 40), (9, 3), (4, 6, 6, 1), (3, 7, 6, 4)]
+    "shape",
+    [(2, 4, 3, 3), (3, 1, 1, 1), (5, 2, 40), (9, 3), (4, 6, 6, 1), (3, 7, 6, 4)],
 )
 @pytest.mark.parametrize("constant", [False, True])
 def test_small_few_or_constant_images_give_finite_features(shape, constant):
@@ -150,7 +157,9 @@ def test_filters_are_learned_without_labels_and_serve_a_linear_classifier():
     pixels = X.reshape(len(X), -1)
     plain = RidgeClassifier(1.0).fit(pixels[:1200], y[:1200])
     assert linear.score(features[1200:], y[1200:]) > 0.94
-    assert linear.score(features[1200:], y[1200:]) > plain.score(pixels[1200:], y[1200:])
+    assert linear.score(features[1200:], y[1200:]) > plain.score(
+        pixels[1200:], y[1200:]
+    )
 
 
 @pytest.mark.parametrize(
@@ -166,7 +175,10 @@ def test_filters_are_learned_without_labels_and_serve_a_linear_classifier():
         ({"n_patches": 0}, "n_patches=0"),
         ({"max_epochs": -1}, "max_epochs=-1"),
         ({"n_components": "many"}, "n_components='many'"),
-        ({"augment": "rotate"}, "augment='rotate', but expected 'auto', 'flip' or None"),
+        (
+            {"augment": "rotate"},
+            "augment='rotate', but expected 'auto', 'flip' or None",
+        ),
     ],
 )
 def test_a_wrong_parameter_is_named_in_fit(photos, params, words):

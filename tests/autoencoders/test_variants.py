@@ -33,9 +33,9 @@ def fitted(request, images):
 
 def test_training_lowers_the_loss_and_restores(fitted, images):
     assert fitted.history_["loss"][-1] < 0.8 * fitted.history_["loss"][0]
-    assert fitted.score(images) > UntrainedAutoencoder(random_state=0).fit(images).score(
+    assert fitted.score(images) > UntrainedAutoencoder(random_state=0).fit(
         images
-    )
+    ).score(images)
 
 
 def test_features_come_from_clean_images_and_do_not_change(fitted, images):

@@ -1,0 +1,143 @@
+"""Fitting a comparison into the time there is: measure a little, then choose."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, clone
+from sklearn.pipeline import Pipeline
+
+from featx.autoencoders import PatchAutoencoder
+from featx.images import Dataset
+
+_EPOCHS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 50)
+_FILTERS = (50, 100, 200, 400, 800, 1200, 1600)
+_PROBE = 512  # images that the speed is measured on
+_QUADRATIC = ("svm", "knn")  # their time grows with the square of the images
+
+
+class Budget:
+    """Seconds that a comparison may take, shared out as it goes.
+
+    Parameters
+    ----------
+    seconds : float
+        For the whole table, from now on.
+    weights : dict of str to float
+        How much of it each encoder and its classifiers should have, against the others.
+
+    Examples
+    --------
+    >>> budget = Budget(90.0, {"raw": 1, "conv": 2})
+    >>> round(budget.share("raw"))
+    30
+    >>> round(budget.share("conv"))  # raw is done, and took no time
+    90
+    """
+
+    def __init__(self, seconds: float, weights: dict[str, float]) -> None:
+        self._end = time.perf_counter() + seconds
+        self._weights = dict(weights)
+
+    @property
+    def left(self) -> float:
+        """Seconds left, at least 0."""
+        return max(0.0, self._end - time.perf_counter())
+
+    def share(self, name: str) -> float:
+        """Seconds for an encoder and its classifiers; it must be the next one."""
+        total = sum(self._weights.values())
+        return self.left * self._weights.pop(name) / total
+
+
+def fit_to(encoder: BaseEstimator, dataset: Dataset, seconds: float) -> BaseEstimator:
+    """Choose epochs or filters so that training and encoding take about `seconds`.
+
+    Parameters
+    ----------
+    encoder : estimator
+        Unfitted. Parameters that are not ``"auto"`` stay as they are.
+    dataset : Dataset
+        Its training images are used for a short measurement.
+    seconds : float
+        For training and encoding both parts.
+
+    Returns
+    -------
+    estimator
+        Unfitted, with its choice set.
+    """
+    params = encoder.get_params()
+    images = dataset.train.X[: min(_PROBE, len(dataset.train))]
+    n_encoded = len(dataset.train) + len(dataset.test)
+    if isinstance(encoder, PatchAutoencoder):
+        if encoder.n_components != "auto":
+            return encoder
+        probe = clone(encoder).set_params(max_epochs=0, n_patches=20_000).fit(images)
+        pace = _seconds(lambda: probe.transform(images)) / len(images)
+        wanted = seconds / (n_encoded * pace) * probe.n_filters_
+        n_filters = _largest(_FILTERS, min(wanted, probe.n_filters_))
+        return clone(encoder).set_params(n_components=n_filters)
+    if params.get("max_epochs") != "auto":
+        return encoder
+    probe = clone(encoder).set_params(max_epochs=1, early_stopping=False)
+    one = _seconds(lambda: probe.fit(images))
+    two = _seconds(lambda: probe.set_params(max_epochs=3).fit(images))
+    pace = max((two - one) / 2, one / 10) / len(images)
+    encoding = _seconds(lambda: probe.transform(images)) / len(images) * n_encoded
+    wanted = (seconds - encoding) / (pace * len(dataset.train))
+    usual = encoder._resolve_epochs(len(dataset.train))
+    n_epochs = _largest(_EPOCHS, min(wanted, usual))
+    return clone(encoder).set_params(max_epochs=n_epochs)
+
+
+def rows_within(
+    classifier: Pipeline, X: NDArray[Any], y: NDArray[np.int64], seconds: float
+) -> NDArray[np.int64]:
+    """Choose as many rows as a classifier can be fitted on in about `seconds`.
+
+    Parameters
+    ----------
+    classifier : Pipeline
+        As `make_classifier` returns it.
+    X : ndarray, shape (n, n_features)
+        Features.
+    y : ndarray of int64, shape (n,)
+        Labels.
+    seconds : float
+        For the fit.
+
+    Returns
+    -------
+    ndarray of int64
+        Rows in ascending order, all n of them where the time allows it.
+    """
+    n = len(y)
+    probe = _spread_rows(y, n // 8)
+    if n < 4000 or len(np.unique(y[probe])) < len(np.unique(y)):
+        return np.arange(n)
+    taken = _seconds(lambda: clone(classifier).fit(np.asarray(X[probe]), y[probe]))
+    power = 2.0 if classifier.steps[-1][0] in _QUADRATIC else 1.0
+    allowed = len(probe) * (max(seconds - taken, 1e-9) / taken) ** (1 / power)
+    return _spread_rows(y, int(np.clip(allowed, len(probe), n)))
+
+
+def _spread_rows(y: NDArray[np.int64], n_rows: int) -> NDArray[np.int64]:
+    """About `n_rows` rows, spread evenly within each class."""
+    order = np.argsort(y, kind="stable")
+    places = np.linspace(0, len(y), n_rows, endpoint=False).astype(np.int64)
+    return np.sort(order[places])
+
+
+def _largest(steps: tuple[int, ...], limit: float) -> int:
+    """Round down to a step, so that a repeat finds its cache."""
+    return max([step for step in steps if step <= limit], default=steps[0])
+
+
+def _seconds(work: Any) -> float:
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
