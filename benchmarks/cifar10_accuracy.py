@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from featx import FeatureCache, bench, load_dataset
-from featx.autoencoders.registry import describe_choices, make_encoder
+from featx.autoencoders.registry import make_encoder
 from featx.machine import describe_machine
 
 ROOT = Path(__file__).parent.parent

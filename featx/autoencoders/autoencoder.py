@@ -15,7 +15,7 @@ from torch import nn
 from featx.autoencoders.base import ImageTransformer, batches, check_number
 from featx.autoencoders.device import choose_device, encoding_dtype, training_dtype
 from featx.autoencoders.mirror import mirroring_is_natural
-from featx.autoencoders.tensors import channel_statistics, to_tensor
+from featx.autoencoders.tensors import to_tensor
 from featx.autoencoders.training import TrainingPlan, train
 from featx.errors import DataError, ParameterError
 
@@ -52,19 +52,23 @@ class NetworkTransformer(ImageTransformer):
         self._resolve(images)
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(seed)
-            self.module_ = self._build(*channel_statistics(images))
+            self.module_ = self._build()
+        self._prepare(images, seed)
         self.module_.to(memory_format=torch.channels_last).to(device).eval()
         self.device_ = str(device)
-        self._n_features_out = int(np.prod(self.module_.code_shape))  # type: ignore[arg-type]
+        self._n_features_out = int(self.module_.n_features)  # type: ignore[arg-type]
         return seed
 
     def _resolve(self, images: Array) -> None:
         """Check the network's parameters and set what `_build` needs."""
         raise NotImplementedError
 
-    def _build(self, mean: torch.Tensor, std: torch.Tensor) -> nn.Module:
-        """Build the network from fitted attributes, for channels of these statistics."""
+    def _build(self) -> nn.Module:
+        """Build the network from parameters and fitted attributes."""
         raise NotImplementedError
+
+    def _prepare(self, images: Array, seed: int) -> None:
+        """Learn what the network needs before training, on the CPU."""
 
     def _resolve_augment(self, images: Array, seed: int) -> str | None:
         if self.augment == "auto":
@@ -186,9 +190,8 @@ class NetworkTransformer(ImageTransformer):
         weights = state.pop("module_", None)
         super().__setstate__(state)
         if weights is not None:
-            depth = self.image_shape_[2]
             with torch.random.fork_rng(devices=[]):
-                self.module_ = self._build(torch.zeros(depth), torch.ones(depth))
+                self.module_ = self._build()
             self.module_.load_state_dict(
                 {name: torch.tensor(array) for name, array in weights.items()}
             )
@@ -206,6 +209,7 @@ class Autoencoder(CallbackSupportMixin, NetworkTransformer):  # type: ignore[mis
     n_iter_no_change: int
     verbose: int
     history_: dict[str, list[float]]
+    _fewest = 1  # epochs
 
     @with_callbacks  # type: ignore[untyped-decorator]
     def fit(self, X: ArrayLike, y: object = None) -> Self:
@@ -301,7 +305,7 @@ class Autoencoder(CallbackSupportMixin, NetworkTransformer):  # type: ignore[mis
 
     def _check_parameters(self) -> None:
         if self.max_epochs != "auto":
-            check_number("max_epochs", self.max_epochs, 1, integer=True)
+            check_number("max_epochs", self.max_epochs, self._fewest, integer=True)
         check_number("learning_rate", self.learning_rate, 1e-12)
         check_number("weight_decay", self.weight_decay, 0)
         check_number("validation_fraction", self.validation_fraction, 0, 0.9)

@@ -6,26 +6,34 @@ import math
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from featx.autoencoders.autoencoder import Autoencoder, NetworkTransformer
 from featx.autoencoders.base import check_number
 from featx.autoencoders.networks import ConvNetwork
+from featx.autoencoders.tensors import channel_statistics, to_tensor
 from featx.errors import ParameterError
 
 Array = NDArray[Any]
+
+_WHITENED_VALUES = 50_000_000  # pixels, at most about, that whitening is learned from
 
 
 class ConvTransformer(NetworkTransformer):
     """A transformer whose network halves the image in convolutional stages."""
 
     hidden_channels: tuple[int, ...] | str
+    layers: str
     pooling: int | None
+    module_: ConvNetwork
     _network: type[ConvNetwork] = ConvNetwork
 
     def _resolve(self, images: Array) -> None:
         """Channels of each halving stage, from `hidden_channels` and `n_components`."""
+        if self.layers not in ("all", "code"):
+            raise ParameterError(
+                f"Got layers={self.layers!r}, but expected 'all' or 'code'."
+            )
         if self.pooling is not None:
             check_number("pooling", self.pooling, 1, integer=True)
         if isinstance(self.hidden_channels, str):
@@ -49,15 +57,25 @@ class ConvTransformer(NetworkTransformer):
             code = int(self.n_components)
         self.channels_ = (*hidden, code)
 
-    def _build(self, mean: torch.Tensor, std: torch.Tensor) -> ConvNetwork:
+    def _build(self) -> ConvNetwork:
         return self._network(
             self.image_shape_,
             self.channels_,
-            mean,
-            std,
             pooling=self.pooling,
+            all_layers=self.layers == "all",
             **self._network_options(),
         )
+
+    def _prepare(self, images: Array, seed: int) -> None:
+        """Learn the statistics of the channels and what to whiten by."""
+        network = self.module_
+        mean, std = channel_statistics(images)
+        network.normalization.mean.copy_(mean)
+        network.normalization.std.copy_(std)
+        n = min(len(images), max(16, _WHITENED_VALUES // images[0].size), 2000)
+        rng = np.random.default_rng(seed)
+        some = images[np.sort(rng.choice(len(images), n, replace=False))]
+        network.whitening.learn(network.normalization(to_tensor(some)))
 
     def _network_options(self) -> dict[str, Any]:
         """Return what the network takes beyond its shape."""
@@ -69,21 +87,23 @@ class ConvAutoencoder(ConvTransformer, Autoencoder):
 
     The encoder halves the image in each stage (3x3 convolution, batch normalisation,
     ReLU) down to a grid of about 4 x 4 positions with many channels [1]_, and the decoder
-    mirrors it. Trained by mean squared reconstruction error with AdamW and a one-cycle
-    schedule.
+    mirrors it. Trained with AdamW and a one-cycle schedule, by the mean squared error of
+    pixels and of locally whitened pixels, in which fine detail counts as much as large
+    areas.
 
     Parameters
     ----------
     n_components : int or "auto", default="auto"
-        Channels of the code, so the number of features at each of its positions: images
-        of 32 x 32 pixels with 256 components give 4 * 4 * 256 = 4096 features. ``"auto"``
-        is twice the channels of the stage before, at most 256.
+        Channels of the code. ``"auto"`` is twice the channels of the stage before, at
+        most 256.
     hidden_channels : tuple of int or "auto", default="auto"
         Channels of the stages before the code. ``"auto"`` halves until the longer side
         is at most 4, with 64, 128, 256, 256, ... channels.
+    layers : {"all", "code"}, default="all"
+        Features are the outputs of every stage, each averaged over the grid of the code,
+        or the code alone. Early stages see what the code has lost.
     pooling : int, default=None
-        Average the code over a grid of this many rows and columns; None keeps every
-        position.
+        Average over a grid of this many rows and columns instead of the code's.
     augment : {"auto", "flip", None}, default="auto"
         ``"flip"`` mirrors half of the images while training and averages the features of
         an image and its mirror image; ``"auto"`` does so where mirrored images cannot be
@@ -160,6 +180,7 @@ class ConvAutoencoder(ConvTransformer, Autoencoder):
         n_components: int | str = "auto",
         *,
         hidden_channels: tuple[int, ...] | str = "auto",
+        layers: str = "all",
         pooling: int | None = None,
         augment: str | None = "auto",
         image_shape: tuple[int, ...] | None = None,
@@ -177,6 +198,7 @@ class ConvAutoencoder(ConvTransformer, Autoencoder):
     ) -> None:
         self.n_components = n_components
         self.hidden_channels = hidden_channels
+        self.layers = layers
         self.pooling = pooling
         self.augment = augment
         self.image_shape = image_shape

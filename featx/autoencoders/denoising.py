@@ -26,9 +26,8 @@ class DenoisingAutoencoder(ConvTransformer, Autoencoder):
     Parameters
     ----------
     n_components : int or "auto", default="auto"
-        Channels of the code, so the number of features at each of its positions: images
-        of 32 x 32 pixels with 256 components give 4 * 4 * 256 = 4096 features. ``"auto"``
-        is twice the channels of the stage before, at most 256.
+        Channels of the code. ``"auto"`` is twice the channels of the stage before, at
+        most 256.
     hidden_channels : tuple of int or "auto", default="auto"
         Channels of the stages before the code. ``"auto"`` halves until the longer side
         is at most 4, with 64, 128, 256, 256, ... channels.
@@ -38,9 +37,11 @@ class DenoisingAutoencoder(ConvTransformer, Autoencoder):
         Part of the blocks that is hidden, in [0, 1].
     mask_size : int or "auto", default="auto"
         Side of a hidden block in pixels; ``"auto"`` is an eighth of the longer side.
+    layers : {"all", "code"}, default="all"
+        Features are the outputs of every stage, each averaged over the grid of the code,
+        or the code alone. Early stages see what the code has lost.
     pooling : int, default=None
-        Average the code over a grid of this many rows and columns; None keeps every
-        position.
+        Average over a grid of this many rows and columns instead of the code's.
     augment : {"auto", "flip", None}, default="auto"
         ``"flip"`` mirrors half of the images while training and averages the features of
         an image and its mirror image; ``"auto"`` does so where mirrored images cannot be
@@ -122,6 +123,7 @@ class DenoisingAutoencoder(ConvTransformer, Autoencoder):
         noise: float = 0.5,
         mask_fraction: float = 0.5,
         mask_size: int | str = "auto",
+        layers: str = "all",
         pooling: int | None = None,
         augment: str | None = "auto",
         image_shape: tuple[int, ...] | None = None,
@@ -142,6 +144,7 @@ class DenoisingAutoencoder(ConvTransformer, Autoencoder):
         self.noise = noise
         self.mask_fraction = mask_fraction
         self.mask_size = mask_size
+        self.layers = layers
         self.pooling = pooling
         self.augment = augment
         self.image_shape = image_shape

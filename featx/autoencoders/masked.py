@@ -24,9 +24,8 @@ class MaskedAutoencoder(ConvTransformer, Autoencoder):
     Parameters
     ----------
     n_components : int or "auto", default="auto"
-        Channels of the code, so the number of features at each of its positions: images
-        of 32 x 32 pixels with 256 components give 4 * 4 * 256 = 4096 features. ``"auto"``
-        is twice the channels of the stage before, at most 256.
+        Channels of the code. ``"auto"`` is twice the channels of the stage before, at
+        most 256.
     hidden_channels : tuple of int or "auto", default="auto"
         Channels of the stages before the code. ``"auto"`` halves until the longer side
         is at most 4, with 64, 128, 256, 256, ... channels.
@@ -34,9 +33,11 @@ class MaskedAutoencoder(ConvTransformer, Autoencoder):
         Part of the blocks that is hidden, in [0.01, 1].
     mask_size : int or "auto", default="auto"
         Side of a hidden block in pixels; ``"auto"`` is an eighth of the longer side.
+    layers : {"all", "code"}, default="all"
+        Features are the outputs of every stage, each averaged over the grid of the code,
+        or the code alone. Early stages see what the code has lost.
     pooling : int, default=None
-        Average the code over a grid of this many rows and columns; None keeps every
-        position.
+        Average over a grid of this many rows and columns instead of the code's.
     augment : {"auto", "flip", None}, default="auto"
         ``"flip"`` mirrors half of the images while training and averages the features of
         an image and its mirror image; ``"auto"`` does so where mirrored images cannot be
@@ -117,6 +118,7 @@ class MaskedAutoencoder(ConvTransformer, Autoencoder):
         hidden_channels: tuple[int, ...] | str = "auto",
         mask_fraction: float = 0.6,
         mask_size: int | str = "auto",
+        layers: str = "all",
         pooling: int | None = None,
         augment: str | None = "auto",
         image_shape: tuple[int, ...] | None = None,
@@ -136,6 +138,7 @@ class MaskedAutoencoder(ConvTransformer, Autoencoder):
         self.hidden_channels = hidden_channels
         self.mask_fraction = mask_fraction
         self.mask_size = mask_size
+        self.layers = layers
         self.pooling = pooling
         self.augment = augment
         self.image_shape = image_shape

@@ -1,4 +1,4 @@
-"""The networks: images (B, h, w, c) in their own range <-> code (B, k, h', w')."""
+"""The networks: images (B, h, w, c) in their own range <-> features (B, n)."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ class Normalization(nn.Module):
 
     Parameters
     ----------
-    mean, std : Tensor, shape (c,)
-        Channel statistics of the training images, in their own range.
+    depth : int
+        Channels.
     """
 
     mean: Tensor
     std: Tensor
 
-    def __init__(self, mean: Tensor, std: Tensor) -> None:
+    def __init__(self, depth: int) -> None:
         super().__init__()
-        self.register_buffer("mean", mean)
-        self.register_buffer("std", std)
+        self.register_buffer("mean", torch.zeros(depth))
+        self.register_buffer("std", torch.ones(depth))
 
     def forward(self, images: Tensor) -> Tensor:
         """(B, h, w, c) in the images' range -> (B, c, h, w), standardised."""
@@ -40,19 +40,66 @@ class Normalization(nn.Module):
         return x.permute(0, 2, 3, 1) * self.std + self.mean
 
 
+class LocalWhitening(nn.Module):
+    """What a pixel says beyond its surroundings, at the contrast of its neighbourhood.
+
+    Neighbouring pixels are nearly equal, so an autoencoder that is judged by pixels first
+    learns large smooth areas. Whitened, all scales count alike.
+
+    Parameters
+    ----------
+    image_shape : tuple of int
+        Height, width and channels.
+    """
+
+    kernel: Tensor
+
+    def __init__(self, image_shape: tuple[int, int, int]) -> None:
+        super().__init__()
+        height, width, depth = image_shape
+        # odd, so that there is a centre; at most 7 x 7 and the image
+        self.size = tuple(min(7, side - 1 + side % 2) for side in (height, width))
+        self.register_buffer("kernel", torch.zeros(depth, depth, *self.size))
+
+    @torch.no_grad()
+    def learn(self, x: Tensor) -> None:
+        """Learn the filter from standardised images (n, c, h, w)."""
+        height, width = self.size
+        depth = x.shape[1]
+        down, right = (max(1, side // 16) for side in x.shape[2:])
+        patches = x.unfold(2, height, down).unfold(3, width, right)
+        rows = patches.permute(0, 2, 3, 1, 4, 5).reshape(-1, depth * height * width)
+        rows = rows - rows.mean(0)
+        values, vectors = torch.linalg.eigh(rows.T @ rows / len(rows))
+        zca = vectors * (values.clamp(min=0) + 0.02).rsqrt() @ vectors.T
+        centre = torch.arange(depth) * height * width + height * width // 2
+        self.kernel.copy_(zca[centre].view(depth, depth, height, width))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, c, h, w), standardised -> the same shape, locally white."""
+        height, width = self.size
+        edges = (width // 2, width // 2, height // 2, height // 2)
+        white = F.conv2d(F.pad(x, edges, mode="replicate"), self.kernel)
+        power = white.square().mean(1, keepdim=True)
+        near = F.avg_pool2d(power, 9, 1, 4, count_include_pad=False)
+        return white * (near + 0.05).rsqrt()
+
+
 class ConvEncoder(nn.Sequential):
     """Strided 3x3 convolutions, each halving the image; batch normalisation; ReLU."""
 
     def __init__(self, in_channels: int, channels: tuple[int, ...]) -> None:
-        layers: list[nn.Module] = []
+        stages = []
         for out_channels in channels:
-            layers += [
-                nn.Conv2d(in_channels, out_channels, 3, 2, 1, bias=False),
-                nn.BatchNorm2d(out_channels),
-                nn.ReLU(),
-            ]
+            stages.append(
+                nn.Sequential(
+                    nn.Conv2d(in_channels, out_channels, 3, 2, 1, bias=False),
+                    nn.BatchNorm2d(out_channels),
+                    nn.ReLU(),
+                )
+            )
             in_channels = out_channels
-        super().__init__(*layers)
+        super().__init__(*stages)
 
 
 class ConvDecoder(nn.Module):
@@ -90,55 +137,75 @@ class ConvNetwork(nn.Module):
         Height, width and channels.
     channels : tuple of int
         Output channels of each halving stage; the last one is the code's.
-    mean, std : Tensor, shape (c,)
-        Channel statistics of the training images.
     pooling : int, default=None
-        Rows and columns of the grid over which the code is averaged to features.
+        Rows and columns of the grid over which features are averaged; that of the code
+        by default.
+    all_layers : bool, default=True
+        Features are the outputs of every stage, averaged over that grid; else the code.
     """
 
     def __init__(
         self,
         image_shape: tuple[int, int, int],
         channels: tuple[int, ...],
-        mean: Tensor,
-        std: Tensor,
         *,
         pooling: int | None = None,
+        all_layers: bool = True,
     ) -> None:
         super().__init__()
         height, width, depth = image_shape
         sizes = stage_sizes(height, width, len(channels))
-        self.code_size = sizes[-1]
-        self.pooled_size = self.code_size
+        self.code_channels, self.code_size = channels[-1], sizes[-1]
+        self.grid = self.code_size
         if pooling is not None:
-            self.pooled_size = (min(pooling, sizes[-1][0]), min(pooling, sizes[-1][1]))
-        self.code_shape = (channels[-1], *self.pooled_size)
-        self.normalization = Normalization(mean, std)
+            self.grid = (min(pooling, sizes[-1][0]), min(pooling, sizes[-1][1]))
+        self.all_layers = all_layers
+        seen = channels if all_layers else channels[-1:]
+        self.n_features = sum(seen) * self.grid[0] * self.grid[1]
+        self.normalization = Normalization(depth)
+        self.whitening = LocalWhitening(image_shape)
         self.encoder = ConvEncoder(depth, channels)
-        self.decoder = ConvDecoder(channels, depth, sizes)
+        self.decoder = ConvDecoder(channels, 2 * depth, sizes)  # pixels, whitened ones
 
     def encode(self, images: Tensor) -> Tensor:
-        """(B, h, w, c) -> features (B, k * h' * w')."""
-        code = self.code(self.normalization(images))
-        if self.pooled_size != self.code_size:
-            code = F.adaptive_avg_pool2d(code, self.pooled_size)
-        return code.flatten(1)
+        """(B, h, w, c) -> features (B, n_features), the code's first."""
+        x = self.normalization(images)
+        stages = []
+        for stage in self.encoder:
+            x = stage(x)
+            stages.append(x)
+        seen = [self.head(x), *(stages[-2::-1] if self.all_layers else [])]
+        return torch.cat([self._pool(one).flatten(1) for one in seen], dim=1)
+
+    def _pool(self, x: Tensor) -> Tensor:
+        return x if x.shape[2:] == self.grid else F.adaptive_avg_pool2d(x, self.grid)
 
     def decode(self, features: Tensor) -> Tensor:
-        """Features (B, k * h' * w') -> (B, h, w, c) in the images' range."""
-        code = features.reshape(-1, *self.code_shape)
-        if self.pooled_size != self.code_size:
+        """Features (B, n_features) -> (B, h, w, c) in the images' range, by the code."""
+        n_code = self.code_channels * self.grid[0] * self.grid[1]
+        code = features[:, :n_code].reshape(-1, self.code_channels, *self.grid)
+        if self.grid != self.code_size:
             code = F.interpolate(code, self.code_size)
-        return self.normalization.inverse(self.decoder(code))
+        pixels, _ = self.decoder(code).chunk(2, dim=1)
+        return self.normalization.inverse(pixels)
+
+    def head(self, x: Tensor) -> Tensor:
+        """Output of the last stage -> code (B, k, h', w')."""
+        return x
 
     def code(self, x: Tensor) -> Tensor:
         """Standardised (B, c, h, w) -> code (B, k, h', w')."""
-        return self.encoder(x)
+        return self.head(self.encoder(x))
+
+    def errors(self, code: Tensor, x: Tensor) -> Tensor:
+        """Squared errors (B, 2c, h, w) of what a code gives: pixels, whitened ones."""
+        target = torch.cat([x, self.whitening(x)], dim=1)
+        return (self.decoder(code).float() - target).square()
 
     def loss(self, images: Tensor, generator: torch.Generator) -> Tensor:
-        """Mean squared reconstruction error of standardised images, a scalar."""
+        """Mean squared error of standardised and of whitened pixels, a scalar."""
         x = self.normalization(images)
-        return F.mse_loss(self.decoder(self.encoder(x)).float(), x)
+        return self.errors(self.code(x), x).mean()
 
 
 class DenoisingNetwork(ConvNetwork):
@@ -170,12 +237,11 @@ class DenoisingNetwork(ConvNetwork):
         self.mask_size = mask_size
 
     def loss(self, images: Tensor, generator: torch.Generator) -> Tensor:
-        """Mean squared error of the restored images, standardised; a scalar."""
+        """Mean squared error of the restored pixels, plain and whitened; a scalar."""
         x = self.normalization(images)
         seen = add_noise(x, self.noise, generator)
         hidden = draw_mask(x, self.mask_fraction, self.mask_size, generator)
-        restored = self.decoder(self.code(seen * (1 - hidden)))
-        return F.mse_loss(restored.float(), x)
+        return self.errors(self.code(seen * (1 - hidden)), x).mean()
 
 
 class MaskedNetwork(ConvNetwork):
@@ -199,12 +265,11 @@ class MaskedNetwork(ConvNetwork):
         self.mask_size = mask_size
 
     def loss(self, images: Tensor, generator: torch.Generator) -> Tensor:
-        """Mean squared error of the hidden pixels, standardised; a scalar."""
+        """Mean squared error of the hidden pixels, plain and whitened; a scalar."""
         x = self.normalization(images)
         hidden = draw_mask(x, self.mask_fraction, self.mask_size, generator)
-        painted = self.decoder(self.code(x * (1 - hidden))).float()
-        lost = ((painted - x).square() * hidden).sum()
-        return lost / (hidden.sum() * x.shape[1]).clamp(min=1)
+        lost = self.errors(self.code(x * (1 - hidden)), x) * hidden
+        return lost.sum() / (hidden.sum() * lost.shape[1]).clamp(min=1)
 
 
 class VariationalNetwork(ConvNetwork):
@@ -221,24 +286,23 @@ class VariationalNetwork(ConvNetwork):
     def __init__(self, *args: Any, beta: float, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.beta = beta
-        channels = self.code_shape[0]
+        channels = self.code_channels
         self.mean = nn.Conv2d(channels, channels, 1)
         self.log_variance = nn.Conv2d(channels, channels, 1)
 
-    def code(self, x: Tensor) -> Tensor:
-        """Standardised (B, c, h, w) -> mean of the code (B, k, h', w')."""
-        return self.mean(self.encoder(x))
+    def head(self, x: Tensor) -> Tensor:
+        """Output of the last stage -> mean of the code (B, k, h', w')."""
+        return self.mean(x)
 
     def loss(self, images: Tensor, generator: torch.Generator) -> Tensor:
-        """Mean squared error of standardised images + beta * divergence, a scalar."""
+        """Mean squared error of both kinds of pixels + beta * divergence, a scalar."""
         x = self.normalization(images)
         hidden = self.encoder(x)
         mean = self.mean(hidden).float()
         log_variance = self.log_variance(hidden).float().clamp(-10, 10)
         code = add_noise(mean, (log_variance / 2).exp(), generator)
         divergence = (mean.square() + log_variance.exp() - log_variance - 1).mean() / 2
-        error = F.mse_loss(self.decoder(code).float(), x)
-        return error + self.beta * divergence
+        return self.errors(code, x).mean() + self.beta * divergence
 
 
 def stage_sizes(height: int, width: int, stages: int) -> list[tuple[int, int]]:

@@ -133,6 +133,7 @@ class PatchAutoencoder(Autoencoder):
     weight_decay = 0.0  # filters have unit norm
     max_epochs: int
     module_: PatchNetwork
+    _fewest = 0  # without training, filters are random patches
 
     def __init__(
         self,
@@ -183,7 +184,6 @@ class PatchAutoencoder(Autoencoder):
         check_number("threshold", self.threshold, 0)
         check_number("whitening", self.whitening, 1e-12)
         check_number("n_patches", self.n_patches, 1, integer=True)
-        check_number("max_epochs", self.max_epochs, 0, integer=True)
         check_number("pooling", self.pooling, 1, integer=True)
         height, width, depth = self.image_shape_
         if self.reduction == "auto":
@@ -215,7 +215,7 @@ class PatchAutoencoder(Autoencoder):
         check_number("n_active", self.n_active, 1, self.n_filters_, integer=True)
         self._n_drawn = min(256, len(images), int(np.prod(reduced)) * depth)
 
-    def _build(self, mean: torch.Tensor, std: torch.Tensor) -> PatchNetwork:
+    def _build(self) -> PatchNetwork:
         return PatchNetwork(
             self.image_shape_,
             self.patch_shape_,

@@ -63,16 +63,15 @@ class PatchNetwork(nn.Module):
         self.n_active = n_active
         self.threshold = threshold
         self.reduction = reduction
-        self.code_shape = (*grid, 2 * n_components)
+        self.grid = grid
+        self.n_features = grid[0] * grid[1] * 2 * n_components
         size = patch_shape[0] * patch_shape[1] * depth
         self.filters = nn.Parameter(torch.zeros(n_components, size))
         self.register_buffer("contrast_floor", torch.ones(()))
         self.register_buffer("centre", torch.zeros(size))
         self.register_buffer("whitening", torch.eye(size))
         n_pixels = math.prod(self.reduced_shape)
-        self.register_buffer(
-            "readout", torch.zeros(math.prod(self.code_shape), n_drawn)
-        )
+        self.register_buffer("readout", torch.zeros(self.n_features, n_drawn))
         self.register_buffer("drawing", torch.zeros(n_drawn, n_pixels))
         self.register_buffer("mean_image", torch.zeros(n_pixels))
 
@@ -101,7 +100,8 @@ class PatchNetwork(nn.Module):
         filters = F.normalize(self.filters, dim=1)
         with torch.no_grad():
             active = (x @ filters.T).abs().topk(self.n_active, dim=1).indices
-        chosen = filters[active]  # (n, n_active, d)
+        # an embedding: its gradient is summed in the same order every time
+        chosen = F.embedding(active, filters)  # (n, n_active, d)
         code = torch.einsum("nd,nkd->nk", x, chosen)
         rebuilt = torch.einsum("nk,nkd->nd", code, chosen)
         return (x - rebuilt).square().sum() / x.square().sum().clamp(min=1e-12)
@@ -116,7 +116,7 @@ class PatchNetwork(nn.Module):
         ]
         rows, columns = (
             [round(i * n / cells) for i in range(cells + 1)]
-            for n, cells in zip(positions, self.code_shape, strict=False)
+            for n, cells in zip(positions, self.grid, strict=True)
         )
         budget = _CPU_BYTES if images.device.type == "cpu" else _GPU_BYTES
         largest = (rows[1] - rows[0] + 1) * (columns[1] - columns[0] + 1)

@@ -21,8 +21,11 @@ class UntrainedAutoencoder(ConvTransformer):
         Channels of the code, as in `ConvAutoencoder`.
     hidden_channels : tuple of int or "auto", default="auto"
         Channels of the stages before the code.
+    layers : {"all", "code"}, default="all"
+        Features are the outputs of every stage, each averaged over the grid of the code,
+        or the code alone. Early stages see what the code has lost.
     pooling : int, default=None
-        Average the code over a grid of this many rows and columns.
+        Average over a grid of this many rows and columns instead of the code's.
     augment : {"auto", "flip", None}, default="auto"
         ``"flip"`` averages the features of an image and its mirror image; ``"auto"``
         does so where mirrored images cannot be told from the others.
@@ -71,6 +74,7 @@ class UntrainedAutoencoder(ConvTransformer):
         n_components: int | str = "auto",
         *,
         hidden_channels: tuple[int, ...] | str = "auto",
+        layers: str = "all",
         pooling: int | None = None,
         augment: str | None = "auto",
         image_shape: tuple[int, ...] | None = None,
@@ -81,6 +85,7 @@ class UntrainedAutoencoder(ConvTransformer):
     ) -> None:
         self.n_components = n_components
         self.hidden_channels = hidden_channels
+        self.layers = layers
         self.pooling = pooling
         self.augment = augment
         self.image_shape = image_shape

@@ -25,18 +25,19 @@ class VariationalAutoencoder(ConvTransformer, Autoencoder):
     Parameters
     ----------
     n_components : int or "auto", default="auto"
-        Channels of the code, so the number of features at each of its positions: images
-        of 32 x 32 pixels with 256 components give 4 * 4 * 256 = 4096 features. ``"auto"``
-        is twice the channels of the stage before, at most 256.
+        Channels of the code. ``"auto"`` is twice the channels of the stage before, at
+        most 256.
     hidden_channels : tuple of int or "auto", default="auto"
         Channels of the stages before the code. ``"auto"`` halves until the longer side
         is at most 4, with 64, 128, 256, 256, ... channels.
     beta : float, default=1e-3
         Weight of the Kullback-Leibler divergence, per value of the code, against the mean
         squared error of standardised pixels.
+    layers : {"all", "code"}, default="all"
+        Features are the outputs of every stage, each averaged over the grid of the code,
+        or the code alone. Early stages see what the code has lost.
     pooling : int, default=None
-        Average the code over a grid of this many rows and columns; None keeps every
-        position.
+        Average over a grid of this many rows and columns instead of the code's.
     augment : {"auto", "flip", None}, default="auto"
         ``"flip"`` mirrors half of the images while training and averages the features of
         an image and its mirror image; ``"auto"`` does so where mirrored images cannot be
@@ -116,6 +117,7 @@ class VariationalAutoencoder(ConvTransformer, Autoencoder):
         *,
         hidden_channels: tuple[int, ...] | str = "auto",
         beta: float = 1e-3,
+        layers: str = "all",
         pooling: int | None = None,
         augment: str | None = "auto",
         image_shape: tuple[int, ...] | None = None,
@@ -134,6 +136,7 @@ class VariationalAutoencoder(ConvTransformer, Autoencoder):
         self.n_components = n_components
         self.hidden_channels = hidden_channels
         self.beta = beta
+        self.layers = layers
         self.pooling = pooling
         self.augment = augment
         self.image_shape = image_shape

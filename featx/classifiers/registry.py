@@ -37,8 +37,9 @@ def make_classifier(
     """Build an unfitted classifier with its defaults.
 
     Features are standardised; of more than 1,024, `svm`, `mlp` and `knn` see whitened
-    principal components. With scikit-learn-intelex installed its versions of logistic regression, SVM,
-    PCA and nearest neighbours are used: the same estimators, several times faster.
+    principal components. With scikit-learn-intelex installed its versions of logistic
+    regression, SVM and nearest neighbours are used: the same estimators, several times
+    faster.
 
     Parameters
     ----------
