@@ -136,6 +136,30 @@ def table(runs: list[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
+def check(runs: list[dict[str, Any]]) -> None:
+    """Assert what the README claims, of the mean over the seeds."""
+    ridge = _means(runs, "ridge")
+    best = {
+        name: max(_means(runs, classifier)[name] for classifier in CLASSIFIERS)
+        for name in ridge
+    }
+    walls = {one["encoder"]: one["wall_seconds"] for one in runs}
+    assert ridge["patch"] >= 77, ridge
+    assert best["patch"] >= 79, best
+    assert best["denoising"] >= 70, best
+    assert max(walls["patch"], walls["denoising"]) <= 40 * 60, walls
+
+
+def _means(runs: list[dict[str, Any]], classifier: str) -> dict[str, float]:
+    """Mean accuracy in % over the seeds, by encoder."""
+    found: dict[str, list[float]] = {}
+    for one in runs:
+        for row in one["rows"]:
+            if row["classifier"] == classifier:
+                found.setdefault(one["encoder"], []).append(100 * row["accuracy"])
+    return {name: statistics.mean(values) for name, values in found.items()}
+
+
 def spread(values: list[float]) -> str:
     """Write mean and standard deviation, the latter only where there is one.
 

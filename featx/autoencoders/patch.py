@@ -50,7 +50,7 @@ class PatchAutoencoder(Autoencoder):
     reduction : int or "auto", default="auto"
         Images are first averaged over squares of this many pixels. ``"auto"`` reduces
         the longer side to at most 48.
-    whitening : float, default=0.1
+    whitening : float, default=0.3
         Added to the variances of normalised patches before they are made equal; more
         suppresses fine detail and noise.
     augment : {"auto", "flip", None}, default="auto"
@@ -144,7 +144,7 @@ class PatchAutoencoder(Autoencoder):
         threshold: float = 0.25,
         pooling: int = 2,
         reduction: int | str = "auto",
-        whitening: float = 0.1,
+        whitening: float = 0.3,
         augment: str | None = "auto",
         image_shape: tuple[int, ...] | None = None,
         n_patches: int = 200_000,

@@ -143,7 +143,7 @@ def describe_choices(encoder: BaseEstimator) -> str:
     >>> describe_choices(PatchAutoencoder(max_epochs=0, random_state=0).fit(X))
     '576 filters of 6 x 6 pixels, images as they are, cpu'
     >>> describe_choices(UntrainedAutoencoder().fit(X))
-    '64-128 channels, images as they are, cpu'
+    '64 channels, images as they are, cpu'
     """
     said = []
     if isinstance(encoder, PatchAutoencoder):

@@ -19,6 +19,7 @@ from featx.errors import unknown_name
 
 CLASSIFIERS = ("logreg", "ridge", "svm", "linear-svm", "mlp", "knn")
 WIDE = 1024  # distances and kernels see at most this many principal components
+REDUCED = ("svm", "mlp", "knn")
 
 
 def accelerated() -> bool:
@@ -36,10 +37,10 @@ def make_classifier(
 ) -> Pipeline:
     """Build an unfitted classifier with its defaults.
 
-    Features are standardised; of more than 1,024, `svm`, `mlp` and `knn` see whitened
-    principal components. With scikit-learn-intelex installed its versions of logistic
-    regression, SVM and nearest neighbours are used: the same estimators, several times
-    faster.
+    Features are standardised; of more than 1,024, `svm` and `knn` see whitened principal
+    components, and so does `mlp` of more than 8,192. With scikit-learn-intelex installed
+    its versions of logistic regression, SVM and nearest neighbours are used: the same
+    estimators, several times faster.
 
     Parameters
     ----------
@@ -103,7 +104,7 @@ def make_classifier(
     else:
         raise unknown_name("classifier", name, CLASSIFIERS)
     steps: list[tuple[str, Any]] = [("scale", StandardScaler())]
-    if name in ("svm", "mlp", "knn") and n_features > WIDE:
+    if n_features > (8 * WIDE if name == "mlp" else WIDE) and name in REDUCED:
         steps.append(("pca", WhitenedPCA(WIDE, random_state=random_state)))
     return Pipeline([*steps, (name, model)])
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import numbers
 from typing import Any, Self
 
 import numpy as np
@@ -12,9 +14,16 @@ from sklearn.base import (
     TransformerMixin,
 )
 from sklearn.decomposition import PCA
+from sklearn.kernel_ridge import KernelRidge
+from sklearn.preprocessing import label_binarize
+from sklearn.utils import check_random_state
+from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from featx.errors import ParameterError
+
+_FLOORS = (math.inf, 300.0, 30.0, 3.0)  # the earlier one where they do equally well
+_CHOICE_ROWS = 9000
 
 
 class WhitenedPCA(
@@ -33,16 +42,19 @@ class WhitenedPCA(
     ----------
     n_components : int, default=1024
         Components; fewer if the data have fewer rows or columns.
-    floor : float, default=1.0
+    floor : float or "auto", default="auto"
         Variance below which components fade; 1 is the variance of one standardised
-        feature.
+        feature, and infinity leaves all components as they are. ``"auto"`` chooses from
+        3, 30, 300 and infinity by the labels, and is infinity without labels.
     random_state : int, RandomState or None, default=None
-        Seed of the randomised decomposition.
+        Seed of the randomised decomposition and of the rows for the choice.
 
     Attributes
     ----------
     pca_ : PCA
         The components.
+    floor_ : float
+        The floor in use.
     scale_ : ndarray of shape (n_components,)
         What they are multiplied by.
     n_features_in_ : int
@@ -52,7 +64,7 @@ class WhitenedPCA(
     --------
     >>> import numpy as np
     >>> X = np.random.default_rng(0).normal(size=(50, 3)) * [100, 10, 0.1]
-    >>> WhitenedPCA().fit_transform(X).std(axis=0).round(1)
+    >>> WhitenedPCA(floor=1.0).fit_transform(X).std(axis=0).round(1)
     array([1. , 1. , 0.1])
     """
 
@@ -60,22 +72,22 @@ class WhitenedPCA(
         self,
         n_components: int = 1024,
         *,
-        floor: float = 1.0,
+        floor: float | str = "auto",
         random_state: int | np.random.RandomState | None = None,
     ) -> None:
         self.n_components = n_components
         self.floor = floor
         self.random_state = random_state
 
-    def fit(self, X: ArrayLike, y: object = None) -> Self:
+    def fit(self, X: ArrayLike, y: ArrayLike | None = None) -> Self:
         """Learn the components and their spread.
 
         Parameters
         ----------
         X : array-like, shape (n, n_features)
             Features, standardised as a rule.
-        y : ignored
-            Present for scikit-learn's conventions.
+        y : array-like of shape (n,), default=None
+            Class labels, for ``floor="auto"``.
 
         Returns
         -------
@@ -87,10 +99,11 @@ class WhitenedPCA(
         ValueError
             If X or a parameter cannot be used.
         """
-        if not self.floor > 0:
-            raise ParameterError(
-                f"Got floor={self.floor!r}, but expected a number above 0."
-            )
+        if self.floor != "auto":
+            if not isinstance(self.floor, numbers.Real) or not self.floor > 0:
+                raise ParameterError(
+                    f"Got floor={self.floor!r}, but expected 'auto' or a number above 0."
+                )
         data = validate_data(
             self, X, dtype=[np.float64, np.float32], ensure_min_samples=2
         )
@@ -99,9 +112,43 @@ class WhitenedPCA(
             iterated_power=2,
             random_state=self.random_state,
         ).fit(data)
-        self.scale_ = 1 / np.sqrt(self.pca_.explained_variance_ + self.floor)
+        if self.floor != "auto":
+            self.floor_ = float(self.floor)
+        elif y is None or type_of_target(y) not in ("binary", "multiclass"):
+            self.floor_ = math.inf
+        else:
+            self.floor_ = self._choose_floor(data, np.asarray(y))
+        self.scale_ = self._scale(self.floor_)
         self._n_features_out = len(self.scale_)
         return self
+
+    def _scale(self, floor: float) -> NDArray[Any]:
+        variance = self.pca_.explained_variance_
+        if floor == math.inf:  # as they are, in units of a standardised feature
+            return np.ones_like(variance)
+        scale: NDArray[Any] = 1 / np.sqrt(variance + floor)
+        return scale
+
+    def _choose_floor(self, data: NDArray[Any], y: NDArray[Any]) -> float:
+        """Find the floor with which a kernel tells the classes apart best."""
+        rng = check_random_state(self.random_state)
+        rows = rng.permutation(len(data))[:_CHOICE_ROWS]
+        scores = self.pca_.transform(data[rows])
+        labels = label_binarize(y[rows], classes=np.unique(y)) * 2.0 - 1.0
+        n_train = 2 * len(rows) // 3
+        right = {}
+        for floor in _FLOORS:
+            scaled = scores * self._scale(floor).astype(scores.dtype)
+            spread = scaled.var() * scaled.shape[1] or 1.0
+            ridge = KernelRidge(kernel="rbf", gamma=1 / spread, alpha=0.3)
+            ridge.fit(scaled[:n_train], labels[:n_train])
+            said = ridge.predict(scaled[n_train:])
+            truth = labels[n_train:]
+            if truth.shape[1] == 1:
+                right[floor] = ((said > 0) == (truth > 0)).mean()
+            else:
+                right[floor] = (said.argmax(axis=1) == truth.argmax(axis=1)).mean()
+        return max(right, key=lambda floor: right[floor])
 
     def transform(self, X: ArrayLike) -> NDArray[Any]:
         """Project features on the components and scale them.

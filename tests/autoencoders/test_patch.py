@@ -26,7 +26,12 @@ def photos():
 
 
 def quick(**params):
-    defaults = {"n_components": 24, "n_patches": 4000, "max_epochs": 4, "batch_size": 256}
+    defaults = {
+        "n_components": 24,
+        "n_patches": 4000,
+        "max_epochs": 4,
+        "batch_size": 256,
+    }
     return PatchAutoencoder(**defaults | {"random_state": 0} | params)
 
 

@@ -15,7 +15,7 @@ def test_scikit_learn_check(estimator, check):
 def test_strong_components_become_equal_and_weak_ones_stay_weak():
     rng = np.random.default_rng(0)
     X = rng.normal(size=(5000, 4)) * [30, 5, 1, 0.01]
-    spread = WhitenedPCA().fit_transform(X).std(axis=0)
+    spread = WhitenedPCA(floor=1.0).fit_transform(X).std(axis=0)
     assert spread[:2] == pytest.approx([1, 1], abs=0.05)
     assert spread[2] == pytest.approx(1 / np.sqrt(2), abs=0.05)
     assert spread[3] == pytest.approx(0.01, rel=0.05)
@@ -28,12 +28,28 @@ def test_a_signal_behind_strong_components_is_found():
     X += 30 * rng.normal(size=(1200, 1))  # what all features share
     X[:, :40] += 1.5 * y[:, None]
     scores = {}
-    for floor in (1.0, 1e9):  # a huge floor leaves the components as they are
+    for floor in ("auto", np.inf):
         svm = make_classifier("svm", n_features=1100, n_images=600)
         svm.set_params(pca__floor=floor)
         scores[floor] = svm.fit(X[:600], y[:600]).score(X[600:], y[600:])
-    assert scores[1.0] > 0.9
-    assert scores[1.0] > scores[1e9]
+        assert svm.named_steps["pca"].floor_ == (np.inf if floor == np.inf else 3.0)
+    assert scores["auto"] > 0.9
+    assert scores["auto"] > scores[np.inf]
+
+
+def test_components_that_matter_by_their_size_are_left_as_they_are():
+    rng = np.random.default_rng(0)
+    y = np.arange(900) % 3
+    X = rng.normal(size=(900, 200))
+    X[:, :2] = 40 * np.array([[0, 0], [1, 0], [0, 1]])[y] + rng.normal(0, 8, (900, 2))
+    assert WhitenedPCA(random_state=0).fit(X, y).floor_ > 3
+
+
+def test_without_labels_nothing_is_chosen():
+    X = np.random.default_rng(0).normal(size=(60, 5)) * [9, 1, 1, 1, 1]
+    plain = WhitenedPCA().fit(X)
+    assert plain.floor_ == np.inf
+    assert np.allclose(plain.transform(X).var(axis=0).max(), 81, rtol=0.5)
 
 
 def test_a_floor_of_nought_is_refused():
