@@ -120,15 +120,19 @@ def bench(
     shared: SharedOptions,
     data: Data = "digits",
     encoders: Annotated[
-        str, typer.Option(help="Encoders, separated by commas.")
-    ] = "raw,pca,untrained,random-patches,patch,denoising",
+        str,
+        typer.Option(
+            help="Encoders, separated by commas: raw, pca, untrained, random-patches, "
+            "patch, conv, denoising, vae, masked; or auto."
+        ),
+    ] = "auto",
     clf: Annotated[
         str,
         typer.Option(
             help="Classifiers, separated by commas: logreg, ridge, svm, linear-svm, mlp, "
-            "knn."
+            "knn; or auto, which depends on the number of images."
         ),
-    ] = "logreg,svm,mlp",
+    ] = "auto",
     tune: Tune = False,
     repeats: Annotated[
         int, typer.Option(min=1, help="Run with this many seeds and show the spread.")
@@ -165,7 +169,7 @@ def fit(
     *,
     shared: SharedOptions,
     data: Data = "digits",
-    encoder: Encoder = "conv",
+    encoder: Encoder = "patch",
     clf: Annotated[
         str, typer.Option(help="logreg, ridge, svm, linear-svm, mlp or knn.")
     ] = "svm",
@@ -187,7 +191,7 @@ def fit(
 @app.command()
 @shares_options
 def encode(
-    *, shared: SharedOptions, data: Data = "digits", encoder: Encoder = "conv"
+    *, shared: SharedOptions, data: Data = "digits", encoder: Encoder = "patch"
 ) -> None:
     """Train an encoder and cache the features of every image."""
     from featx.features import encode as encode_dataset
@@ -298,14 +302,19 @@ def _compare(
     budget: float | None = None,
 ) -> tuple[BenchResults, Dataset]:
     """Do what bench and fit have in common."""
-    from featx.classifiers import check_classifiers
+    from featx.classifiers import check_classifiers, default_classifiers
 
-    names = split_names(classifiers)
+    names = split_names(classifiers) if classifiers != "auto" else []
     check_classifiers(names)  # before anything takes time
     with StderrProgress(err, shared.quiet) as progress:
         dataset = _load(shared, data, progress)
+        from featx.autoencoders.registry import DEFAULT_ENCODERS
+
+        names = names or default_classifiers(len(dataset.train))
+        chosen = list(DEFAULT_ENCODERS) if encoders == "auto" else split_names(encoders)
+        _say(shared, f"Encoders {', '.join(chosen)}; classifiers {', '.join(names)}.")
         seeded = [replace(shared, seed=shared.seed + i) for i in range(repeats)]
-        built = [one.encoders(dataset, split_names(encoders)) for one in seeded]
+        built = [one.encoders(dataset, chosen) for one in seeded]
         from featx.benchmark import bench as run
         from featx.evaluation import with_repeats
 

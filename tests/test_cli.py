@@ -1,4 +1,5 @@
 import json
+import time
 import os
 import subprocess
 import sys
@@ -44,14 +45,16 @@ def folder(tmp_path):
 def test_bench_prints_a_table_and_leaves_a_run_folder(run, folder):
     code, out, err = run("bench", folder, "--epochs", 2, "--clf", "logreg,knn")
     assert code == 0
-    for text in ("conv", "untrained", "logreg", "knn", "Accuracy for class: a is"):
+    for text in ("patch", "untrained", "logreg", "knn", "Accuracy for class: a is"):
         assert text in out
-    assert "train conv, epoch 2 of 2, loss" in err and "fit knn on raw" in err
+    assert "train denoising, epoch 2 of 2, loss" in err and "fit knn on raw" in err
+    assert "patch: 1600 filters of 6 x 6 pixels, images " in err  # what was chosen
+    assert "denoising: 64 channels, 2 epochs, images " in err
     (made,) = Path("runs").iterdir()
     assert f"Run folder: {made}" in err
     names = {p.name for p in made.iterdir()}
     assert names >= {"results.json", "table.md", "table.csv", "predictions.npz"}
-    assert (made / "figures" / "confusion_conv_knn.png").stat().st_size > 1000
+    assert (made / "figures" / "confusion_patch_knn.png").stat().st_size > 1000
     again = run("bench", folder, "--epochs", 2, "--clf", "logreg,knn", "--json")
     document = json.loads(again[1])
     assert all(all(r["cached"].values()) for r in document["results"])
@@ -118,6 +121,15 @@ def test_repeats_show_the_spread_over_seeds(run):
     kinds = [entry["kind"] for entry in json.loads(run("cache", "ls", "--json")[1])]
     assert kinds.count("encoders") == 3  # one for each seed
     assert "over 3 seeds" in result["notes"][-1] and " ± " in result["notes"][-1]
+
+
+def test_a_budget_is_kept_and_told(run, folder):
+    start = time.perf_counter()
+    code, _, err = run(
+        "bench", folder, "--encoders", "raw,denoising", "--clf", "knn", "--budget", 0.1
+    )
+    assert code == 0 and time.perf_counter() - start < 25
+    assert "Encoders raw, denoising; classifiers knn." in err
 
 
 def test_data_shows_counts_and_draws_samples(run, folder):
@@ -257,4 +269,6 @@ def test_real_images_one_epoch(run, cifar10):
     )
     assert code == 0
     accuracy = {r["encoder"]: r["accuracy"] for r in json.loads(out)["results"]}
-    assert accuracy["conv"] > 0.3 and accuracy["raw"] > 0.2
+    assert (
+        accuracy["patch"] > 0.5 and accuracy["denoising"] > 0.3 > accuracy["raw"] > 0.2
+    )

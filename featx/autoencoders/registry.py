@@ -30,6 +30,7 @@ _KINDS: dict[str, Callable[[], BaseEstimator]] = {
     "masked": MaskedAutoencoder,
 }
 ENCODERS = tuple(_KINDS)
+DEFAULT_ENCODERS = ("raw", "pca", "untrained", "random-patches", "patch", "denoising")
 
 
 def make_encoder(name: str, *, n_images: int, n_pixels: int) -> BaseEstimator:

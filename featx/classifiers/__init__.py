@@ -5,6 +5,7 @@ from featx.classifiers.registry import (
     accelerated,
     can_balance,
     check_classifiers,
+    default_classifiers,
     make_classifier,
     search_space,
 )
@@ -16,6 +17,7 @@ __all__ = [
     "accelerated",
     "can_balance",
     "check_classifiers",
+    "default_classifiers",
     "make_classifier",
     "search_space",
 ]

@@ -143,6 +143,30 @@ def search_space(name: str, *, n_images: int) -> dict[str, list[Any]]:
     return spaces[name]
 
 
+def default_classifiers(n_images: int) -> list[str]:
+    """Choose classifiers that can be fitted on so many images in reasonable time.
+
+    Parameters
+    ----------
+    n_images : int
+        Training images.
+
+    Returns
+    -------
+    list of str
+        A linear classifier, the SVM unless its time, quadratic in the images, would run
+        into hours, and the MLP.
+
+    Examples
+    --------
+    >>> default_classifiers(1_000), default_classifiers(1_000_000)
+    (['logreg', 'svm', 'mlp'], ['ridge', 'mlp'])
+    """
+    if n_images <= 10_000:
+        return ["logreg", "svm", "mlp"]
+    return ["ridge", "svm", "mlp"] if n_images <= 100_000 else ["ridge", "mlp"]
+
+
 def check_classifiers(names: Iterable[str]) -> None:
     """Raise ParameterError for a name that no classifier has."""
     for name in names:
