@@ -1,8 +1,8 @@
 import json
-import time
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
