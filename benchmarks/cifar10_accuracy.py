@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
@@ -23,6 +24,7 @@ from typing import Any
 
 from featx import FeatureCache, bench, load_dataset
 from featx.autoencoders.registry import make_encoder
+from featx.features import plain_params
 from featx.machine import describe_machine
 
 ROOT = Path(__file__).parent.parent
@@ -48,6 +50,8 @@ def run(folder: str, name: str, seed: int, limit: int | None = None) -> dict[str
         parameters = encoder.get_params()
         full = [key for key in parameters if key.split("__")[-1] == "random_state"]
         encoder.set_params(**dict.fromkeys(full, seed))
+        if "device" in parameters:
+            encoder.set_params(device="cpu")
         cache = FeatureCache(work)
         chosen: list[str] = []
         results = bench(
@@ -64,6 +68,10 @@ def run(folder: str, name: str, seed: int, limit: int | None = None) -> dict[str
     return {
         "encoder": name,
         "seed": seed,
+        "commit": subprocess.run(
+            ["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True
+        ).stdout.strip(),
+        "params": plain_params(encoder),
         "chosen": chosen[0].partition(": ")[2] if chosen else "",
         "n_train": len(dataset.train),
         "n_test": len(dataset.test),
@@ -143,7 +151,10 @@ def check(runs: list[dict[str, Any]]) -> None:
         name: max(_means(runs, classifier)[name] for classifier in CLASSIFIERS)
         for name in ridge
     }
-    walls = {one["encoder"]: one["wall_seconds"] for one in runs}
+    walls: dict[str, float] = {}
+    for one in runs:
+        slowest = max(walls.get(one["encoder"], 0.0), one["wall_seconds"])
+        walls[one["encoder"]] = slowest
     assert ridge["patch"] >= 77, ridge
     assert best["patch"] >= 79, best
     assert best["denoising"] >= 70, best
@@ -200,6 +211,7 @@ def main() -> None:
     args = parser.parse_args()
     if not args.folder and not args.readme:
         parser.error("give a folder, --readme or both")
+    RESULTS.parent.mkdir(parents=True, exist_ok=True)
     runs = read()
     if args.folder:
         for seed in map(int, args.seeds.split(",")):

@@ -46,14 +46,17 @@ def count(images: np.ndarray, n_images: int, steps: int) -> None:
     encoder = large(max_epochs=1)
     encoder.fit(images[: encoder.batch_size])
     network = encoder.module_.train()
-    batch = to_tensor(images[: encoder.batch_size])
-    generator = torch.Generator().manual_seed(0)
+    device = next(network.parameters()).device
+    batch = to_tensor(images[: encoder.batch_size]).to(device)
+    generator = torch.Generator(device).manual_seed(0)
     with FlopCounterMode(display=False) as counter:
         network.loss(batch, generator).backward()
     per_step = counter.get_total_flops()
     start = time.perf_counter()
     for _ in range(steps):
         network.loss(batch, generator).backward()
+    if device.type == "cuda":
+        torch.cuda.synchronize()
     seconds = (time.perf_counter() - start) / steps
     whole = per_step * math.ceil(n_images / encoder.batch_size) * EPOCHS
     print(
@@ -79,6 +82,7 @@ def main() -> None:
             return
         if not torch.cuda.is_available():
             parser.error("no GPU here; use --steps 3 to count what it would take")
+        RESULTS.parent.mkdir(parents=True, exist_ok=True)
         start = time.perf_counter()
         dataset = load_dataset(args.folder, cache_dir=work)
         results = bench(

@@ -10,9 +10,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg import LinAlgWarning
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GridSearchCV, PredefinedSplit
+from sklearn.pipeline import Pipeline
 
 from featx._version import __version__
 from featx.autoencoders.registry import describe_choices
@@ -33,7 +35,6 @@ from featx.evaluation import (
     score,
 )
 from featx.features import (
-    CachedFeatures,
     EncodedDataset,
     FeatureCache,
     encode,
@@ -118,6 +119,11 @@ def bench(
         raise ParameterError(
             f"Got {len(encoders)} encoders and {len(classifiers)} classifiers, but "
             "expected at least one of each."
+        )
+    if tune and budget is not None:
+        raise ParameterError(
+            "Got both tune and a budget, but searches cannot be kept to a time. Use one "
+            "of them."
         )
     rng = np.random.default_rng(seed)
     n_examples = min(N_EXAMPLES, len(dataset.test))
@@ -226,18 +232,29 @@ def fit_row(
     """
     train, test = encoded.train, encoded.test
     n_validation = int(dataset.validation.sum()) if tune else 0
-    n_images = len(train.y) - n_validation
-    classifier = make_classifier(
-        name,
-        n_features=train.X.shape[1],
-        n_images=n_images,
-        balanced=balanced,
-        random_state=seed,
-    )
-    notes = []
+
+    def make(n_images: int) -> Pipeline:
+        return make_classifier(
+            name,
+            n_features=train.X.shape[1],
+            n_images=n_images,
+            balanced=balanced,
+            random_state=seed,
+        )
+
+    X, y, notes = np.asarray(train.X), train.y, []
+    start = time.perf_counter()
+    if seconds < math.inf:
+        rows = rows_within(name, make, X, y, seconds)
+        if len(rows) < len(y):
+            X, y = X[rows], y[rows]
+            notes.append(
+                f"fitted on {len(y):,} of {len(train.y):,} images, to fit the budget"
+            )
+    n_images = len(y) - n_validation
+    classifier = make(n_images)
     if balanced and not can_balance(classifier):
         notes.append(f"{name} takes no class weights, though the class counts differ")
-    start = time.perf_counter()
     if tune:
         search = GridSearchCV(
             classifier,
@@ -245,7 +262,7 @@ def fit_row(
             cv=PredefinedSplit(np.where(dataset.validation, 0, -1)),
             error_score="raise",
         )
-        notes += _fit(search, train)
+        notes += _fit(search, X, y)
         classifier = search.best_estimator_
         chosen = ", ".join(
             f"{key.partition('__')[2]}={value:g}"
@@ -256,7 +273,7 @@ def fit_row(
             f"({100 * search.best_score_:.1f} % right there)"
         )
     else:
-        notes += _fit(classifier, train, seconds)
+        notes += _fit(classifier, X, y)
     fit_seconds = time.perf_counter() - start
     start = time.perf_counter()
     predicted = classifier.predict(np.asarray(test.X)).astype(np.int64)
@@ -279,20 +296,12 @@ def fit_row(
     return result, predicted
 
 
-def _fit(
-    classifier: BaseEstimator, train: CachedFeatures, seconds: float = math.inf
-) -> list[str]:
+def _fit(classifier: BaseEstimator, X: NDArray[Any], y: NDArray[np.int64]) -> list[str]:
     """Fit, and return what a reader of the table should know of it."""
-    X, y, notes = np.asarray(train.X), train.y, []
-    if seconds < math.inf:
-        rows = rows_within(classifier, X, y, seconds)
-        if len(rows) < len(y):
-            X, y = X[rows], y[rows]
-            notes.append(
-                f"fitted on {len(rows):,} of {len(train.y):,} images, to fit the budget"
-            )
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", ConvergenceWarning)
+        # wide features share a few strong components; the penalty is there for that
+        warnings.simplefilter("ignore", LinAlgWarning)
         classifier.fit(X, y)
     unfinished = any(issubclass(w.category, ConvergenceWarning) for w in caught)
     for other in caught:
@@ -300,7 +309,7 @@ def _fit(
             warnings.warn_explicit(
                 other.message, other.category, other.filename, other.lineno
             )
-    return notes + (["stopped at its limit of iterations"] if unfinished else [])
+    return ["stopped at its limit of iterations"] if unfinished else []
 
 
 def is_unequal(class_counts: NDArray[np.int64]) -> bool:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+import warnings
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -16,6 +18,7 @@ from featx.images import Dataset
 _EPOCHS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 50)
 _FILTERS = (50, 100, 200, 400, 800, 1200, 1600)
 _PROBE = 512  # images that the speed is measured on
+_PROBE_PATCHES = 20_000
 _QUADRATIC = ("svm", "knn")  # their time grows with the square of the images
 
 
@@ -76,11 +79,16 @@ def fit_to(encoder: BaseEstimator, dataset: Dataset, seconds: float) -> BaseEsti
     if isinstance(encoder, PatchAutoencoder):
         if encoder.n_components != "auto":
             return encoder
-        probe = clone(encoder).set_params(max_epochs=0, n_patches=20_000).fit(images)
-        pace = _seconds(lambda: probe.transform(images)) / len(images)
-        wanted = seconds / (n_encoded * pace) * probe.n_filters_
-        n_filters = _largest(_FILTERS, min(wanted, probe.n_filters_))
-        return clone(encoder).set_params(n_components=n_filters)
+        probe = clone(encoder).set_params(n_patches=_PROBE_PATCHES)
+        none = _seconds(lambda: probe.set_params(max_epochs=0).fit(images))
+        one = _seconds(lambda: probe.set_params(max_epochs=1).fit(images))
+        n_patches = min(encoder.n_patches, 1000 * len(dataset.train))
+        training = max(one - none, 0) * encoder.max_epochs * n_patches / _PROBE_PATCHES
+        encoding = _seconds(lambda: probe.transform(images)) / len(images) * n_encoded
+        usual = probe.n_filters_
+        wanted = seconds / (training + encoding) * usual
+        steps = [n for n in _FILTERS if encoder.n_active <= n < usual]
+        return clone(encoder).set_params(n_components=_largest([*steps, usual], wanted))
     if params.get("max_epochs") != "auto":
         return encoder
     probe = clone(encoder).set_params(max_epochs=1, early_stopping=False)
@@ -90,19 +98,25 @@ def fit_to(encoder: BaseEstimator, dataset: Dataset, seconds: float) -> BaseEsti
     encoding = _seconds(lambda: probe.transform(images)) / len(images) * n_encoded
     wanted = (seconds - encoding) / (pace * len(dataset.train))
     usual = encoder._resolve_epochs(len(dataset.train))
-    n_epochs = _largest(_EPOCHS, min(wanted, usual))
-    return clone(encoder).set_params(max_epochs=n_epochs)
+    steps = [n for n in _EPOCHS if n < usual]
+    return clone(encoder).set_params(max_epochs=_largest([*steps, usual], wanted))
 
 
 def rows_within(
-    classifier: Pipeline, X: NDArray[Any], y: NDArray[np.int64], seconds: float
+    name: str,
+    make: Callable[[int], Pipeline],
+    X: NDArray[Any],
+    y: NDArray[np.int64],
+    seconds: float,
 ) -> NDArray[np.int64]:
     """Choose as many rows as a classifier can be fitted on in about `seconds`.
 
     Parameters
     ----------
-    classifier : Pipeline
-        As `make_classifier` returns it.
+    name : str
+        Name of the classifier.
+    make : callable
+        Builds it for a number of rows.
     X : ndarray, shape (n, n_features)
         Features.
     y : ndarray of int64, shape (n,)
@@ -113,26 +127,31 @@ def rows_within(
     Returns
     -------
     ndarray of int64
-        Rows in ascending order, all n of them where the time allows it.
+        Rows in ascending order with every class among them, all n of them where the time
+        allows it or there are fewer than 4,000.
     """
     n = len(y)
-    probe = _spread_rows(y, n // 8)
-    if n < 4000 or len(np.unique(y[probe])) < len(np.unique(y)):
+    if n < 4000:
         return np.arange(n)
-    taken = _seconds(lambda: clone(classifier).fit(np.asarray(X[probe]), y[probe]))
-    power = 2.0 if classifier.steps[-1][0] in _QUADRATIC else 1.0
+    probe = _spread_rows(y, n // 8)
+    classifier = make(len(probe))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the fit that counts will tell
+        taken = _seconds(lambda: classifier.fit(np.asarray(X[probe]), y[probe]))
+    power = 2.0 if name in _QUADRATIC else 1.0
     allowed = len(probe) * (max(seconds - taken, 1e-9) / taken) ** (1 / power)
     return _spread_rows(y, int(np.clip(allowed, len(probe), n)))
 
 
 def _spread_rows(y: NDArray[np.int64], n_rows: int) -> NDArray[np.int64]:
-    """About `n_rows` rows, spread evenly within each class."""
+    """About `n_rows` rows, spread evenly within each class, one of each at least."""
     order = np.argsort(y, kind="stable")
     places = np.linspace(0, len(y), n_rows, endpoint=False).astype(np.int64)
-    return np.sort(order[places])
+    _, first = np.unique(y, return_index=True)
+    return np.union1d(order[places], first)
 
 
-def _largest(steps: tuple[int, ...], limit: float) -> int:
+def _largest(steps: list[int], limit: float) -> int:
     """Round down to a step, so that a repeat finds its cache."""
     return max([step for step in steps if step <= limit], default=steps[0])
 

@@ -45,10 +45,11 @@ class SharedOptions:
     seed: Annotated[int, Option(help="Seed of everything random.")] = 0
     device: Annotated[str, Option(help="auto, cpu, cuda, cuda:1 or mps.")] = "auto"
     precision: Annotated[str, Option(help="auto, float32 or bfloat16.")] = "auto"
-    epochs: Annotated[int | None, Option(help="Passes over the training images.")] = (
-        None
-    )
-    batch_size: Annotated[int | None, Option(help="Images per step.")] = None
+    epochs: Annotated[
+        int | None,
+        Option(min=1, help="Passes over the training images, or patches of them."),
+    ] = None
+    batch_size: Annotated[int | None, Option(help="Images or patches per step.")] = None
     learning_rate: Annotated[float | None, Option(help="Peak learning rate.")] = None
     set: Annotated[
         list[str] | None,

@@ -20,7 +20,7 @@ from numpy.typing import DTypeLike
 from featx._version import __version__
 from featx.errors import CacheError, FeatxError
 
-FORMAT = 1  # of everything in the cache; a new number makes every entry anew
+FORMAT = 2  # of everything in the cache; a new number makes every entry anew
 MANIFEST = "manifest.json"
 
 

@@ -27,7 +27,9 @@ def test_epochs_follow_the_time_there_is(dataset):
 def test_filters_follow_the_time_there_is(dataset):
     encoder = PatchAutoencoder(random_state=0)
     assert fit_to(encoder, dataset, 1e-6).n_components == 50
-    assert fit_to(encoder, dataset, 1e6).n_components == 400  # of 576 by default
+    assert fit_to(encoder, dataset, 1e6).n_components == 576  # as by default
+    several = PatchAutoencoder(n_active=60, random_state=0)
+    assert fit_to(several, dataset, 1e-6).n_components == 100
 
 
 def test_what_the_user_set_stays(dataset):
@@ -42,13 +44,22 @@ def test_what_the_user_set_stays(dataset):
 def test_slow_classifiers_see_fewer_images_of_every_class():
     rng = np.random.default_rng(0)
     y = rng.integers(0, 3, 8000)
+    y[5000] = 3  # the only one of its class
     X = rng.normal(size=(8000, 20)) + y[:, None]
-    svm = make_classifier("svm", n_features=20, n_images=8000)
-    few = rows_within(svm, X, y, 1e-3)
-    assert len(few) == 1000 and len(set(y[few])) == 3
+    sizes = []
+
+    def make(n_images):
+        sizes.append(n_images)
+        return make_classifier("svm", n_features=20, n_images=n_images)
+
+    few = rows_within("svm", make, X, y, 1e-3)
+    assert 1000 <= len(few) <= 1003 and set(y[few]) == {0, 1, 2, 3}
     assert np.array_equal(few, np.unique(few))
-    assert np.array_equal(rows_within(svm, X, y, 1e6), np.arange(8000))
-    assert np.array_equal(rows_within(svm, X[:500], y[:500], 1e-6), np.arange(500))
+    assert sizes == [len(few)]
+    assert np.array_equal(rows_within("svm", make, X, y, 1e6), np.arange(8000))
+    assert np.array_equal(
+        rows_within("svm", make, X[:500], y[:500], 1e-6), np.arange(500)
+    )
 
 
 def test_a_comparison_keeps_to_its_budget(dataset, cache):
@@ -60,4 +71,6 @@ def test_a_comparison_keeps_to_its_budget(dataset, cache):
     )
     assert time.perf_counter() - start < 20
     assert len(results.results) == 2
-    assert told[0].startswith("conv: 64-128 channels, ")
+    assert told[0].startswith("conv: 64 channels, ")
+    epochs = results.results[1].encoder_params["max_epochs"]
+    assert f", {epochs} epochs, " in told[0]

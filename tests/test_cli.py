@@ -1,5 +1,6 @@
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -130,6 +131,8 @@ def test_a_budget_is_kept_and_told(run, folder):
     )
     assert code == 0 and time.perf_counter() - start < 25
     assert "Encoders raw, denoising; classifiers knn." in err
+    (epochs,) = re.findall(r"denoising: 64 channels, (\d+) epochs", err)
+    assert 1 <= int(epochs) <= 50
 
 
 def test_data_shows_counts_and_draws_samples(run, folder):
@@ -190,7 +193,8 @@ def test_a_damaged_image_is_skipped_counted_and_listed(run, folder):
             ["fit", "--encoder", "pca", "--set", "n_components=9999"],
             "n_components=9999",
         ),
-        (["fit", "--epochs", "0"], "max_epochs=0"),
+        (["fit", "--set", "max_epochs=-1"], "max_epochs=-1"),
+        (["bench", "--tune", "--budget", "1"], "both tune and a budget"),
         (["fit", "--size", "big"], "--size big, but expected pixels"),
         (["fit", "--keep", "0"], "expected CLASS=FRACTION"),
         (["fit", "--keep", "cat=0.5"], "'cat', but expected one of"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, Self
 
 import numpy as np
@@ -20,6 +21,8 @@ from featx.autoencoders.training import TrainingPlan, train
 from featx.errors import DataError, ParameterError
 
 Array = NDArray[Any]
+
+_BATCH_VALUES = 2**26  # pixels that are encoded or decoded at once, at most
 
 
 class NetworkTransformer(ImageTransformer):
@@ -90,8 +93,8 @@ class NetworkTransformer(ImageTransformer):
         Returns
         -------
         ndarray of float32, shape (n, n_features)
-            Features, `n_components` for each position of the code. They do not depend
-            on the batch size or on the other rows beyond rounding (1e-5 at float32).
+            Features. They do not depend on the batch size or on the other rows beyond
+            rounding (1e-5 at float32).
 
         Raises
         ------
@@ -100,7 +103,7 @@ class NetworkTransformer(ImageTransformer):
         """
         images = self._check_fitted_images(X)
         features = np.empty((len(images), self._n_features_out), np.float32)
-        for rows in batches(len(images), self.batch_size):
+        for rows in self._batches(len(images)):
             features[rows] = self._run("encode", images[rows])
             if self.augment_ == "flip":
                 features[rows] += self._run("encode", images[rows, :, ::-1])
@@ -133,7 +136,7 @@ class NetworkTransformer(ImageTransformer):
                 "as transform makes them."
             )
         images = np.empty((len(features), *self.row_shape_), np.float32)
-        for rows in batches(len(features), self.batch_size):
+        for rows in self._batches(len(features)):
             images[rows] = self._decode(features[rows])
         return images
 
@@ -157,9 +160,14 @@ class NetworkTransformer(ImageTransformer):
         """
         images = self._check_fitted_images(X)
         restored = np.empty((len(images), *self.row_shape_), np.float32)
-        for rows in batches(len(images), self.batch_size):
+        for rows in self._batches(len(images)):
             restored[rows] = self._decode(self._run("encode", images[rows]))
         return restored
+
+    def _batches(self, n: int) -> Iterator[slice]:
+        """Batches of `batch_size` images, fewer where images are huge."""
+        most = max(1, _BATCH_VALUES // int(np.prod(self.image_shape_)))
+        return batches(n, min(self.batch_size, most))
 
     def _decode(self, features: Array) -> Array:
         images = self._run("decode", features).reshape(-1, *self.row_shape_)

@@ -63,7 +63,10 @@ class ImageTransformer(
                 raise DataError(
                     f"Got images of shape {shape[1:]}, but expected at least one pixel."
                 )
-            if not reset and shape[1:] not in (self.row_shape_, self.image_shape_):
+            known = () if reset else (self.row_shape_, self.image_shape_)
+            if not reset and self.image_shape_[2] == 1:
+                known = (*known, self.image_shape_[:2])
+            if not reset and shape[1:] not in known:
                 raise DataError(
                     f"Got images of shape {shape[1:]}, but expected {self.row_shape_} "
                     "as in fit. Resize them, or fit anew on images of this size."
@@ -141,7 +144,7 @@ class ImageTransformer(
         """
         images = self._check_fitted_images(X)
         total = 0.0
-        for rows in batches(len(images), 512):
+        for rows in batches(len(images), max(1, min(512, 2**24 // images[0].size))):
             part = images[rows]
             restored = self.reconstruct(part)
             residual = part.astype(np.float64) - restored.reshape(part.shape)

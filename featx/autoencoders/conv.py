@@ -56,13 +56,15 @@ class ConvTransformer(NetworkTransformer):
             check_number("n_components", self.n_components, 1, integer=True)
             code = int(self.n_components)
         self.channels_ = (*hidden, code)
+        self._all_layers = self.layers == "all"
+        self._pooling = self.pooling
 
     def _build(self) -> ConvNetwork:
         return self._network(
             self.image_shape_,
             self.channels_,
-            pooling=self.pooling,
-            all_layers=self.layers == "all",
+            pooling=self._pooling,
+            all_layers=self._all_layers,
             **self._network_options(),
         )
 

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from featx.autoencoders.base import batches
+
 Array = NDArray[Any]
 
 _N_IMAGES = 2000
@@ -49,7 +51,8 @@ def mirroring_is_natural(images: Array, seed: int) -> bool:
         return False
     rng = np.random.default_rng(seed)
     chosen = np.sort(rng.choice(len(images), n, replace=False))
-    small = _shrink(images[chosen])
+    few = max(1, 2**24 // images[0].size)  # at a time: images may be huge
+    small = np.concatenate([_shrink(images[chosen[part]]) for part in batches(n, few)])
     # what mirroring turns into its negative; mirrored pairs differ in nothing else
     odd = (small - small[:, :, ::-1]).reshape(n, -1)
     spread = odd.std()
@@ -57,7 +60,7 @@ def mirroring_is_natural(images: Array, seed: int) -> bool:
         return True  # every image is its own mirror image
     halves = np.array_split(rng.permutation(odd / spread), 2)
     right = [
-        (test @ _direction(train) > 0).mean()
+        (np.sign(test @ _direction(train)) + 1).mean() / 2  # ties are guesses
         for train, test in (halves, reversed(halves))
     ]
     chance = 2 * 0.5 / np.sqrt(n)  # two standard errors
@@ -69,13 +72,15 @@ def _shrink(images: Array) -> NDArray[np.float64]:
     grey = images.mean(axis=3, dtype=np.float64)
     for axis in (1, 2):
         step = max(1, grey.shape[axis] // _SIDE)
-        # cut equally on both sides, so that mirroring and shrinking commute
-        extra = grey.shape[axis] % step
-        kept = range(extra // 2, extra // 2 + grey.shape[axis] - extra)
-        grey = np.take(grey, kept, axis)
-        shape = list(grey.shape)
-        shape[axis : axis + 1] = [shape[axis] // step, step]
-        grey = grey.reshape(shape).mean(axis=axis + 1)
+        size = grey.shape[axis] // step
+        extra = grey.shape[axis] - size * step
+        # what is left over is cut on either side in turn: mirroring commutes with this
+        cuts = []
+        for begin in (extra // 2, extra - extra // 2):
+            kept = np.take(grey, range(begin, begin + size * step), axis)
+            shape = (*kept.shape[:axis], size, step, *kept.shape[axis + 1 :])
+            cuts.append(kept.reshape(shape).mean(axis=axis + 1))
+        grey = (cuts[0] + cuts[1]) / 2
     return grey
 
 

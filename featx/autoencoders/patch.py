@@ -185,6 +185,7 @@ class PatchAutoencoder(Autoencoder):
         check_number("whitening", self.whitening, 1e-12)
         check_number("n_patches", self.n_patches, 1, integer=True)
         check_number("pooling", self.pooling, 1, integer=True)
+        check_number("max_epochs", self.max_epochs, 0, integer=True)
         height, width, depth = self.image_shape_
         if self.reduction == "auto":
             self.reduction_ = -(-max(height, width) // _LONGER_SIDE)
@@ -207,12 +208,19 @@ class PatchAutoencoder(Autoencoder):
             min(int(self.pooling), reduced[1] - self.patch_shape_[1] + 1),
         )
         n_values = self.patch_shape_[0] * self.patch_shape_[1] * depth
+        if n_values == 1 and self.patch_size != "auto":
+            raise ParameterError(
+                "Got patch_size=1 for grey images, but a patch of one value has no "
+                "contrast. Use a larger patch_size."
+            )
         if self.n_components == "auto":
             self.n_filters_ = int(np.clip(16 * n_values, 64, 1600))
         else:
             check_number("n_components", self.n_components, 1, integer=True)
             self.n_filters_ = int(self.n_components)
         check_number("n_active", self.n_active, 1, self.n_filters_, integer=True)
+        self._n_active = int(self.n_active)
+        self._threshold = float(self.threshold)
         self._n_drawn = min(256, len(images), int(np.prod(reduced)) * depth)
 
     def _build(self) -> PatchNetwork:
@@ -220,8 +228,8 @@ class PatchAutoencoder(Autoencoder):
             self.image_shape_,
             self.patch_shape_,
             n_components=self.n_filters_,
-            n_active=self.n_active,
-            threshold=self.threshold,
+            n_active=self._n_active,
+            threshold=self._threshold,
             grid=self.grid_,
             reduction=self.reduction_,
             n_drawn=self._n_drawn,
@@ -262,23 +270,26 @@ class PatchAutoencoder(Autoencoder):
             rng.integers(side - patch + 1, size=n)
             for side, patch in zip(images.shape[1:3], shape, strict=True)
         )
-        rows = top[:, None, None] + np.arange(shape[0])[:, None]
-        columns = left[:, None, None] + np.arange(shape[1])
         patches = np.empty((n, *self.patch_shape_, images.shape[3]), np.float32)
-        for part in batches(n, 4096):
-            cut = images[image[part, None, None], rows[part], columns[part]]
+        for part in batches(n, max(1, 2**22 // (shape[0] * shape[1]))):
+            cut = images[
+                image[part, None, None],
+                top[part, None, None] + np.arange(shape[0])[:, None],
+                left[part, None, None] + np.arange(shape[1]),
+            ]
             patches[part] = self.module_.reduce(to_tensor(cut)).numpy()
         return patches
 
     def _finish(self, images: Array, seed: int) -> None:
         rng = np.random.default_rng(seed + 2)
         n = min(len(images), _N_READOUT)
-        some = images[np.sort(rng.choice(len(images), n, replace=False))]
-        features = [
-            self._run("encode", some[part]) for part in batches(n, self.batch_size)
-        ]
+        some = np.sort(rng.choice(len(images), n, replace=False))
+        pixels, features = [], []
+        for part in self._batches(n):
+            batch = images[some[part]]
+            features.append(torch.from_numpy(self._run("encode", batch)))
+            pixels.append(self.module_.reduce(to_tensor(batch)))
         device = next(self.module_.parameters()).device
         self.module_.learn_readout(
-            to_tensor(some).to(device),
-            torch.from_numpy(np.concatenate(features)).to(device),
+            torch.cat(pixels).to(device), torch.cat(features).to(device)
         )

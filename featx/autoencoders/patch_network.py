@@ -85,7 +85,8 @@ class PatchNetwork(nn.Module):
         rows = self._normalise(rows)
         self.centre.copy_(rows.mean(0))
         rows = rows - self.centre
-        values, vectors = torch.linalg.eigh(rows.T @ rows / len(rows))
+        # on the CPU: not every device has this decomposition
+        values, vectors = torch.linalg.eigh((rows.T @ rows / len(rows)).cpu())
         scale = (values.clamp(min=0) + strength).rsqrt()
         self.whitening.copy_(vectors * scale @ vectors.T)
 
@@ -139,28 +140,32 @@ class PatchNetwork(nn.Module):
         for (top, bottom), (left, right) in product(pairwise(rows), pairwise(columns)):
             patches = windows[:, top:bottom, left:right].flatten(3).flatten(0, 2)
             responses = (self._normalise(patches) - self.centre) @ filters
-            responses = responses.view(n, -1, filters.shape[1])
+            responses = responses.float().view(n, -1, filters.shape[1])
             mean = responses.new_full(
                 (n, 1, responses.shape[1]), 1 / responses.shape[1]
             )
-            # the mean of max(r - t, 0) is the mean of max(r, t), less t: fewer passes
-            above = mean @ responses.clamp(min=threshold) - threshold
-            below = -(mean @ responses.clamp_(max=-threshold)) - threshold
+            # the mean of max(r - t, 0) is the mean of max(r, t), less t: fewer passes,
+            # but a difference of near numbers, so never in a short format
+            with torch.autocast(images.device.type, enabled=False):
+                above = mean @ responses.clamp(min=threshold) - threshold
+                below = -(mean @ responses.clamp_(max=-threshold)) - threshold
             cells += [above.squeeze(1), below.squeeze(1)]
         return torch.cat(cells, dim=1)
 
     @torch.no_grad()
-    def learn_readout(self, images: Tensor, features: Tensor) -> None:
-        """Learn to draw images (n, h, w, c) from features, by ridge regression."""
-        pixels = self.reduce(images).flatten(1)
+    def learn_readout(self, small: Tensor, features: Tensor) -> None:
+        """Learn to draw reduced images (n, h, w, c) from features, by ridge regression."""
+        pixels = small.flatten(1)
         mean, offset = pixels.mean(0), features.mean(0)
-        _, _, components = torch.linalg.svd(pixels - mean, full_matrices=False)
+        # decompositions on the CPU: not every device has them
+        _, _, components = torch.linalg.svd((pixels - mean).cpu(), full_matrices=False)
+        components = components.to(pixels.device)
         components = components[: len(self.drawing)]
         x = features - offset
         gram = x @ x.T
         gram.diagonal().add_(3e-3 * gram.diagonal().mean() + 1e-6)
         target = (pixels - mean) @ components.T
-        weights = x.T @ torch.linalg.solve(gram, target)
+        weights = x.T @ torch.linalg.solve(gram.cpu(), target.cpu()).to(x.device)
         self.readout.copy_(weights)
         self.drawing.copy_(components)
         self.mean_image.copy_(mean - offset @ weights @ components)

@@ -114,16 +114,15 @@ def make_encoders(
         name: make_encoder(name, n_images=n_images, n_pixels=n_pixels) for name in names
     }
     for key, value in options.items():
-        for name, encoder in encoders.items():
-            if (name, key) != ("random-patches", "max_epochs"):  # it stays untrained
-                _set(encoder, key, value)
+        for name in encoders:
+            _set(encoders, name, key, value)
     for key, value in settings.items():
         owner, _, parameter = key.rpartition(".")
         if owner and owner not in encoders:
             raise unknown_name("encoder", owner, encoders)
-        chosen = [encoders[owner]] if owner else list(encoders.values())
-        if not any([_set(encoder, parameter, value) for encoder in chosen]):
-            known = sorted({p for encoder in chosen for p in _parameters(encoder)})
+        chosen = [owner] if owner else list(encoders)
+        if not any([_set(encoders, name, parameter, value) for name in chosen]):
+            known = sorted({p for name in chosen for p in _parameters(encoders[name])})
             raise (
                 unknown_name("parameter", parameter, known)
                 if known
@@ -173,8 +172,11 @@ def _parameters(encoder: BaseEstimator) -> dict[str, str]:
     return known
 
 
-def _set(encoder: BaseEstimator, name: str, value: Any) -> bool:
-    full = _parameters(encoder).get(name)
-    if full is not None:
-        encoder.set_params(**{full: value})
-    return full is not None
+def _set(
+    encoders: Mapping[str, BaseEstimator], name: str, parameter: str, value: Any
+) -> bool:
+    full = _parameters(encoders[name]).get(parameter)
+    if full is None or (name, parameter) == ("random-patches", "max_epochs"):
+        return False  # that control stays untrained
+    encoders[name].set_params(**{full: value})
+    return True

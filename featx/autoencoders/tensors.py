@@ -23,7 +23,7 @@ def channel_statistics(images: Array) -> tuple[torch.Tensor, torch.Tensor]:
     """Mean and standard deviation per channel, shape (c,); constant channels get 1."""
     count, total, squares = 0, np.zeros(images.shape[3]), np.zeros(images.shape[3])
     shift = images[0].mean(axis=(0, 1), dtype=np.float64)  # against cancellation
-    for rows in batches(len(images), 1024):
+    for rows in batches(len(images), max(1, 2**22 // images[0].size)):
         part = images[rows].astype(np.float64) - shift
         count += part.size // part.shape[3]
         total += part.sum(axis=(0, 1, 2))

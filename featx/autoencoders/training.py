@@ -129,6 +129,10 @@ def train(
         total = torch.zeros((), device=device)
         order = shuffle.permutation(train_rows)
         for step, rows in enumerate(np.array_split(order, n_batches), start=1):
+            if (
+                len(rows) == 1
+            ):  # a single image has no batch statistics; two equal ones do
+                rows = np.repeat(rows, 2)
             loss = loss_of(np.sort(rows), generator)  # sorted: reads a file forwards
             optimizer.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]

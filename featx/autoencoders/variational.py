@@ -20,7 +20,8 @@ class VariationalAutoencoder(ConvTransformer, Autoencoder):
 
     The network of `ConvAutoencoder` gives a normal distribution for every value of the
     code; the decoder sees a sample of it [1]_. `beta` weighs how far the distributions
-    may be from the standard normal [2]_. Features are the means.
+    may be from the standard normal [2]_. Features are the means, and the outputs of the
+    stages before.
 
     Parameters
     ----------

@@ -97,6 +97,12 @@ class FeatureCache:
         CacheError
             If the cache cannot be written or an entry is damaged.
         """
+        for parameter, value in encoder.get_params().items():
+            if isinstance(value, np.random.RandomState):
+                raise ParameterError(
+                    f"Got {parameter} as a RandomState, but what is cached must be found "
+                    "again. Use an integer."
+                )
         params = plain_params(encoder)
         decisive = {k: v for k, v in params.items() if k not in _WITHOUT_EFFECT}
         key = digest_json(
@@ -122,7 +128,8 @@ class FeatureCache:
                 write_json(work / MANIFEST, manifest)
             cached = False
         else:
-            encoder = self._load(folder)
+            here = {k: v for k, v in params.items() if k in _WITHOUT_EFFECT}
+            encoder = self._load(folder).set_params(**here)
             cached = True
         return CachedEncoder(
             encoder,

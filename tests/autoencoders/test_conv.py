@@ -115,11 +115,29 @@ def test_a_pickle_holds_no_torch_type(fitted, images):
     )
 
 
+class StopAfter:
+    def __init__(self, epochs):
+        self.epochs = epochs
+
+    def setup(self, estimator, context):
+        pass
+
+    teardown = on_fit_task_begin = setup
+
+    def on_fit_task_end(self, estimator, context, *, fitted_estimator):
+        return context.task_name == "epoch" and estimator.n_iter_ == self.epochs
+
+
 def test_early_stopping_keeps_the_best_epoch(images):
-    encoder = quick(max_epochs=60, n_iter_no_change=2, learning_rate=0.05).fit(images)
+    params = {"max_epochs": 60, "n_iter_no_change": 2, "learning_rate": 0.05}
+    encoder = quick(**params).fit(images)
     losses = encoder.history_["validation_loss"]
     assert encoder.n_iter_ < 60
-    assert np.argmin(losses) == len(losses) - 1 - 2
+    best = int(np.argmin(losses))
+    assert best == len(losses) - 1 - 2
+    stopped = quick(**params).set_callbacks(StopAfter(best + 1)).fit(images)
+    assert stopped.n_iter_ == best + 1
+    assert np.array_equal(stopped.transform(images), encoder.transform(images))
 
 
 def test_without_early_stopping_all_images_are_trained_on(images):
@@ -187,6 +205,19 @@ def test_cross_validation_and_search_on_image_arrays(images, n_jobs):
 def test_set_output_names_the_features(fitted, images):
     frame = clone(fitted).set_output(transform="pandas").fit_transform(images[:20])
     assert frame.columns[0] == "convautoencoder0" and len(frame) == 20
+
+
+@pytest.mark.parametrize("params", [{"batch_size": 1}, {"validation_fraction": 0.5}])
+def test_one_image_in_a_step_is_enough(params):
+    X = np.random.default_rng(0).integers(0, 255, (3, 2, 2, 1)).astype(np.uint8)
+    assert np.isfinite(quick(**params).fit_transform(X[:2])).all()
+
+
+def test_parameters_set_after_fit_do_not_reach_a_pickle(images):
+    encoder = quick(hidden_channels=(4,)).fit(images)
+    before = encoder.transform(images)
+    encoder.set_params(layers="code", pooling=1, hidden_channels=(9,), n_components=3)
+    assert np.array_equal(pickle.loads(pickle.dumps(encoder)).transform(images), before)
 
 
 def test_constant_images_give_finite_features():

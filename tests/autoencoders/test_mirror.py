@@ -15,7 +15,7 @@ def gradients(n, shape, *, one_way):
     return np.clip(128 + 40 * side * ramp + noise, 0, 255).astype(np.uint8)
 
 
-@pytest.mark.parametrize("shape", [(8, 8, 1), (50, 33, 3), (9, 2, 4)])
+@pytest.mark.parametrize("shape", [(8, 8, 1), (50, 33, 3), (9, 2, 4), (20, 47, 1)])
 @pytest.mark.parametrize("n", [60, 400])
 def test_left_and_right_are_told_apart_only_where_they_differ(shape, n):
     assert not mirroring_is_natural(gradients(n, shape, one_way=True), seed=0)
@@ -32,6 +32,12 @@ def test_digits_are_not_mirrored(n, seed):
 def test_photographs_are_mirrored(cifar10, tmp_path, seed):
     dataset = load_dataset(cifar10, limit=2000, cache_dir=tmp_path)
     assert mirroring_is_natural(dataset.train.X, seed)
+
+
+def test_a_dark_frame_of_odd_size_tells_nothing():
+    images = np.random.default_rng(0).integers(90, 160, (400, 33, 33, 1))
+    images[:, :3] = images[:, -3:] = images[:, :, :3] = images[:, :, -3:] = 0
+    assert mirroring_is_natural(images.astype(np.uint8), seed=0)
 
 
 def test_too_few_images_or_one_column_are_left_alone():

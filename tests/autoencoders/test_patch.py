@@ -167,6 +167,27 @@ def test_filters_are_learned_without_labels_and_serve_a_linear_classifier():
     )
 
 
+def test_a_patch_of_one_grey_value_is_refused(photos):
+    with pytest.raises(ParameterError, match="patch_size=1 for grey images"):
+        quick(patch_size=1).fit(photos[..., :1])
+
+
+@pytest.mark.parametrize("scale", [1, 3])
+def test_parameters_set_after_fit_do_not_reach_a_pickle(photos, scale):
+    encoder = quick().fit(photos)
+    before = encoder.transform(photos)
+    encoder.set_params(threshold=0.9 * scale, n_active=5, pooling=scale)
+    assert np.array_equal(pickle.loads(pickle.dumps(encoder)).transform(photos), before)
+
+
+@pytest.mark.cuda
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_cuda_features_load_on_a_cpu(photos):
+    encoder = quick(device="cuda").fit(photos)
+    other = pickle.loads(pickle.dumps(encoder)).set_params(device="cpu")
+    assert np.abs(other.transform(photos) - encoder.transform(photos)).max() < 1e-4
+
+
 @pytest.mark.parametrize(
     ("params", "words"),
     [

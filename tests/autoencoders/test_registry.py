@@ -31,6 +31,13 @@ def test_options_reach_what_has_them_and_settings_one_encoder():
     assert encoders["pca"].named_steps["pca"].svd_solver == "full"
 
 
+@pytest.mark.parametrize("how", ["options", "settings"])
+def test_random_patches_stay_untrained(how):
+    encoders = build(["patch", "random-patches"], **{how: {"max_epochs": 3}})
+    assert encoders["patch"].max_epochs == 3
+    assert encoders["random-patches"].max_epochs == 0
+
+
 @pytest.mark.parametrize(
     ("names", "settings", "words"),
     [

@@ -192,3 +192,19 @@ def test_progress_is_told_by_step_and_by_image(dataset, cache):
     assert train[-1][0].startswith("train conv, epoch 3 of 3, loss")
     assert train[-1][1] == train[-1][2] == len(train)
     assert told[-1] == ("encode conv test", 30, 30)
+
+
+def test_a_random_state_that_cannot_be_found_again_is_refused(dataset, cache):
+    encoder = ConvAutoencoder(random_state=np.random.RandomState(0))
+    with pytest.raises(ParameterError, match="random_state as a RandomState"):
+        cache.fit(encoder, dataset.train)
+
+
+def test_a_cached_encoder_runs_where_it_is_wanted(dataset, cache):
+    cache.fit(
+        ConvAutoencoder(max_epochs=1, random_state=0, device="auto"), dataset.train
+    )
+    again = cache.fit(
+        ConvAutoencoder(max_epochs=1, random_state=0, device="cpu"), dataset.train
+    )
+    assert again.cached and again.encoder.device == "cpu"
