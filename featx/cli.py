@@ -129,8 +129,8 @@ def bench(
     clf: Annotated[
         str,
         typer.Option(
-            help="Classifiers, separated by commas: logreg, ridge, svm, linear-svm, mlp, "
-            "knn; or auto, which depends on the number of images."
+            help="Classifiers, separated by commas: logreg, ridge, svm, kernel-ridge, "
+            "linear-svm, mlp, knn; or auto, which depends on the number of images."
         ),
     ] = "auto",
     tune: Tune = False,
@@ -171,7 +171,8 @@ def fit(
     data: Data = "digits",
     encoder: Encoder = "patch",
     clf: Annotated[
-        str, typer.Option(help="logreg, ridge, svm, linear-svm, mlp or knn.")
+        str,
+        typer.Option(help="logreg, ridge, svm, kernel-ridge, linear-svm, mlp or knn."),
     ] = "svm",
     tune: Tune = False,
     out_dir: Annotated[

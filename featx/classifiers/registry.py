@@ -8,6 +8,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from sklearn.base import ClassifierMixin
+from sklearn.kernel_approximation import Nystroem
 from sklearn.linear_model import RidgeClassifier
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import Pipeline
@@ -17,9 +18,10 @@ from sklearn.svm import LinearSVC
 from featx.classifiers.whitening import WhitenedPCA
 from featx.errors import unknown_name
 
-CLASSIFIERS = ("logreg", "ridge", "svm", "linear-svm", "mlp", "knn")
+CLASSIFIERS = ("logreg", "ridge", "svm", "kernel-ridge", "linear-svm", "mlp", "knn")
 WIDE = 1024  # distances and kernels see at most this many principal components
-REDUCED = ("svm", "mlp", "knn")
+LANDMARKS = 8192  # images that the kernel of kernel-ridge is spanned by, at most
+REDUCED = ("svm", "kernel-ridge", "mlp", "knn")
 
 
 def accelerated() -> bool:
@@ -37,14 +39,14 @@ def make_classifier(
 ) -> Pipeline:
     """Build an unfitted classifier with its defaults.
 
-    Features are standardised; of more than 1,024, `svm` and `knn` see whitened principal
-    components, and so does `mlp` of more than 8,192. With scikit-learn-intelex installed
-    its versions of logistic regression, SVM and nearest neighbours are used: the same
-    estimators, several times faster.
+    Features are standardised; of more than 1,024, `svm`, `kernel-ridge` and `knn` see
+    whitened principal components, and so does `mlp` of more than 8,192. With
+    scikit-learn-intelex installed its versions of logistic regression, SVM and nearest
+    neighbours are used: the same estimators, several times faster.
 
     Parameters
     ----------
-    name : {"logreg", "ridge", "svm", "linear-svm", "mlp", "knn"}
+    name : {"logreg", "ridge", "svm", "kernel-ridge", "linear-svm", "mlp", "knn"}
         Its name on the command line.
     n_features, n_images : int
         Shape of the training features.
@@ -83,6 +85,8 @@ def make_classifier(
         )
     elif name == "svm":
         model = _kind("svm", "SVC")(C=3.0, class_weight=weight)
+    elif name == "kernel-ridge":
+        model = RidgeClassifier(0.3, class_weight=weight, copy_X=False)
     elif name == "linear-svm":
         model = LinearSVC(
             C=5 / n_images, class_weight=weight, tol=1e-3, random_state=random_state
@@ -106,6 +110,11 @@ def make_classifier(
     steps: list[tuple[str, Any]] = [("scale", StandardScaler())]
     if n_features > (8 * WIDE if name == "mlp" else WIDE) and name in REDUCED:
         steps.append(("pca", WhitenedPCA(WIDE, random_state=random_state)))
+    if name == "kernel-ridge":  # with every image a landmark, it is exact
+        landmarks = min(LANDMARKS, n_images)
+        steps.append(
+            ("rbf", Nystroem(n_components=landmarks, random_state=random_state))
+        )
     return Pipeline([*steps, (name, model)])
 
 
@@ -136,6 +145,7 @@ def search_space(name: str, *, n_images: int) -> dict[str, list[Any]]:
         "logreg": {"logreg__C": [c / n_images for c in (5, 50, 500, 5000)]},
         "ridge": {"ridge__alpha": [a * n_images for a in (0.001, 0.003, 0.01, 0.1)]},
         "svm": {"svm__C": [1.0, 3.0, 10.0, 30.0]},
+        "kernel-ridge": {"kernel-ridge__alpha": [0.03, 0.1, 0.3, 1.0, 3.0]},
         "linear-svm": {"linear-svm__C": [c / n_images for c in (0.5, 5, 50, 500)]},
         "mlp": {"mlp__alpha": [1e-3, 1e-1, 1.0]},
         "knn": {"knn__n_neighbors": [k for k in (1, 5, 10, 20) if k <= n_images]},

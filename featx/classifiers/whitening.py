@@ -36,7 +36,8 @@ class WhitenedPCA(
     A few components carry most of the variance of wide image features: how much contrast
     there is, and where. Distances and kernels see little else. Dividing every component
     by ``sqrt(variance + floor)`` makes those well above the floor equally weighty and
-    leaves those below it small, so that noise is not blown up as by plain whitening.
+    leaves those below it small, so that noise is not blown up as by plain whitening. The
+    result has variance one on the average, as kernels with ``gamma=1/n_features`` expect.
 
     Parameters
     ----------
@@ -65,7 +66,7 @@ class WhitenedPCA(
     >>> import numpy as np
     >>> X = np.random.default_rng(0).normal(size=(50, 3)) * [100, 10, 0.1]
     >>> WhitenedPCA(floor=1.0).fit_transform(X).std(axis=0).round(1)
-    array([1. , 1. , 0.1])
+    array([1.2, 1.2, 0.1])
     """
 
     def __init__(
@@ -124,10 +125,12 @@ class WhitenedPCA(
 
     def _scale(self, floor: float) -> NDArray[Any]:
         variance = self.pca_.explained_variance_
-        if floor == math.inf:  # as they are, in units of a standardised feature
-            return np.ones_like(variance)
-        scale: NDArray[Any] = 1 / np.sqrt(variance + floor)
-        return scale
+        scale = np.ones_like(variance)
+        if floor < math.inf:
+            scale /= np.sqrt(variance + floor)
+        power = (variance * scale**2).mean()
+        scaled: NDArray[Any] = scale / np.sqrt(power) if power > 0 else scale
+        return scaled
 
     def _choose_floor(self, data: NDArray[Any], y: NDArray[Any]) -> float:
         """Find the floor with which a kernel tells the classes apart best."""
@@ -139,8 +142,7 @@ class WhitenedPCA(
         right = {}
         for floor in _FLOORS:
             scaled = scores * self._scale(floor).astype(scores.dtype)
-            spread = scaled.var() * scaled.shape[1] or 1.0
-            ridge = KernelRidge(kernel="rbf", gamma=1 / spread, alpha=0.3)
+            ridge = KernelRidge(kernel="rbf", alpha=0.3)
             ridge.fit(scaled[:n_train], labels[:n_train])
             said = ridge.predict(scaled[n_train:])
             truth = labels[n_train:]
