@@ -53,7 +53,7 @@ def test_slow_classifiers_see_fewer_images_of_every_class():
         return make_classifier("svm", n_features=20, n_images=n_images)
 
     few = rows_within("svm", make, X, y, 1e-3)
-    assert 1000 <= len(few) <= 1003 and set(y[few]) == {0, 1, 2, 3}
+    assert 1000 <= len(few) <= 1010 and set(y[few]) == {0, 1, 2, 3}
     assert np.array_equal(few, np.unique(few))
     assert sizes == [len(few)]
     assert np.array_equal(rows_within("svm", make, X, y, 1e6), np.arange(8000))

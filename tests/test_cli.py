@@ -83,7 +83,7 @@ def test_encode_then_fit_uses_the_features(run):
     code, out, err = run("encode", *QUICK)
     assert code == 0 and "trained in" in err
     train, test = (line.split()[1] for line in out.splitlines())
-    assert np.load(train, mmap_mode="r").shape == (200, 1024)
+    assert np.load(train, mmap_mode="r").shape == (200, 4608)
     assert len(np.load(test, mmap_mode="r")) == 200
     code, out, err = run("fit", *QUICK, "--clf", "svm")
     assert code == 0 and "Accuracy for class: 0 is" in out
