@@ -140,7 +140,7 @@ def rows_within(
         taken = _seconds(lambda: classifier.fit(np.asarray(X[probe]), y[probe]))
     power = 2.0 if name in _QUADRATIC else 1.0
     allowed = len(probe) * (max(seconds - taken, 1e-9) / taken) ** (1 / power)
-    return _spread_rows(y, int(np.clip(allowed, len(probe), n)))
+    return _spread_rows(y, int(np.clip(allowed, n // 8, n)))
 
 
 def _spread_rows(y: NDArray[np.int64], n_rows: int) -> NDArray[np.int64]:
