@@ -51,7 +51,7 @@ N_EXAMPLES = 48
 def bench(
     dataset: Dataset,
     encoders: Mapping[str, BaseEstimator],
-    classifiers: Sequence[str] = ("logreg", "svm", "mlp"),
+    classifiers: Sequence[str] = ("linear-svm", "svm", "mlp"),
     *,
     controls: Sequence[str] = CONTROLS,
     cache: FeatureCache | None = None,
@@ -73,7 +73,7 @@ def bench(
         As `load_dataset` returns it.
     encoders : mapping of str to estimator
         Unfitted transformers with a seed, by name.
-    classifiers : sequence of str, default=("logreg", "svm", "mlp")
+    classifiers : sequence of str, default=("linear-svm", "svm", "mlp")
         Names of classifiers.
     controls : sequence of str
         Names among `encoders` that the others are tested against.
@@ -258,7 +258,7 @@ def fit_row(
     if tune:
         search = GridSearchCV(
             classifier,
-            search_space(name, n_images=n_images),
+            search_space(name, n_features=X.shape[1], n_images=n_images),
             cv=PredefinedSplit(np.where(dataset.validation, 0, -1)),
             error_score="raise",
         )

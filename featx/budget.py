@@ -20,6 +20,7 @@ _FILTERS = (50, 100, 200, 400, 800, 1200, 1600)
 _PROBE = 512  # images that the speed is measured on
 _PROBE_PATCHES = 20_000
 _QUADRATIC = ("svm", "knn")  # their time grows with the square of the images
+_GRAM = ("ridge", "linear-svm")  # so does theirs, up to as many images as features
 
 
 class Budget:
@@ -85,7 +86,7 @@ def fit_to(encoder: BaseEstimator, dataset: Dataset, seconds: float) -> BaseEsti
         n_patches = min(encoder.n_patches, 1000 * len(dataset.train))
         training = max(one - none, 0) * encoder.max_epochs * n_patches / _PROBE_PATCHES
         encoding = _seconds(lambda: probe.transform(images)) / len(images) * n_encoded
-        usual = probe.n_filters_
+        usual = probe.n_filters_[0]
         wanted = seconds / (training + encoding) * usual
         steps = [n for n in _FILTERS if encoder.n_active <= n < usual]
         return clone(encoder).set_params(n_components=_largest([*steps, usual], wanted))
@@ -138,7 +139,8 @@ def rows_within(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the fit that counts will tell
         taken = _seconds(lambda: classifier.fit(np.asarray(X[probe]), y[probe]))
-    power = 2.0 if name in _QUADRATIC else 1.0
+    wide = name in _GRAM and len(probe) < X.shape[1]
+    power = 2.0 if wide or name in _QUADRATIC else 1.0
     allowed = len(probe) * (max(seconds - taken, 1e-9) / taken) ** (1 / power)
     return _spread_rows(y, int(np.clip(allowed, n // 8, n)))
 

@@ -129,8 +129,8 @@ def bench(
     clf: Annotated[
         str,
         typer.Option(
-            help="Classifiers, separated by commas: logreg, ridge, svm, kernel-ridge, "
-            "linear-svm, mlp, knn; or auto, which depends on the number of images."
+            help="Classifiers, separated by commas: linear-svm, logreg, ridge, svm, "
+            "kernel-ridge, mlp, knn; or auto, which depends on the number of images."
         ),
     ] = "auto",
     tune: Tune = False,
@@ -172,7 +172,7 @@ def fit(
     encoder: Encoder = "patch",
     clf: Annotated[
         str,
-        typer.Option(help="logreg, ridge, svm, kernel-ridge, linear-svm, mlp or knn."),
+        typer.Option(help="linear-svm, logreg, ridge, svm, kernel-ridge, mlp or knn."),
     ] = "svm",
     tune: Tune = False,
     out_dir: Annotated[

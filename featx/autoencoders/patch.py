@@ -18,6 +18,7 @@ Array = NDArray[Any]
 
 _LONGER_SIDE = 48  # larger images are reduced to this before patches are cut
 _N_READOUT = 2048  # images from which drawing is learned
+_N_WHITENING = 100_000  # patches from which whitening is learned
 
 
 class PatchAutoencoder(Autoencoder):
@@ -33,9 +34,10 @@ class PatchAutoencoder(Autoencoder):
     Parameters
     ----------
     n_components : int or "auto", default="auto"
-        Filters. Each gives two features (above and below the threshold) in every cell of
-        the grid: 1600 filters and 2 x 2 cells give 12,800 features. ``"auto"`` is 16
-        for each value of a patch, at least 64 and at most 1600.
+        Filters at the finest resolution; each coarser one has half as many as the one
+        before. Each gives two features (above and below the threshold) in every cell of
+        the grid: 1600 + 800 filters and 2 x 2 cells give 19,200 features. ``"auto"`` is
+        16 for each value of a patch, at least 64 and at most 1600.
     patch_size : int or "auto", default="auto"
         Height and width of a patch in pixels. ``"auto"`` is 6, less where the image has
         less.
@@ -47,6 +49,9 @@ class PatchAutoencoder(Autoencoder):
         responses of about 0.5.
     pooling : int, default=2
         Rows and columns of the grid.
+    scales : int or "auto", default="auto"
+        Resolutions, each half of the one before, with filters of their own. ``"auto"``
+        is 2 if the shorter side is at least four patches long, 1 otherwise.
     reduction : int or "auto", default="auto"
         Images are first averaged over squares of this many pixels. ``"auto"`` reduces
         the longer side to at most 48.
@@ -95,8 +100,10 @@ class PatchAutoencoder(Autoencoder):
         Height and width of a patch, in pixels of the reduced image.
     reduction_ : int
         Pixels that one pixel of the reduced image stands for, along each axis.
-    n_filters_ : int
-        Number of filters.
+    scales_ : int
+        Number of resolutions.
+    n_filters_ : tuple of int
+        Number of filters at each resolution, the finest first.
     history_ : dict of str to list of float
         ``"loss"`` and ``"validation_loss"`` per epoch: the part of a patch's power that
         is lost. Empty without training.
@@ -143,6 +150,7 @@ class PatchAutoencoder(Autoencoder):
         n_active: int = 1,
         threshold: float = 0.25,
         pooling: int = 2,
+        scales: int | str = "auto",
         reduction: int | str = "auto",
         whitening: float = 0.3,
         augment: str | None = "auto",
@@ -164,6 +172,7 @@ class PatchAutoencoder(Autoencoder):
         self.n_active = n_active
         self.threshold = threshold
         self.pooling = pooling
+        self.scales = scales
         self.reduction = reduction
         self.whitening = whitening
         self.augment = augment
@@ -203,10 +212,7 @@ class PatchAutoencoder(Autoencoder):
                 "or patch_size='auto'."
             )
         self.patch_shape_ = (min(size, reduced[0]), min(size, reduced[1]))
-        self.grid_ = (
-            min(int(self.pooling), reduced[0] - self.patch_shape_[0] + 1),
-            min(int(self.pooling), reduced[1] - self.patch_shape_[1] + 1),
-        )
+        self.scales_ = self._resolve_scales(reduced)
         n_values = self.patch_shape_[0] * self.patch_shape_[1] * depth
         if n_values == 1 and self.patch_size != "auto":
             raise ParameterError(
@@ -214,14 +220,33 @@ class PatchAutoencoder(Autoencoder):
                 "contrast. Use a larger patch_size."
             )
         if self.n_components == "auto":
-            self.n_filters_ = int(np.clip(16 * n_values, 64, 1600))
+            finest = int(np.clip(16 * n_values, 64, 1600))
         else:
             check_number("n_components", self.n_components, 1, integer=True)
-            self.n_filters_ = int(self.n_components)
-        check_number("n_active", self.n_active, 1, self.n_filters_, integer=True)
+            finest = int(self.n_components)
+        check_number("n_active", self.n_active, 1, finest, integer=True)
         self._n_active = int(self.n_active)
+        self.n_filters_ = tuple(
+            max(self._n_active, finest // 2**level) for level in range(self.scales_)
+        )
         self._threshold = float(self.threshold)
+        self._pooling = int(self.pooling)
         self._n_drawn = min(256, len(images), int(np.prod(reduced)) * depth)
+
+    def _resolve_scales(self, reduced: list[int]) -> int:
+        if self.scales == "auto":
+            return 2 if min(reduced) >= 4 * max(self.patch_shape_) else 1
+        check_number("scales", self.scales, 1, integer=True)
+        scales = int(self.scales)
+        for patch, side in zip(self.patch_shape_, reduced, strict=True):
+            if patch * 2 ** (scales - 1) > max(patch, side):
+                raise ParameterError(
+                    f"Got scales={scales}, but of {reduced[0]} x {reduced[1]} pixels after "
+                    f"reduction by {self.reduction_} too few are left at the last one for "
+                    f"patches of {self.patch_shape_[0]} x {self.patch_shape_[1]}. Use "
+                    "fewer scales, a smaller patch_size, or scales='auto'."
+                )
+        return scales
 
     def _build(self) -> PatchNetwork:
         return PatchNetwork(
@@ -230,7 +255,7 @@ class PatchAutoencoder(Autoencoder):
             n_components=self.n_filters_,
             n_active=self._n_active,
             threshold=self._threshold,
-            grid=self.grid_,
+            pooling=self._pooling,
             reduction=self.reduction_,
             n_drawn=self._n_drawn,
         )
@@ -240,45 +265,52 @@ class PatchAutoencoder(Autoencoder):
 
     def _samples(self, images: Array, seed: int) -> Array:
         """Cut patches, and let whitening and filters begin with them."""
-        patches = self._cut(images, seed)
+        cuts = self._cut(images, seed)
         network = self.module_
         device = next(network.parameters()).device
         generator = torch.Generator().manual_seed(seed)
         rng = np.random.default_rng(seed + 1)
-        some = rng.choice(len(patches), min(len(patches), 100_000), replace=False)
-        network.learn_whitening(to_tensor(patches[some]).to(device), self.whitening)
+        some = rng.choice(len(cuts), min(len(cuts), _N_WHITENING), replace=False)
+        for scale, patches in network.patches(to_tensor(cuts[some]).to(device)):
+            scale.learn_whitening(patches, self.whitening)
         first = rng.choice(
-            len(patches), self.n_filters_, len(patches) < self.n_filters_
+            len(cuts), max(self.n_filters_), len(cuts) < max(self.n_filters_)
         )
-        network.start_from(
-            to_tensor(patches[first]).to(device),
-            torch.randn(network.filters.shape, generator=generator).to(device),
-        )
-        return patches
+        for scale, patches in network.patches(to_tensor(cuts[first]).to(device)):
+            noise = torch.randn(scale.filters.shape, generator=generator).to(device)
+            scale.start_from(patches[: len(noise)], noise)
+        return cuts
 
     def _cut(self, images: Array, seed: int) -> Array:
-        """Patches from anywhere, shape (n_patches, ph, pw, c), reduced."""
+        """Patches of the coarsest resolution from anywhere in reduced images.
+
+        Shape (n_patches, height, width, c).
+        """
         rng = np.random.default_rng(seed)
-        r = self.reduction_
+        reduced = self.module_.reduced_shape
+        spread = [
+            min(patch * 2 ** (self.scales_ - 1), side)
+            for patch, side in zip(self.patch_shape_, reduced, strict=False)
+        ]
         shape = [
-            min(patch * r, side)
-            for patch, side in zip(self.patch_shape_, images.shape[1:3], strict=True)
+            min(size * self.reduction_, side)
+            for size, side in zip(spread, images.shape[1:3], strict=True)
         ]
         n = min(self.n_patches, 1000 * len(images))
         image = np.sort(rng.integers(len(images), size=n))  # reads a file forwards
         top, left = (
-            rng.integers(side - patch + 1, size=n)
-            for side, patch in zip(images.shape[1:3], shape, strict=True)
+            rng.integers(side - size + 1, size=n)
+            for side, size in zip(images.shape[1:3], shape, strict=True)
         )
-        patches = np.empty((n, *self.patch_shape_, images.shape[3]), np.float32)
+        cuts = np.empty((n, *spread, images.shape[3]), np.float32)
         for part in batches(n, max(1, 2**22 // (shape[0] * shape[1]))):
             cut = images[
                 image[part, None, None],
                 top[part, None, None] + np.arange(shape[0])[:, None],
                 left[part, None, None] + np.arange(shape[1]),
             ]
-            patches[part] = self.module_.reduce(to_tensor(cut)).numpy()
-        return patches
+            cuts[part] = self.module_.reduce(to_tensor(cut)).numpy()
+        return cuts
 
     def _finish(self, images: Array, seed: int) -> None:
         rng = np.random.default_rng(seed + 2)

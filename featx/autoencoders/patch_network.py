@@ -1,34 +1,33 @@
-"""The patch network: filters on whitened patches, their code pooled over a grid."""
+"""The patch network: patch filters at several resolutions, and a read-out that draws."""
 
 from __future__ import annotations
 
 import math
-from itertools import pairwise, product
+from collections.abc import Iterator
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-_CPU_BYTES = 8 * 2**20  # of responses at a time: what a processor's cache can hold
-_GPU_BYTES = 2**30
+from featx.autoencoders.patch_filters import PatchFilters
 
 
 class PatchNetwork(nn.Module):
-    """A sparse autoencoder with tied weights on contrast-normalised, whitened patches.
+    """Patch filters at several resolutions, each half of the one before.
 
     Parameters
     ----------
     image_shape : tuple of int
         Height, width and channels.
     patch_shape : tuple of int
-        Height and width of a patch, in pixels of the reduced image.
-    n_components : int
-        Filters.
+        Height and width of a patch, in pixels of its resolution.
+    n_components : tuple of int
+        Filters at each resolution.
     n_active : int
         Filters that rebuild a patch in training.
     threshold : float
         Responses between minus and plus this do not count in the features.
-    grid : tuple of int
+    pooling : int
         Rows and columns of cells over which the code is averaged.
     reduction : int
         Images are first averaged over squares of this many pixels.
@@ -36,9 +35,6 @@ class PatchNetwork(nn.Module):
         Principal components of an image that `decode` can draw.
     """
 
-    contrast_floor: Tensor
-    centre: Tensor
-    whitening: Tensor
     readout: Tensor
     drawing: Tensor
     mean_image: Tensor
@@ -48,10 +44,10 @@ class PatchNetwork(nn.Module):
         image_shape: tuple[int, int, int],
         patch_shape: tuple[int, int],
         *,
-        n_components: int,
+        n_components: tuple[int, ...],
         n_active: int,
         threshold: float,
-        grid: tuple[int, int],
+        pooling: int,
         reduction: int,
         n_drawn: int,
     ) -> None:
@@ -59,98 +55,47 @@ class PatchNetwork(nn.Module):
         height, width, depth = image_shape
         self.image_size = (height, width)
         self.reduced_shape = (-(-height // reduction), -(-width // reduction), depth)
-        self.patch_shape = patch_shape
-        self.n_active = n_active
-        self.threshold = threshold
         self.reduction = reduction
-        self.grid = grid
-        self.n_features = grid[0] * grid[1] * 2 * n_components
-        size = patch_shape[0] * patch_shape[1] * depth
-        self.filters = nn.Parameter(torch.zeros(n_components, size))
-        self.register_buffer("contrast_floor", torch.ones(()))
-        self.register_buffer("centre", torch.zeros(size))
-        self.register_buffer("whitening", torch.eye(size))
+        self.patch_shape = patch_shape
+        rows, columns, _ = self.reduced_shape
+        scales: list[PatchFilters] = []
+        for n in n_components:
+            scales.append(
+                PatchFilters(
+                    (rows, columns, depth),
+                    patch_shape,
+                    n_components=n,
+                    n_active=n_active,
+                    threshold=threshold,
+                    pooling=pooling,
+                )
+            )
+            rows, columns = -(-rows // 2), -(-columns // 2)
+        self.scales = nn.ModuleList(scales)
+        self.n_features = sum(scale.n_features for scale in scales)
         n_pixels = math.prod(self.reduced_shape)
         self.register_buffer("readout", torch.zeros(self.n_features, n_drawn))
         self.register_buffer("drawing", torch.zeros(n_drawn, n_pixels))
         self.register_buffer("mean_image", torch.zeros(n_pixels))
 
-    @torch.no_grad()
-    def learn_whitening(self, patches: Tensor, strength: float) -> None:
-        """Learn contrast floor and ZCA whitening from patches (n, ph, pw, c)."""
-        rows = patches.float().flatten(1)
-        contrast = rows.var(1, correction=0).mean()
-        if contrast > 0:  # relative to the usual contrast: flat patches stay small
-            self.contrast_floor.copy_(0.01 * contrast)
-        rows = self._normalise(rows)
-        self.centre.copy_(rows.mean(0))
-        rows = rows - self.centre
-        # on the CPU: not every device has this decomposition
-        values, vectors = torch.linalg.eigh((rows.T @ rows / len(rows)).cpu())
-        scale = (values.clamp(min=0) + strength).rsqrt()
-        self.whitening.copy_(vectors * scale @ vectors.T)
+    def patches(self, cuts: Tensor) -> Iterator[tuple[PatchFilters, Tensor]]:
+        """Give each resolution its patches (n, ph, pw, c) out of cuts of reduced images.
 
-    @torch.no_grad()
-    def start_from(self, patches: Tensor, noise: Tensor) -> None:
-        """Make filters of patches (n_components, ph, pw, c): the untrained network."""
-        self.filters.copy_(F.normalize(self._whiten(patches) + 1e-3 * noise, dim=1))
+        A cut is a patch of the coarsest resolution; the others see its corner.
+        """
+        height, width = self.patch_shape
+        for scale, seen in self._resolutions(cuts.float()):
+            yield scale, seen[:, :height, :width]
 
-    def loss(self, patches: Tensor, generator: torch.Generator) -> Tensor:
-        """Power that is lost when a few filters rebuild a patch, a scalar in [0, 1]."""
-        x = self._whiten(patches)
-        filters = F.normalize(self.filters, dim=1)
-        with torch.no_grad():
-            active = (x @ filters.T).abs().topk(self.n_active, dim=1).indices
-        # an embedding: its gradient is summed in the same order every time
-        chosen = F.embedding(active, filters)  # (n, n_active, d)
-        code = torch.einsum("nd,nkd->nk", x, chosen)
-        rebuilt = torch.einsum("nk,nkd->nd", code, chosen)
-        return (x - rebuilt).square().sum() / x.square().sum().clamp(min=1e-12)
+    def loss(self, cuts: Tensor, generator: torch.Generator) -> Tensor:
+        """Power that is lost in rebuilding patches, a scalar in [0, 1]."""
+        losses = [scale.loss(patches) for scale, patches in self.patches(cuts)]
+        return torch.stack(losses).mean()
 
     def encode(self, images: Tensor) -> Tensor:
-        """(B, h, w, c) -> features (B, grid rows * grid columns * 2 * n_components)."""
-        # all but the division by the contrast is linear and folds into the filters
-        filters = (F.normalize(self.filters, dim=1) @ self.whitening).T.contiguous()
-        positions = [
-            size - patch + 1
-            for size, patch in zip(self.reduced_shape, self.patch_shape, strict=False)
-        ]
-        rows, columns = (
-            [round(i * n / cells) for i in range(cells + 1)]
-            for n, cells in zip(positions, self.grid, strict=True)
-        )
-        budget = _CPU_BYTES if images.device.type == "cpu" else _GPU_BYTES
-        largest = (rows[1] - rows[0] + 1) * (columns[1] - columns[0] + 1)
-        at_once = max(1, budget // (4 * largest * len(self.filters)))
-        return torch.cat(
-            [
-                self._pooled_code(part, filters, rows, columns)
-                for part in torch.split(images, at_once)
-            ]
-        )
-
-    def _pooled_code(
-        self, images: Tensor, filters: Tensor, rows: list[int], columns: list[int]
-    ) -> Tensor:
-        height, width = self.patch_shape
-        windows = self.reduce(images).unfold(1, height, 1).unfold(2, width, 1)
-        windows = windows.permute(0, 1, 2, 4, 5, 3)  # (B, rows, columns, ph, pw, c)
-        n, threshold = len(images), self.threshold
-        cells = []
-        for (top, bottom), (left, right) in product(pairwise(rows), pairwise(columns)):
-            patches = windows[:, top:bottom, left:right].flatten(3).flatten(0, 2)
-            responses = (self._normalise(patches) - self.centre) @ filters
-            responses = responses.float().view(n, -1, filters.shape[1])
-            mean = responses.new_full(
-                (n, 1, responses.shape[1]), 1 / responses.shape[1]
-            )
-            # the mean of max(r - t, 0) is the mean of max(r, t), less t: fewer passes,
-            # but a difference of near numbers, so never in a short format
-            with torch.autocast(images.device.type, enabled=False):
-                above = mean @ responses.clamp(min=threshold) - threshold
-                below = -(mean @ responses.clamp_(max=-threshold)) - threshold
-            cells += [above.squeeze(1), below.squeeze(1)]
-        return torch.cat(cells, dim=1)
+        """(B, h, w, c) -> features (B, n_features), finest resolution first."""
+        seen = self._resolutions(self.reduce(images))
+        return torch.cat([scale.encode(small) for scale, small in seen], dim=1)
 
     @torch.no_grad()
     def learn_readout(self, small: Tensor, features: Tensor) -> None:
@@ -180,19 +125,18 @@ class PatchNetwork(nn.Module):
 
     def reduce(self, images: Tensor) -> Tensor:
         """(B, h, w, c) -> the reduced image, float32."""
-        images = images.float()
-        if self.reduction == 1:
-            return images
-        small = F.avg_pool2d(images.permute(0, 3, 1, 2), self.reduction, ceil_mode=True)
-        return small.permute(0, 2, 3, 1)
+        return _reduced(images.float(), self.reduction)
 
-    def _normalise(self, rows: Tensor) -> Tensor:
-        """Patches (n, d) -> nought mean, and variance one where there is contrast."""
-        rows = rows - rows.mean(1, keepdim=True)
-        variance = rows.square().mean(1, keepdim=True)
-        return rows * (variance + self.contrast_floor).rsqrt()
+    def _resolutions(self, images: Tensor) -> Iterator[tuple[PatchFilters, Tensor]]:
+        for scale in self.scales:
+            assert isinstance(scale, PatchFilters)
+            yield scale, images
+            images = _reduced(images, 2)
 
-    def _whiten(self, patches: Tensor) -> Tensor:
-        """(n, ph, pw, c) in the images' range -> (n, d), normalised and white."""
-        rows = self._normalise(patches.float().flatten(1))
-        return (rows - self.centre) @ self.whitening
+
+def _reduced(images: Tensor, factor: int) -> Tensor:
+    """Average images (B, h, w, c) over squares of factor x factor pixels."""
+    if factor == 1 or not images.numel():
+        return images
+    small = F.avg_pool2d(images.permute(0, 3, 1, 2), factor, ceil_mode=True)
+    return small.permute(0, 2, 3, 1)

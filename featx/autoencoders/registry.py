@@ -148,7 +148,10 @@ def describe_choices(encoder: BaseEstimator) -> str:
     said = []
     if isinstance(encoder, PatchAutoencoder):
         height, width = encoder.patch_shape_
-        said.append(f"{encoder.n_filters_} filters of {height} x {width} pixels")
+        filters = " + ".join(map(str, encoder.n_filters_))
+        said.append(f"{filters} filters of {height} x {width} pixels")
+        if encoder.scales_ > 1:
+            said.append(f"at {encoder.scales_} resolutions")
         if encoder.reduction_ > 1:
             said.append(f"of images reduced {encoder.reduction_} times")
     elif isinstance(encoder, ConvTransformer):

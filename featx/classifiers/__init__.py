@@ -1,5 +1,6 @@
 """Classifiers: name -> unfitted Pipeline, and its small search space."""
 
+from featx.classifiers.linear_svm import WideLinearSVC
 from featx.classifiers.registry import (
     CLASSIFIERS,
     accelerated,
@@ -14,6 +15,7 @@ from featx.classifiers.whitening import WhitenedPCA
 __all__ = [
     "CLASSIFIERS",
     "WhitenedPCA",
+    "WideLinearSVC",
     "accelerated",
     "can_balance",
     "check_classifiers",

@@ -13,12 +13,12 @@ from sklearn.linear_model import RidgeClassifier
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
-from sklearn.svm import LinearSVC
 
+from featx.classifiers.linear_svm import WideLinearSVC
 from featx.classifiers.whitening import WhitenedPCA
 from featx.errors import unknown_name
 
-CLASSIFIERS = ("logreg", "ridge", "svm", "kernel-ridge", "linear-svm", "mlp", "knn")
+CLASSIFIERS = ("linear-svm", "logreg", "ridge", "svm", "kernel-ridge", "mlp", "knn")
 WIDE = 1024  # distances and kernels see at most this many principal components
 LANDMARKS = 8192  # images that the kernel of kernel-ridge is spanned by, at most
 REDUCED = ("svm", "kernel-ridge", "mlp", "knn")
@@ -46,7 +46,7 @@ def make_classifier(
 
     Parameters
     ----------
-    name : {"logreg", "ridge", "svm", "kernel-ridge", "linear-svm", "mlp", "knn"}
+    name : {"linear-svm", "logreg", "ridge", "svm", "kernel-ridge", "mlp", "knn"}
         Its name on the command line.
     n_features, n_images : int
         Shape of the training features.
@@ -88,8 +88,8 @@ def make_classifier(
     elif name == "kernel-ridge":
         model = RidgeClassifier(0.3, class_weight=weight, copy_X=False)
     elif name == "linear-svm":
-        model = LinearSVC(
-            C=5 / n_images, class_weight=weight, tol=1e-3, random_state=random_state
+        model = WideLinearSVC(
+            C=n_images**0.5 / (8 * n_features), class_weight=weight, copy_X=False
         )
     elif name == "mlp":
         model = MLPClassifier(
@@ -118,7 +118,7 @@ def make_classifier(
     return Pipeline([*steps, (name, model)])
 
 
-def search_space(name: str, *, n_images: int) -> dict[str, list[Any]]:
+def search_space(name: str, *, n_features: int, n_images: int) -> dict[str, list[Any]]:
     """Return the settings of a classifier that are worth trying.
 
     scikit-learn's C weighs the sum of the losses over all images against the penalty, so
@@ -128,8 +128,8 @@ def search_space(name: str, *, n_images: int) -> dict[str, list[Any]]:
     ----------
     name : str
         Name of a classifier.
-    n_images : int
-        Training images.
+    n_features, n_images : int
+        Shape of the training features.
 
     Returns
     -------
@@ -138,7 +138,7 @@ def search_space(name: str, *, n_images: int) -> dict[str, list[Any]]:
 
     Examples
     --------
-    >>> search_space("svm", n_images=1000)
+    >>> search_space("svm", n_features=64, n_images=1000)
     {'svm__C': [1.0, 3.0, 10.0, 30.0]}
     """
     spaces: dict[str, dict[str, list[Any]]] = {
@@ -146,7 +146,11 @@ def search_space(name: str, *, n_images: int) -> dict[str, list[Any]]:
         "ridge": {"ridge__alpha": [a * n_images for a in (0.001, 0.003, 0.01, 0.1)]},
         "svm": {"svm__C": [1.0, 3.0, 10.0, 30.0]},
         "kernel-ridge": {"kernel-ridge__alpha": [0.03, 0.1, 0.3, 1.0, 3.0]},
-        "linear-svm": {"linear-svm__C": [c / n_images for c in (0.5, 5, 50, 500)]},
+        "linear-svm": {
+            "linear-svm__C": [
+                c * n_images**0.5 / n_features for c in (1e-2, 0.1, 1, 10)
+            ]
+        },
         "mlp": {"mlp__alpha": [1e-3, 1e-1, 1.0]},
         "knn": {"knn__n_neighbors": [k for k in (1, 5, 10, 20) if k <= n_images]},
     }
@@ -170,11 +174,9 @@ def default_classifiers(n_images: int) -> list[str]:
     Examples
     --------
     >>> default_classifiers(1_000), default_classifiers(1_000_000)
-    (['logreg', 'svm', 'mlp'], ['ridge', 'mlp'])
+    (['linear-svm', 'svm', 'mlp'], ['linear-svm', 'mlp'])
     """
-    if n_images <= 10_000:
-        return ["logreg", "svm", "mlp"]
-    return ["ridge", "svm", "mlp"] if n_images <= 100_000 else ["ridge", "mlp"]
+    return ["linear-svm", *(["svm"] if n_images <= 100_000 else []), "mlp"]
 
 
 def check_classifiers(names: Iterable[str]) -> None:

@@ -60,7 +60,7 @@ def test_features_are_the_pooled_rectified_responses_of_whitened_patches(
     photos, fitted
 ):
     """The folded, cell-by-cell code against the definition, patch by patch."""
-    network = fitted.module_
+    network = fitted.module_.scales[0]
     filters = network.filters.detach().numpy()
     filters = filters / np.linalg.norm(filters, axis=1, keepdims=True)
     image = photos[0].astype(np.float64)
@@ -86,7 +86,7 @@ def test_features_are_the_pooled_rectified_responses_of_whitened_patches(
 def test_whitened_patches_are_white(photos):
     encoder = quick(whitening=1e-6, max_epochs=0).fit(photos)
     patches = encoder._cut(photos, seed=5)
-    white = encoder.module_._whiten(torch.from_numpy(patches)).numpy()
+    white = encoder.module_.scales[0].whiten(torch.from_numpy(patches)).numpy()
     values = np.linalg.eigvalsh(np.cov(white.T))
     assert 0.8 < np.median(values) < 1.2 and values.max() < 2
 
@@ -98,6 +98,28 @@ def test_images_are_drawn_from_features(photos, fitted):
     error = ((restored - photos.astype(float)) ** 2).mean()
     assert error < 0.3 * photos.astype(float).var()
     assert fitted.score(photos) == pytest.approx(-error)
+
+
+def test_the_second_resolution_sees_the_image_at_half_its_size(photos):
+    both = quick(scales=2, augment=None).fit(photos)
+    assert both.n_filters_ == (24, 12)
+    assert both.transform(photos).shape == (len(photos), 4 * 2 * (24 + 12))
+    fine, coarse = np.split(both.transform(photos), [4 * 2 * 24], axis=1)
+    half = photos.reshape(-1, 10, 2, 12, 2, 3).mean(axis=(2, 4), dtype=np.float32)
+    with torch.inference_mode():
+        scales = both.module_.scales
+        assert np.allclose(scales[0].encode(torch.tensor(photos).float()), fine)
+        assert np.allclose(scales[1].encode(torch.tensor(half)), coarse, atol=1e-5)
+    error = ((both.reconstruct(photos) - photos.astype(float)) ** 2).mean()
+    assert error < 0.3 * photos.astype(float).var()
+
+
+@pytest.mark.parametrize(("side", "scales"), [(8, 1), (23, 1), (24, 2), (300, 2)])
+def test_a_second_resolution_needs_images_of_four_patches(side, scales):
+    X = np.random.default_rng(0).integers(0, 255, (4, side, side + 3)).astype(np.uint8)
+    encoder = quick(max_epochs=0, n_patches=100).fit(X)
+    assert encoder.scales_ == scales
+    assert np.isfinite(encoder.transform(X)).all()
 
 
 def test_mirrored_features_are_the_mean_of_both_views(photos):
@@ -198,6 +220,8 @@ def test_cuda_features_load_on_a_cpu(photos):
         ({"whitening": 0}, "whitening=0"),
         ({"pooling": 0}, "pooling=0"),
         ({"reduction": 0}, "reduction=0"),
+        ({"scales": 0}, "scales=0"),
+        ({"scales": 4}, "scales=4, but of 20 x 24 pixels after reduction by 1"),
         ({"n_patches": 0}, "n_patches=0"),
         ({"max_epochs": -1}, "max_epochs=-1"),
         ({"n_components": "many"}, "n_components='many'"),

@@ -19,7 +19,8 @@ def test_every_classifier_learns_digits(name):
 @pytest.mark.parametrize("name", CLASSIFIERS)
 def test_every_search_space_names_parameters(name):
     classifier = make_classifier(name, n_features=5000, n_images=1000)
-    for parameter, values in search_space(name, n_images=1000).items():
+    space = search_space(name, n_features=5000, n_images=1000)
+    for parameter, values in space.items():
         for value in values:
             clone(classifier).set_params(**{parameter: value})
 
