@@ -1,0 +1,70 @@
+"""Encoding a million images into the cache, against ten thousand: time of an image.
+
+The images lie in a memory map, as those of a folder do. Both ways are ours; the ratio is
+the time per image of the few divided by that of the many.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from numpy.lib.format import open_memmap
+
+from benchmarks import synthetic
+from benchmarks.measure import Done, Work
+from featx import ConvAutoencoder, FeatureCache
+from featx.features import CachedEncoder
+
+SAYS = "time per image of encoding 1,000,000 images against that of 10,000"
+UNIT = "images"
+BAR = 1 / 1.2
+LIMITS = {"peak_mib": 1536}
+FULL = {"many": 1_000_000, "few": 10_000}
+QUICK = {"many": 600, "few": 200}
+GROWTH = [{"many": n, "few": n} for n in (1000, 10_000, 100_000)]
+
+
+class Encoding:
+    """Encoding n images through the cache, in a temporary folder."""
+
+    def __init__(self, n_images: int) -> None:
+        self.n_images = n_images
+        self.folder = Path(tempfile.mkdtemp(prefix="featx-growth-"))
+        some = synthetic.images(min(n_images, 2000))
+        mapped = open_memmap(
+            self.folder / "images.npy", "w+", np.uint8, (n_images, 32, 32, 3)
+        )
+        for start in range(0, n_images, len(some)):
+            part = mapped[start : start + len(some)]
+            part[:] = some[: len(part)]
+        del mapped
+        self.cache = FeatureCache(self.folder / "cache")
+        encoder = ConvAutoencoder(
+            n_components=8,
+            hidden_channels=(16, 16),
+            layers="code",
+            augment=None,
+            max_epochs=1,
+            random_state=0,
+        )
+        self.encoder: CachedEncoder = self.cache.fit(encoder, synthetic.image_set(some))
+
+    def run(self) -> Done:
+        """Encode every image, through the cache."""
+        X = np.load(self.folder / "images.npy", mmap_mode="r")
+        self.cache.encode(self.encoder, synthetic.image_set(X))
+        shutil.rmtree(self.cache.folder / "features")
+        return Done(self.n_images)
+
+
+def ours(many: int, few: int) -> Work:
+    """Encode many."""
+    return Encoding(many).run
+
+
+def plain(many: int, few: int) -> Work:
+    """Encode few."""
+    return Encoding(few).run

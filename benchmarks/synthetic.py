@@ -1,0 +1,74 @@
+"""Images and features made up for measuring, the same in every run."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from featx.images import Dataset, ImageSet
+
+N_CLASSES = 10
+
+
+def images(n: int, side: int = 32, seed: int = 0) -> NDArray[np.uint8]:
+    """Smooth colour fields with edges and noise: something an autoencoder can learn.
+
+    Returns
+    -------
+    ndarray of uint8, shape (n, side, side, 3)
+    """
+    rng = np.random.default_rng(seed)
+    made = np.empty((n, side, side, 3), np.uint8)
+    axis = np.linspace(-1, 1, side)
+    for start in range(0, n, 4096):
+        part = made[start : start + 4096]
+        k = len(part)
+        slope = rng.normal(0, 40, (k, 2, 1, 3))
+        edge = rng.normal(0, 1, (k, 3))
+        fields = 127 + slope[:, :1] * axis[:, None] + slope[:, 1:] * axis[:, None]
+        fields = fields[:, :, None] + slope[:, 1:, None] * axis[None, None, :, None]
+        line = edge[:, :1, None] * axis[:, None] + edge[:, 1:2, None] * axis
+        inside = line > 0.5 * edge[:, 2:, None]
+        fields = fields + 50 * inside[..., None] + rng.normal(0, 8, part.shape)
+        part[:] = fields.clip(0, 255)
+    return made
+
+
+def image_set(X: NDArray[np.uint8]) -> ImageSet:
+    """Give images labels and ids."""
+    ids = np.array([f"{i}.png" for i in range(len(X))])
+    return ImageSet(
+        X, np.arange(len(X)) % N_CLASSES, ids, tuple("abcdefghij"[:N_CLASSES])
+    )
+
+
+def dataset(n_train: int, n_test: int) -> Dataset:
+    """Images in two parts."""
+    return Dataset(
+        "synthetic",
+        image_set(images(n_train, seed=0)),
+        image_set(images(n_test, seed=1)),
+        validation=np.arange(n_train) % 10 == 0,
+    )
+
+
+def features(
+    n: int, n_features: int, seed: int
+) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """Ten overlapping classes of several clusters each, in few true dimensions.
+
+    Returns
+    -------
+    X : ndarray of float32, shape (n, n_features)
+    y : ndarray of int64, shape (n,)
+    """
+    fixed = np.random.default_rng(0)  # the same classes for every seed
+    n_true, n_clusters = 32, 4
+    centres = fixed.normal(0, 1.0, (N_CLASSES, n_clusters, n_true))
+    mixing = fixed.normal(0, n_true**-0.5, (n_true, n_features)).astype(np.float32)
+    rng = np.random.default_rng(seed + 1)
+    y = rng.integers(N_CLASSES, size=n)
+    hidden = centres[y, rng.integers(n_clusters, size=n)]
+    hidden = (hidden + rng.normal(0, 1.2, hidden.shape)).astype(np.float32)
+    noise = rng.normal(0, 0.5, (n, n_features)).astype(np.float32)
+    return hidden @ mixing + noise, y
