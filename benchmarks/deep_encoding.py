@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+from torch import nn
 from torch.nn import functional as F
 from torchvision.models.feature_extraction import create_feature_extractor
 
@@ -49,8 +50,9 @@ def plain(n_images: int, channels: tuple[int, ...], batch_size: int) -> Work:
     scale, grid = network.normalization, network.grid
     stages = [str(i) for i in reversed(range(len(channels)))]
     pictures = plain_torch.Pictures(X, scale.mean, scale.std)
+    layers = nn.Sequential(*(nn.Sequential(*stage) for stage in network.encoder))
     extractor = create_feature_extractor(
-        network.encoder.to(memory_format=torch.contiguous_format), stages
+        layers.to(memory_format=torch.contiguous_format).eval(), stages
     )
     extractor.to(device).eval()
 

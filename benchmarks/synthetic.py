@@ -23,13 +23,11 @@ def images(n: int, side: int = 32, seed: int = 0) -> NDArray[np.uint8]:
     for start in range(0, n, 4096):
         part = made[start : start + 4096]
         k = len(part)
-        slope = rng.normal(0, 40, (k, 2, 1, 3))
-        edge = rng.normal(0, 1, (k, 3))
-        fields = 127 + slope[:, :1] * axis[:, None] + slope[:, 1:] * axis[:, None]
-        fields = fields[:, :, None] + slope[:, 1:, None] * axis[None, None, :, None]
-        line = edge[:, :1, None] * axis[:, None] + edge[:, 1:2, None] * axis
-        inside = line > 0.5 * edge[:, 2:, None]
-        fields = fields + 50 * inside[..., None] + rng.normal(0, 8, part.shape)
+        slope = rng.normal(0, 40, (2, k, 1, 1, 3))
+        fields = 127 + slope[0] * axis[:, None, None] + slope[1] * axis[:, None]
+        edge = rng.normal(0, 1, (3, k, 1, 1))
+        beyond = edge[0] * axis[:, None] + edge[1] * axis > edge[2] / 2
+        fields += 50 * beyond[..., None] + rng.normal(0, 8, part.shape)
         part[:] = fields.clip(0, 255)
     return made
 

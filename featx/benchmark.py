@@ -17,7 +17,6 @@ from sklearn.model_selection import GridSearchCV, PredefinedSplit
 from sklearn.pipeline import Pipeline
 
 from featx._version import __version__
-from featx.autoencoders.registry import describe_choices
 from featx.budget import Budget, fit_to, rows_within
 from featx.classifiers import (
     accelerated,
@@ -45,7 +44,6 @@ from featx.images import Dataset
 from featx.machine import describe_machine
 
 UNEQUAL = 1.1  # classes are weighed when the largest has this many times the smallest
-N_EXAMPLES = 48
 
 
 def bench(
@@ -58,6 +56,7 @@ def bench(
     tune: bool = False,
     seed: int = 0,
     budget: float | None = None,
+    n_examples: int = 48,
     progress: Progress | None = None,
     tell: Callable[[str], None] | None = None,
 ) -> BenchResults:
@@ -86,6 +85,8 @@ def bench(
     budget : float, default=None
         Seconds that the whole table may take, about. Epochs, filters and the images that
         a classifier is fitted on are chosen to fit, after short measurements.
+    n_examples : int, default=48
+        Test images that are kept with their reconstructions, for the figures.
     progress : callable, default=None
         Called with a description, the steps done and the steps in all.
     tell : callable, default=None
@@ -126,7 +127,7 @@ def bench(
             "of them."
         )
     rng = np.random.default_rng(seed)
-    n_examples = min(N_EXAMPLES, len(dataset.test))
+    n_examples = min(n_examples, len(dataset.test))
     example_rows = np.sort(
         rng.choice(len(dataset.test), n_examples, replace=False)
     ).astype(np.int64)
@@ -152,10 +153,10 @@ def bench(
         )
         if encoded.encoder.history:
             histories[encoder_name] = encoded.encoder.history
-            reconstructions[encoder_name] = reconstruct(encoded, examples)
-        choices = describe_choices(encoded.encoder.encoder)
-        if tell and choices:
-            tell(f"{encoder_name}: {choices}")
+            if n_examples:
+                reconstructions[encoder_name] = reconstruct(encoded, examples)
+        if tell and encoded.encoder.choices:
+            tell(f"{encoder_name}: {encoded.encoder.choices}")
         for position, name in enumerate(classifiers):
             if progress:
                 progress(f"fit {name} on {encoder_name}", len(results), n_rows)
@@ -288,7 +289,7 @@ def fit_row(
         encode_images_per_second=encoded.images_per_second,
         fit_seconds=fit_seconds,
         predict_seconds=predict_seconds,
-        encoder_params=plain_params(encoded.encoder.encoder),
+        encoder_params=encoded.encoder.params,
         classifier_params=plain_params(classifier),
         cached=encoded.cached,
         notes=tuple(notes),

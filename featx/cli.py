@@ -180,7 +180,14 @@ def fit(
     ] = None,
 ) -> None:
     """Fit one classifier on features, encoding what is not cached yet."""
-    results, dataset = _compare(shared, data, one_name(encoder), one_name(clf), tune)
+    results, dataset = _compare(
+        shared,
+        data,
+        one_name(encoder),
+        one_name(clf),
+        tune,
+        n_examples=48 if out_dir else 0,  # for figures; they need the encoder itself
+    )
     if out_dir is not None:
         from featx.reports import save_run
 
@@ -301,6 +308,7 @@ def _compare(
     tune: bool,
     repeats: int = 1,
     budget: float | None = None,
+    n_examples: int = 48,
 ) -> tuple[BenchResults, Dataset]:
     """Do what bench and fit have in common."""
     from featx.classifiers import check_classifiers, default_classifiers
@@ -328,6 +336,7 @@ def _compare(
                 tune=tune,
                 seed=one.seed,
                 budget=60 * budget / repeats if budget else None,
+                n_examples=n_examples,
                 progress=progress,
                 tell=lambda line: _say(shared, line),
             )

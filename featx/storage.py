@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import mmap
 import os
 import shutil
 import tempfile
@@ -15,7 +16,7 @@ from typing import Any
 import numpy as np
 import platformdirs
 from numpy.lib.format import open_memmap
-from numpy.typing import DTypeLike
+from numpy.typing import DTypeLike, NDArray
 
 from featx._version import __version__
 from featx.errors import CacheError, FeatxError
@@ -101,6 +102,17 @@ def reserve(file: Path, shape: tuple[int, ...], dtype: DTypeLike) -> None:
         if hasattr(os, "posix_fallocate"):
             with file.open("r+b") as stream:
                 os.posix_fallocate(stream.fileno(), 0, file.stat().st_size)
+
+
+def release_pages(array: NDArray[Any]) -> None:
+    """Let go of what was read or written of a memory map, if the array is one.
+
+    The system keeps such pages as long as it has room for them anyway; as long as they
+    are mapped, they also count as memory of the process, up to the whole file.
+    """
+    if isinstance(array, np.memmap) and array.mode != "c":
+        if hasattr(mmap, "MADV_DONTNEED"):
+            array._mmap.madvise(mmap.MADV_DONTNEED)  # type: ignore[attr-defined]
 
 
 def rename_folder(work: Path, final: Path) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import featx
+from featx.cli import main
 
 ROOT = Path(featx.__file__).parent
 LAYERS = [  # each may import those before it
@@ -91,6 +92,20 @@ def test_torch_and_matplotlib_are_not_imported_before_they_are_needed(code):
         check=True,
         stdout=subprocess.DEVNULL,
     )
+
+
+def test_fitting_on_cached_features_imports_neither_torch_nor_skops(tmp_path):
+    words = ["--encoder", "conv", "--epochs", "1", "--limit", "100", "--quiet"]
+    words += ["--cache-dir", str(tmp_path)]
+    code = f"""
+import sys
+from featx.cli import main
+assert main(["encode", *{words}]) == 0
+assert main(["fit", "--clf", "knn", *{words}]) == 0
+assert not {{"torch", "skops", "matplotlib"}} & set(sys.modules)
+"""
+    assert main(["encode", *words]) == 0
+    subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL)
 
 
 def test_help_answers_in_half_a_second():

@@ -1,24 +1,26 @@
-"""The base of every transformer that holds a network."""
+"""The base of every transformer that holds a network.
+
+torch is imported where a network is built, trained or run, not before: whoever finds all
+features in the cache does not wait for it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-import torch
 from numpy.typing import ArrayLike, NDArray
 from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_array, check_is_fitted
-from torch import nn
 
 from featx.autoencoders.base import ImageTransformer, batches, check_number
-from featx.autoencoders.device import choose_device, encoding_dtype, training_dtype
 from featx.autoencoders.mirror import mirroring_is_natural
-from featx.autoencoders.tensors import to_tensor
-from featx.autoencoders.training import TrainingPlan, train
 from featx.errors import DataError, ParameterError
+
+if TYPE_CHECKING:
+    from torch import nn
 
 Array = NDArray[Any]
 
@@ -46,6 +48,10 @@ class NetworkTransformer(ImageTransformer):
 
     def _initialize(self, images: Array) -> int:
         """Build the network for these images on its device; return the seed drawn."""
+        import torch
+
+        from featx.autoencoders.device import choose_device, training_dtype
+
         check_number("batch_size", self.batch_size, 1, integer=True)
         device = choose_device(self.device)
         training_dtype(self.precision, device)  # refuses an unknown precision
@@ -175,6 +181,11 @@ class NetworkTransformer(ImageTransformer):
 
     def _run(self, method: str, batch: Array) -> Array:
         """Call the network's `encode` or `decode` on one batch."""
+        import torch
+
+        from featx.autoencoders.device import choose_device, encoding_dtype
+        from featx.autoencoders.tensors import to_tensor
+
         device = choose_device(self.device)
         module = self.module_.to(device).eval()
         dtype = encoding_dtype(self.precision)
@@ -198,6 +209,8 @@ class NetworkTransformer(ImageTransformer):
         weights = state.pop("module_", None)
         super().__setstate__(state)
         if weights is not None:
+            import torch
+
             with torch.random.fork_rng(devices=[]):
                 self.module_ = self._build()
             self.module_.load_state_dict(
@@ -242,6 +255,8 @@ class Autoencoder(CallbackSupportMixin, NetworkTransformer):  # type: ignore[mis
         TrainingError
             If the loss is no longer finite.
         """
+        from featx.autoencoders.training import TrainingPlan, train
+
         images = self._check_images(X, reset=True, minimum=2)
         self._check_parameters()
         seed = self._initialize(images)

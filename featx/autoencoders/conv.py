@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from featx.autoencoders.autoencoder import Autoencoder, NetworkTransformer
 from featx.autoencoders.base import check_number
-from featx.autoencoders.networks import ConvNetwork
-from featx.autoencoders.tensors import channel_statistics, to_tensor
 from featx.errors import ParameterError
+
+if TYPE_CHECKING:
+    from featx.autoencoders.networks import ConvNetwork
 
 Array = NDArray[Any]
 
@@ -26,7 +27,7 @@ class ConvTransformer(NetworkTransformer):
     layers: str
     pooling: int | None
     module_: ConvNetwork
-    _network: type[ConvNetwork] = ConvNetwork
+    _network = "ConvNetwork"  # a class of `networks`
 
     def _resolve(self, images: Array) -> None:
         """Channels of each halving stage, from `hidden_channels` and `n_components`."""
@@ -60,7 +61,10 @@ class ConvTransformer(NetworkTransformer):
         self._pooling = self.pooling
 
     def _build(self) -> ConvNetwork:
-        return self._network(
+        from featx.autoencoders import networks
+
+        network: type[ConvNetwork] = getattr(networks, self._network)
+        return network(
             self.image_shape_,
             self.channels_,
             pooling=self._pooling,
@@ -70,6 +74,8 @@ class ConvTransformer(NetworkTransformer):
 
     def _prepare(self, images: Array, seed: int) -> None:
         """Learn the statistics of the channels and what to whiten by."""
+        from featx.autoencoders.tensors import channel_statistics, to_tensor
+
         network = self.module_
         mean, std = channel_statistics(images)
         network.normalization.mean.copy_(mean)

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from featx.autoencoders.autoencoder import Autoencoder
 from featx.autoencoders.base import check_number
 from featx.autoencoders.conv import ConvTransformer
-from featx.autoencoders.networks import DenoisingNetwork
 
 Array = NDArray[Any]
 
@@ -113,7 +112,7 @@ class DenoisingAutoencoder(ConvTransformer, Autoencoder):
     (1797, 256)
     """
 
-    _network = DenoisingNetwork
+    _network = "DenoisingNetwork"
 
     def __init__(
         self,

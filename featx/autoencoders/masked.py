@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from featx.autoencoders.autoencoder import Autoencoder
 from featx.autoencoders.base import check_number
 from featx.autoencoders.conv import ConvTransformer
-from featx.autoencoders.networks import MaskedNetwork
 
 Array = NDArray[Any]
 
@@ -109,7 +108,7 @@ class MaskedAutoencoder(ConvTransformer, Autoencoder):
     (1797, 256)
     """
 
-    _network = MaskedNetwork
+    _network = "MaskedNetwork"
 
     def __init__(
         self,

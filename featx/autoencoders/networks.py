@@ -85,19 +85,41 @@ class LocalWhitening(nn.Module):
         return white * (near + 0.05).rsqrt()
 
 
+class ConvStage(nn.Sequential):
+    """A strided 3x3 convolution that halves the image; batch normalisation; ReLU.
+
+    Parameters
+    ----------
+    in_channels, out_channels : int
+        Channels of the images it sees and makes.
+    """
+
+    def __init__(self, in_channels: int, out_channels: int) -> None:
+        super().__init__(
+            nn.Conv2d(in_channels, out_channels, 3, 2, 1, bias=False),
+            nn.BatchNorm2d(out_channels),
+            nn.ReLU(),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, c, h, w) -> (B, c', h', w')."""
+        if self.training:
+            return super().forward(x)
+        # fixed statistics fold into the convolution: two passes over its output fewer
+        convolution, norm = self[0], self[1]
+        gain = norm.weight * (norm.running_var + norm.eps).rsqrt()
+        weight = convolution.weight * gain[:, None, None, None]
+        bias = norm.bias - norm.running_mean * gain
+        return F.relu_(F.conv2d(x, weight, bias, stride=2, padding=1))
+
+
 class ConvEncoder(nn.Sequential):
-    """Strided 3x3 convolutions, each halving the image; batch normalisation; ReLU."""
+    """Convolutional stages, each halving the image."""
 
     def __init__(self, in_channels: int, channels: tuple[int, ...]) -> None:
         stages = []
         for out_channels in channels:
-            stages.append(
-                nn.Sequential(
-                    nn.Conv2d(in_channels, out_channels, 3, 2, 1, bias=False),
-                    nn.BatchNorm2d(out_channels),
-                    nn.ReLU(),
-                )
-            )
+            stages.append(ConvStage(in_channels, out_channels))
             in_channels = out_channels
         super().__init__(*stages)
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from featx.autoencoders.autoencoder import Autoencoder
 from featx.autoencoders.base import batches, check_number
-from featx.autoencoders.patch_network import PatchNetwork
-from featx.autoencoders.tensors import to_tensor
 from featx.errors import ParameterError
+
+if TYPE_CHECKING:
+    from featx.autoencoders.patch_network import PatchNetwork
 
 Array = NDArray[Any]
 
@@ -249,6 +249,8 @@ class PatchAutoencoder(Autoencoder):
         return scales
 
     def _build(self) -> PatchNetwork:
+        from featx.autoencoders.patch_network import PatchNetwork
+
         return PatchNetwork(
             self.image_shape_,
             self.patch_shape_,
@@ -265,6 +267,10 @@ class PatchAutoencoder(Autoencoder):
 
     def _samples(self, images: Array, seed: int) -> Array:
         """Cut patches, and let whitening and filters begin with them."""
+        import torch
+
+        from featx.autoencoders.tensors import to_tensor
+
         cuts = self._cut(images, seed)
         network = self.module_
         device = next(network.parameters()).device
@@ -286,6 +292,8 @@ class PatchAutoencoder(Autoencoder):
 
         Shape (n_patches, height, width, c).
         """
+        from featx.autoencoders.tensors import to_tensor
+
         rng = np.random.default_rng(seed)
         reduced = self.module_.reduced_shape
         spread = [
@@ -313,6 +321,10 @@ class PatchAutoencoder(Autoencoder):
         return cuts
 
     def _finish(self, images: Array, seed: int) -> None:
+        import torch
+
+        from featx.autoencoders.tensors import to_tensor
+
         rng = np.random.default_rng(seed + 2)
         n = min(len(images), _N_READOUT)
         some = np.sort(rng.choice(len(images), n, replace=False))

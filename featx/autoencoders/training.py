@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from featx.autoencoders.device import training_dtype
-from featx.autoencoders.tensors import to_tensor
+from featx.autoencoders.processes import Processes
+from featx.autoencoders.tensors import batch_reader
 from featx.errors import TrainingError
 
 Array = NDArray[Any]
@@ -99,22 +100,31 @@ def train(
     """
     device = next(network.parameters()).device
     dtype = training_dtype(plan.precision, device)
-    generator = torch.Generator(device).manual_seed(plan.seed)
+    processes = Processes()
+    generator = torch.Generator(device).manual_seed(plan.seed + processes.rank)
+    read = batch_reader(images, device)
     shuffle = np.random.default_rng(plan.seed)
     n_batches = math.ceil(len(train_rows) / plan.batch_size)
     optimizer = torch.optim.AdamW(
-        network.parameters(), plan.learning_rate, weight_decay=plan.weight_decay
+        network.parameters(),
+        plan.learning_rate,
+        weight_decay=plan.weight_decay,
+        fused=device.type in ("cpu", "cuda"),  # one pass over the weights
     )
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimizer, plan.learning_rate, total_steps=plan.max_epochs * n_batches + 1
     )
 
+    shared = processes.wrap(network)
+
     def loss_of(rows: NDArray[np.int64], generator: torch.Generator) -> Tensor:
-        batch = to_tensor(images[rows]).to(device)
+        batch = read(rows)
         if plan.mirror and network.training:
             half = torch.rand(len(batch), device=device, generator=generator) < 0.5
             batch = torch.where(half[:, None, None, None], batch.flip(2), batch)
         with torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
+            if network.training:
+                return shared(batch, generator)
             return network.loss(batch, generator)  # type: ignore[operator]
 
     told_every = math.ceil(n_batches / 50)
@@ -129,11 +139,10 @@ def train(
         total = torch.zeros((), device=device)
         order = shuffle.permutation(train_rows)
         for step, rows in enumerate(np.array_split(order, n_batches), start=1):
-            if (
-                len(rows) == 1
-            ):  # a single image has no batch statistics; two equal ones do
-                rows = np.repeat(rows, 2)
-            loss = loss_of(np.sort(rows), generator)  # sorted: reads a file forwards
+            mine, weight = processes.share(np.sort(rows))  # sorted: reads forwards
+            if len(mine) == 1:  # one image has no batch statistics; two equal ones do
+                mine = np.repeat(mine, 2)
+            loss = weight * loss_of(mine, generator)
             optimizer.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
@@ -142,17 +151,17 @@ def train(
             if step % told_every == 0:
                 end_step(context)
         network.eval()
-        history["loss"].append(total.item() / len(train_rows))
+        processes.same_buffers(network)
+        history["loss"].append(processes.mean(total.item() / len(train_rows), device))
         if len(validation_rows):
-            history["validation_loss"].append(
-                _validation_loss(
-                    lambda rows: loss_of(
-                        rows, torch.Generator(device).manual_seed(plan.seed)
-                    ),
-                    validation_rows,
-                    plan.batch_size,
-                )
+            validation_loss = _validation_loss(
+                lambda rows: loss_of(
+                    rows, torch.Generator(device).manual_seed(plan.seed)
+                ),
+                validation_rows,
+                plan.batch_size,
             )
+            history["validation_loss"].append(processes.mean(validation_loss, device))
         current = history.get("validation_loss", history["loss"])[-1]
         if not math.isfinite(history["loss"][-1]) or not math.isfinite(current):
             raise TrainingError(
@@ -163,7 +172,7 @@ def train(
         if plan.early_stopping and len(validation_rows) and current < best_loss:
             best_loss, best_epoch = current, epoch
             best_state = copy.deepcopy(network.state_dict())
-        stop = end_epoch(context, history)
+        stop = processes.mean(end_epoch(context, history), device) > 0
         if stop or (best_state and epoch - best_epoch >= plan.n_iter_no_change):
             break
     if best_state:

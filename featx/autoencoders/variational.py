@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from featx.autoencoders.autoencoder import Autoencoder
 from featx.autoencoders.base import check_number
 from featx.autoencoders.conv import ConvTransformer
-from featx.autoencoders.networks import VariationalNetwork
 
 Array = NDArray[Any]
 
@@ -110,7 +109,7 @@ class VariationalAutoencoder(ConvTransformer, Autoencoder):
     (1797, 256)
     """
 
-    _network = VariationalNetwork
+    _network = "VariationalNetwork"
 
     def __init__(
         self,

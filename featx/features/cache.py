@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import skops.io
 from sklearn.base import BaseEstimator
 
 import featx.autoencoders
+from featx.autoencoders.registry import describe_choices
 from featx.errors import CacheError, FeatxError, ParameterError
 from featx.features.chunks import encode_chunks
 from featx.features.digest import digest_estimator, digest_json
@@ -122,17 +122,21 @@ class FeatureCache:
                 "digest": digest_estimator(encoder),
                 "train_seconds": time.perf_counter() - start,
                 "history": getattr(encoder, "history_", {}),
+                "choices": describe_choices(encoder),
             } | provenance()
+            import skops.io
+
             with new_folder(folder) as work, cache_errors(folder.parent):
                 skops.io.dump(encoder, work / "encoder.skops")
                 write_json(work / MANIFEST, manifest)
-            cached = False
+            cached, load = False, lambda: encoder
         else:
             here = {k: v for k, v in params.items() if k in _WITHOUT_EFFECT}
-            encoder = self._load(folder).set_params(**here)
-            cached = True
+            cached, load = True, lambda: self._load(folder).set_params(**here)
         return CachedEncoder(
-            encoder,
+            load,
+            params,
+            manifest.get("choices", ""),
             key,
             manifest["digest"],
             manifest["train_seconds"],
@@ -141,6 +145,8 @@ class FeatureCache:
         )
 
     def _load(self, folder: Path) -> BaseEstimator:
+        import skops.io
+
         try:
             return skops.io.load(folder / "encoder.skops", trusted=_TRUSTED)
         except Exception as error:  # whatever a damaged file makes the reader raise
@@ -183,7 +189,7 @@ class FeatureCache:
         CacheError
             If the cache cannot be written or an entry is damaged.
         """
-        name = name or type(encoder.encoder).__name__
+        name = name or encoder.params["class"]
         key = digest_json(
             {"format": FORMAT, "images": images.digest, "encoder": encoder.digest}
         )

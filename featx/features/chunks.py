@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,14 @@ from numpy.typing import NDArray
 from featx.features.entries import CachedEncoder
 from featx.features.progress import Progress
 from featx.images import ImageSet
-from featx.storage import MANIFEST, provenance, rename_folder, reserve, write_json
+from featx.storage import (
+    MANIFEST,
+    provenance,
+    release_pages,
+    rename_folder,
+    reserve,
+    write_json,
+)
 
 CHUNK_ROWS = 4096
 
@@ -27,28 +35,42 @@ def encode_chunks(
     name: str,
     progress: Progress | None,
 ) -> dict[str, Any]:
-    """Encode into a folder beside `folder`, chunk by chunk, then give it its name."""
+    """Encode into a folder beside `folder`, chunk by chunk, then give it its name.
+
+    A chunk is written while the next one is encoded.
+    """
     work = folder.with_name(folder.name + ".partial")
     work.mkdir(parents=True, exist_ok=True)
     state = work / "progress.json"
     done = _whole_chunks(work, state)
-    array: np.memmap[Any, np.dtype[np.float32]] | None = None
+    path = work / "features.npy"
     start = time.perf_counter() - done["seconds"]
-    for begin in range(len(done["checksums"]) * CHUNK_ROWS, len(images), CHUNK_ROWS):
-        stop = min(begin + CHUNK_ROWS, len(images))
-        if progress:
-            progress(f"encode {name}", begin, len(images))
-        chunk = np.asarray(encoder.encoder.transform(images.X[begin:stop]), np.float32)
-        if array is None:
-            path = work / "features.npy"
-            if not path.is_file():
-                reserve(path, (len(images), chunk.shape[1]), np.float32)
-            array = open_memmap(path, mode="r+")
-        array[begin:stop] = chunk
+
+    def write(begin: int, chunk: NDArray[np.float32]) -> None:
+        if not path.is_file():
+            reserve(path, (len(images), chunk.shape[1]), np.float32)
+        array = open_memmap(path, mode="r+")
+        array[begin : begin + len(chunk)] = chunk
         array.flush()
         done["checksums"].append(_checksum(chunk))
         done["seconds"] = time.perf_counter() - start
         write_json(state, done)
+
+    with ThreadPoolExecutor(1) as writer:
+        writing: Future[None] | None = None
+        for begin in range(
+            len(done["checksums"]) * CHUNK_ROWS, len(images), CHUNK_ROWS
+        ):
+            if progress:
+                progress(f"encode {name}", begin, len(images))
+            part = images.X[begin : begin + CHUNK_ROWS]
+            chunk = np.asarray(encoder.encoder.transform(part), np.float32)
+            release_pages(part)
+            if writing:
+                writing.result()  # one chunk waits, not more: memory is bounded
+            writing = writer.submit(write, begin, chunk)
+        if writing:
+            writing.result()
     if progress:
         progress(f"encode {name}", len(images), len(images))
     np.savez(work / "rows.npz", y=images.y, ids=images.ids)
@@ -86,4 +108,4 @@ def _whole_chunks(work: Path, state: Path) -> dict[str, Any]:
 
 
 def _checksum(chunk: NDArray[np.float32]) -> str:
-    return hashlib.sha256(np.ascontiguousarray(chunk).tobytes()).hexdigest()
+    return hashlib.sha256(np.ascontiguousarray(chunk).data).hexdigest()

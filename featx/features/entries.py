@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,8 +18,12 @@ class CachedEncoder:
 
     Parameters
     ----------
-    encoder : estimator
-        Fitted transformer.
+    load : callable
+        Gives the fitted transformer; `encoder` is what it gave, and asks for it once.
+    params : dict
+        Its parameters as plain data.
+    choices : str
+        What it chose for these images, for people; empty if nothing.
     key, digest : str
         Name of the entry; hash of parameters and weights.
     train_seconds : float
@@ -27,12 +34,19 @@ class CachedEncoder:
         True if nothing was trained this time.
     """
 
-    encoder: BaseEstimator
+    load: Callable[[], BaseEstimator]
+    params: dict[str, Any]
+    choices: str
     key: str
     digest: str
     train_seconds: float
     history: dict[str, list[float]]
     cached: bool
+
+    @cached_property
+    def encoder(self) -> BaseEstimator:
+        """The fitted transformer; what is cached need not be read until it is used."""
+        return self.load()
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from featx.errors import DataError
+from featx.storage import release_pages
 
 
 def content_digest(X: NDArray[np.uint8]) -> str:
@@ -29,6 +30,7 @@ def content_digest(X: NDArray[np.uint8]) -> str:
     digest = hashlib.sha256(repr(X.shape).encode())
     for start in range(0, len(X), 4096):
         digest.update(np.ascontiguousarray(X[start : start + 4096]).data)
+        release_pages(X)
     return digest.hexdigest()
 
 

@@ -1,0 +1,68 @@
+"""The processes that train one network together, where torchrun started several."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+import torch.distributed as dist
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+
+
+class Processes:
+    """Who shares a training: this process and others like it, or this one alone.
+
+    Several there are where the program was started by ``torchrun`` and has called
+    ``torch.distributed.init_process_group``. Each then sees its share of every batch, and
+    the gradients are averaged; all have the same weights and losses after each epoch.
+    """
+
+    def __init__(self) -> None:
+        several = dist.is_available() and dist.is_initialized()
+        self.n = dist.get_world_size() if several else 1
+        self.rank = dist.get_rank() if several else 0
+
+    def wrap(self, network: nn.Module) -> nn.Module:
+        """Return a module whose call gives the loss and shares its gradients."""
+        loss = _Loss(network)
+        return loss if self.n == 1 else DistributedDataParallel(loss)
+
+    def share(self, rows: NDArray[np.int64]) -> tuple[NDArray[np.int64], float]:
+        """Rows of a batch that are for this process, and what its loss weighs.
+
+        Examples
+        --------
+        >>> rows, weight = Processes().share(np.arange(3))
+        >>> rows.tolist(), weight
+        ([0, 1, 2], 1.0)
+        """
+        mine = rows[self.rank :: self.n]
+        weight = self.n * len(mine) / len(rows)
+        return (mine, weight) if len(mine) else (rows[:1], 0.0)
+
+    def mean(self, value: float, device: torch.device) -> float:
+        """Average a number over the processes."""
+        if self.n == 1:
+            return value
+        total = torch.tensor(value, dtype=torch.float64, device=device)
+        dist.all_reduce(total)
+        return total.item() / self.n
+
+    def same_buffers(self, network: nn.Module) -> None:
+        """Give all processes the batch statistics of the first one."""
+        if self.n > 1:
+            for buffer in network.buffers():
+                dist.broadcast(buffer, 0)
+
+
+class _Loss(nn.Module):
+    """A network's loss as what the module computes."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, images: Tensor, generator: torch.Generator) -> Tensor:
+        loss: Tensor = self.network.loss(images, generator)  # type: ignore[operator]
+        return loss
