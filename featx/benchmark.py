@@ -42,6 +42,7 @@ from featx.features import (
 from featx.features.progress import Progress
 from featx.images import Dataset
 from featx.machine import describe_machine
+from featx.rows import keep_row, recall_row, row_key
 
 UNEQUAL = 1.1  # classes are weighed when the largest has this many times the smallest
 
@@ -77,7 +78,7 @@ def bench(
     controls : sequence of str
         Names among `encoders` that the others are tested against.
     cache : FeatureCache, default=None
-        Where encoders and features are kept; the user's cache by default.
+        Where encoders, features and rows are kept; the user's cache by default.
     tune : bool, default=False
         Search each classifier's small space on the validation part.
     seed : int, default=0
@@ -126,6 +127,7 @@ def bench(
             "Got both tune and a budget, but searches cannot be kept to a time. Use one "
             "of them."
         )
+    cache = cache or FeatureCache()
     rng = np.random.default_rng(seed)
     n_examples = min(n_examples, len(dataset.test))
     example_rows = np.sort(
@@ -160,17 +162,27 @@ def bench(
         for position, name in enumerate(classifiers):
             if progress:
                 progress(f"fit {name} on {encoder_name}", len(results), n_rows)
-            result, predicted = fit_row(
-                dataset,
-                encoded,
-                encoder_name,
-                name,
-                tune=tune,
-                balanced=balanced,
-                seed=seed,
-                seconds=(share - (time.perf_counter() - start))
-                / (len(classifiers) - position),
+            how = {"tune": tune, "balanced": balanced, "seed": seed}
+            folder = cache.folder / "rows" / row_key(dataset, encoded, name, **how)
+            # with a budget, a row depends on the time there is: it is not kept
+            row = (
+                recall_row(folder, dataset, encoded, (encoder_name, name))
+                if purse is None
+                else None
             )
+            if row is None:
+                row = fit_row(
+                    dataset,
+                    encoded,
+                    encoder_name,
+                    name,
+                    **how,
+                    seconds=(share - (time.perf_counter() - start))
+                    / (len(classifiers) - position),
+                )
+                if purse is None:
+                    keep_row(folder, row)
+            result, predicted = row
             results.append(result)
             predictions[result.name] = predicted
     if progress:
@@ -291,7 +303,7 @@ def fit_row(
         predict_seconds=predict_seconds,
         encoder_params=encoded.encoder.params,
         classifier_params=plain_params(classifier),
-        cached=encoded.cached,
+        cached=encoded.cached | {"classifier": False},
         notes=tuple(notes),
     )
     return result, predicted

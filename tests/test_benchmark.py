@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -7,6 +8,9 @@ from featx import ConvAutoencoder, RawPixels, UntrainedAutoencoder
 from featx.benchmark import bench, fit_row, is_unequal
 from featx.errors import ParameterError
 from featx.features import encode
+from featx.rows import row_key
+
+CACHED = ("encoder", "features", "classifier")
 
 
 @pytest.fixture
@@ -31,7 +35,7 @@ def test_every_encoder_meets_every_classifier(dataset, encoders, cache):
     for result in results.results:
         right = (results.predictions[result.name] == dataset.test.y).mean()
         assert result.scores.accuracy == pytest.approx(right)
-        assert result.cached == {"encoder": False, "features": False}
+        assert result.cached == dict.fromkeys(CACHED, False)
     assert list(results.histories) == list(results.reconstructions) == ["conv"]
     assert results.reconstructions["conv"].shape == results.examples.shape
     assert np.array_equal(
@@ -44,7 +48,13 @@ def test_the_second_run_is_cached_and_gives_the_same_table(dataset, encoders, ca
     first = bench(dataset, encoders, ["logreg", "mlp"], cache=cache)
     second = bench(dataset, encoders, ["logreg", "mlp"], cache=cache)
     for a, b in zip(first.results, second.results, strict=True):
-        assert b.cached == {"encoder": True, "features": True}
+        assert b.cached == dict.fromkeys(CACHED, True)
+        assert (b.scores.accuracy, b.classifier_params, b.notes) == (
+            a.scores.accuracy,
+            a.classifier_params,
+            a.notes,
+        )
+        assert (a.fit_seconds, a.predict_seconds) == (b.fit_seconds, b.predict_seconds)
         assert np.array_equal(first.predictions[a.name], second.predictions[b.name])
         assert (a.train_seconds, a.encode_seconds) == (
             b.train_seconds,
@@ -94,3 +104,32 @@ def test_nothing_to_compare_is_refused(dataset, encoders, cache):
         bench(dataset, encoders, ["kn"], cache=cache)
     with pytest.raises(ParameterError, match="0 encoders and 1 classifiers"):
         bench(dataset, {}, ["knn"], cache=cache)
+
+
+def test_a_row_is_made_anew_for_other_labels_seeds_weights_and_features(dataset, cache):
+    def keys(dataset=dataset, encoder=None, name="mlp", **how):
+        encoded = encode(dataset, encoder or RawPixels(), cache=cache)
+        how = {"tune": False, "balanced": False, "seed": 0} | how
+        return row_key(dataset, encoded, name, **how)
+
+    swapped = replace(dataset.train, y=dataset.train.y[::-1].copy())
+    others = [
+        keys(),
+        keys(replace(dataset, train=swapped)),
+        keys(encoder=UntrainedAutoencoder(random_state=0)),
+        keys(name="knn"),
+        keys(name="logreg"),
+        keys(name="logreg", balanced=True),
+        keys(seed=1),
+        keys(tune=True),
+        keys(replace(dataset, validation=~dataset.validation), tune=True),
+    ]
+    assert len(set(others)) == len(others)
+    assert keys(replace(dataset, validation=~dataset.validation)) == others[0]
+
+
+def test_with_a_budget_no_row_is_kept(dataset, cache):
+    for _ in range(2):
+        results = bench(dataset, {"raw": RawPixels()}, ["knn"], cache=cache, budget=60)
+        assert not results.best.cached["classifier"]
+    assert "rows" not in {entry.kind for entry in cache.entries()}

@@ -23,6 +23,7 @@ LAYERS = [  # each may import those before it
     ("evaluation",),
     ("reports",),
     ("budget",),
+    ("rows",),
     ("benchmark",),
     ("console", "options"),
     ("cli",),

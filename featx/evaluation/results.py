@@ -32,7 +32,8 @@ class Result:
     encoder_params, classifier_params : dict
         Every parameter as it was used.
     cached : dict of str to bool
-        Whether ``"encoder"`` and ``"features"`` came from the cache.
+        Whether ``"encoder"``, ``"features"`` and ``"classifier"``, that is its
+        predictions, came from the cache.
     notes : tuple of str
         Anything the reader should know of this row.
     repeats : tuple of float

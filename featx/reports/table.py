@@ -57,7 +57,7 @@ def _columns(results: BenchResults) -> list[_Column]:
         _Column("macro F1 %", percent("macro_f1"), rank=5),
         _Column("train s", seconds("train_seconds", "encoder"), rank=1),
         _Column("encode s", seconds("encode_seconds", "features"), rank=4),
-        _Column("fit s", [_seconds(row.fit_seconds) for row in rows], rank=3),
+        _Column("fit s", seconds("fit_seconds", "classifier"), rank=3),
         _Column("vs control", versus, words=True),
     ]
 
@@ -219,6 +219,7 @@ def _csv_row(result: Result) -> dict[str, object]:
         "predict_seconds": result.predict_seconds,
         "cached_encoder": bool(result.cached.get("encoder", False)),
         "cached_features": bool(result.cached.get("features", False)),
+        "cached_classifier": bool(result.cached.get("classifier", False)),
         "encoder_params": dumps(result.encoder_params),
         "classifier_params": dumps(result.classifier_params),
         "notes": dumps(result.notes),

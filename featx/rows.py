@@ -1,0 +1,153 @@
+"""Rows of the table that were made before: kept under all that they depend on."""
+
+from __future__ import annotations
+
+import hashlib
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from featx._version import __version__
+from featx.classifiers import accelerated, make_classifier, search_space
+from featx.evaluation import Result, score
+from featx.features import EncodedDataset, plain_params
+from featx.features.digest import digest_json
+from featx.images import Dataset
+from featx.storage import (
+    FORMAT,
+    MANIFEST,
+    cache_errors,
+    new_folder,
+    provenance,
+    read_manifest,
+    write_json,
+)
+
+Row = tuple[Result, NDArray[np.int64]]
+
+
+def row_key(
+    dataset: Dataset,
+    encoded: EncodedDataset,
+    classifier: str,
+    *,
+    tune: bool,
+    balanced: bool,
+    seed: int,
+) -> str:
+    """Hash all that the predictions of a row depend on.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        Its labels and its validation part.
+    encoded : EncodedDataset
+        Its features.
+    classifier : str
+        Its name.
+    tune, balanced : bool
+        As for `fit_row`.
+    seed : int
+        Of the classifier.
+
+    Returns
+    -------
+    str
+        64 hexadecimal digits.
+    """
+    size = {"n_features": encoded.train.X.shape[1], "n_images": len(encoded.train.y)}
+    built = make_classifier(classifier, balanced=balanced, random_state=seed, **size)
+    return digest_json(
+        {
+            "format": FORMAT,
+            "featx": __version__,
+            "scikit-learn": version("scikit-learn"),
+            "intelex": version("scikit-learn-intelex") if accelerated() else None,
+            "features": [encoded.train.key, encoded.test.key],
+            "labels": _digest(encoded.train.y),
+            "classifier": plain_params(built),
+            "space": search_space(classifier, **size) if tune else None,
+            "validation": _digest(dataset.validation) if tune else None,
+        }
+    )
+
+
+def recall_row(
+    folder: Path, dataset: Dataset, encoded: EncodedDataset, names: tuple[str, str]
+) -> Row | None:
+    """Read a row that was kept, and score its predictions.
+
+    Parameters
+    ----------
+    folder : Path
+        Where it is, if it was kept.
+    dataset : Dataset
+        For the class names.
+    encoded : EncodedDataset
+        Its encoder and its labels.
+    names : tuple of str
+        Encoder and classifier, as the table calls them.
+
+    Returns
+    -------
+    result : Result
+        The row, with the times it took when it was made.
+    predicted : ndarray of int64, shape (n_test,)
+        Predicted labels of the test images; None for both if it was not kept.
+    """
+    manifest = read_manifest(folder)
+    if manifest is None:
+        return None
+    with cache_errors(folder):
+        predicted = np.load(folder / "predicted.npy")
+    result = Result(
+        encoder=names[0],
+        classifier=names[1],
+        n_features=encoded.train.X.shape[1],
+        scores=score(encoded.test.y, predicted, dataset.class_names),
+        train_seconds=encoded.encoder.train_seconds,
+        encode_seconds=encoded.encode_seconds,
+        encode_images_per_second=encoded.images_per_second,
+        fit_seconds=manifest["fit_seconds"],
+        predict_seconds=manifest["predict_seconds"],
+        encoder_params=encoded.encoder.params,
+        classifier_params=manifest["classifier_params"],
+        cached=encoded.cached | {"classifier": True},
+        notes=tuple(manifest["notes"]),
+    )
+    return result, predicted
+
+
+def keep_row(folder: Path, row: Row) -> None:
+    """Keep a row.
+
+    Parameters
+    ----------
+    folder : Path
+        Named by its key.
+    row : tuple of Result and ndarray
+        As `fit_row` returns it.
+
+    Raises
+    ------
+    CacheError
+        If the cache cannot be written.
+    """
+    result, predicted = row
+    manifest = {
+        "what": f"{result.name}, {100 * result.scores.accuracy:.1f} %",
+        "fit_seconds": result.fit_seconds,
+        "predict_seconds": result.predict_seconds,
+        "classifier_params": result.classifier_params,
+        "notes": list(result.notes),
+    } | provenance()
+    with new_folder(folder) as work, cache_errors(folder.parent):
+        np.save(work / "predicted.npy", predicted)
+        write_json(work / MANIFEST, manifest)
+
+
+def _digest(values: NDArray[Any]) -> str:
+    return hashlib.sha256(np.ascontiguousarray(values).data).hexdigest()
