@@ -29,6 +29,7 @@ CLAIMS = (
     "skorch_training",
     "deep_encoding",
     "patch_encoding",
+    "decoding",
     "svm",
     "logreg",
     "repeated_bench",

@@ -6,8 +6,6 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from PIL import Image
-
 from benchmarks import synthetic
 from benchmarks.command_line import featx
 from benchmarks.measure import Done, Work
@@ -23,18 +21,12 @@ QUICK = {"n_train": 40, "n_test": 20}
 
 
 class Encode:
-    """The command, in a temporary folder with a folder of images per class in it."""
+    """The command, in a temporary folder with a tree of images in it."""
 
     def __init__(self, n_train: int, n_test: int) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="featx-encode-"))
+        self.folder = Path(tempfile.mkdtemp())
         self.n_images = n_train + n_test
-        images = synthetic.dataset(n_train, n_test)
-        for name, part in (("train", images.train), ("test", images.test)):
-            for label in images.class_names:
-                (self.folder / "images" / name / label).mkdir(parents=True)
-            for x, label, id_ in zip(part.X, part.y, part.ids, strict=True):
-                folder = self.folder / "images" / name / images.class_names[label]
-                Image.fromarray(x).save(folder / id_, compress_level=1)
+        synthetic.write_tree(self.folder / "images", n_train, n_test)
 
     def run(self) -> Done:
         """Encode every image, through the cache."""

@@ -23,7 +23,7 @@ class Bench:
     """The command, in a temporary folder with images in it."""
 
     def __init__(self, n_train: int, n_test: int, encoders: str) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="featx-bench-"))
+        self.folder = Path(tempfile.mkdtemp())
         images = synthetic.dataset(n_train, n_test)
         np.savez(
             self.folder / "images.npz",

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from featx.images import Dataset, ImageSet
 
@@ -48,6 +51,17 @@ def dataset(n_train: int, n_test: int) -> Dataset:
         image_set(images(n_test, seed=1)),
         validation=np.arange(n_train) % 10 == 0,
     )
+
+
+def write_tree(root: Path, n_train: int, n_test: int, suffix: str = ".png") -> None:
+    """Write images as files: train/CLASS/* and test/CLASS/*."""
+    made = dataset(n_train, n_test)
+    for name, part in (("train", made.train), ("test", made.test)):
+        for label in made.class_names:
+            (root / name / label).mkdir(parents=True)
+        for i, (x, label) in enumerate(zip(part.X, part.y, strict=True)):
+            file = root / name / made.class_names[label] / f"{i}{suffix}"
+            Image.fromarray(x).save(file)
 
 
 def features(

@@ -162,7 +162,7 @@ def bench(
         for position, name in enumerate(classifiers):
             if progress:
                 progress(f"fit {name} on {encoder_name}", len(results), n_rows)
-            how = {"tune": tune, "balanced": balanced, "seed": seed}
+            how: dict[str, Any] = {"tune": tune, "balanced": balanced, "seed": seed}
             folder = cache.folder / "rows" / row_key(dataset, encoded, name, **how)
             # with a budget, a row depends on the time there is: it is not kept
             row = (

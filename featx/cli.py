@@ -381,7 +381,7 @@ def _print_results(results: BenchResults, shared: SharedOptions) -> None:
         *(f"{r.name}: {note}." for r in results.results for note in r.notes),
     ]:
         out.print(line, markup=False)
-    if all(all(result.cached.values()) for result in results.results):
+    if all(r.cached["encoder"] and r.cached["features"] for r in results.results):
         _say(shared, "Nothing was trained or encoded: all came from the cache.")
 
 

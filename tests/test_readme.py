@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 import featx
-from benchmarks import cifar10_accuracy
+from benchmarks import cifar10_accuracy, table
+from benchmarks.__main__ import CLAIMS
 from featx.autoencoders.registry import ENCODERS
 from featx.classifiers import CLASSIFIERS
 from featx.cli import app, main
@@ -29,6 +30,10 @@ def test_the_table_is_made_from_the_committed_results():
     runs = cifar10_accuracy.read()
     cifar10_accuracy.check(runs)
     assert cifar10_accuracy.with_table(README, runs) == README
+
+
+def test_the_speed_table_is_made_from_the_committed_results():
+    assert table.with_table(README, table.read(CLAIMS)) == README
 
 
 def test_every_command_and_name_is_in_the_readme():

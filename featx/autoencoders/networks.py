@@ -104,9 +104,11 @@ class ConvStage(nn.Sequential):
     def forward(self, x: Tensor) -> Tensor:
         """(B, c, h, w) -> (B, c', h', w')."""
         if self.training:
-            return super().forward(x)
+            trained: Tensor = super().forward(x)  # type: ignore[no-untyped-call]
+            return trained
         # fixed statistics fold into the convolution: two passes over its output fewer
-        convolution, norm = self[0], self[1]
+        convolution: Any = self[0]
+        norm: Any = self[1]
         gain = norm.weight * (norm.running_var + norm.eps).rsqrt()
         weight = convolution.weight * gain[:, None, None, None]
         bias = norm.bias - norm.running_mean * gain

@@ -115,6 +115,21 @@ def test_an_interrupted_encoding_continues_and_equals_an_undisturbed_one(
     assert np.array_equal(resumed.X, undisturbed.X)
 
 
+def test_what_stops_the_writing_of_a_chunk_is_told(dataset, cache, monkeypatch):
+    monkeypatch.setattr(chunks, "CHUNK_ROWS", 10)
+    fitted = cache.fit(RawPixels(), dataset.train)
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(chunks, "reserve", full)
+        with pytest.raises(CacheError, match=r"No space left.*--cache-dir"):
+            cache.encode(fitted, dataset.train)
+    encoded = cache.encode(fitted, dataset.train)
+    assert np.array_equal(encoded.X, fitted.encoder.transform(dataset.train.X))
+
+
 def test_a_damaged_partial_chunk_is_not_trusted(dataset, cache, monkeypatch):
     monkeypatch.setattr(chunks, "CHUNK_ROWS", 10)
     fitted = cache.fit(RawPixels(), dataset.train)
