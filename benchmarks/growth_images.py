@@ -15,8 +15,9 @@ from numpy.lib.format import open_memmap
 
 from benchmarks import synthetic
 from benchmarks.measure import Done, Work
-from featx import ConvAutoencoder, FeatureCache
+from featx import FeatureCache, UntrainedAutoencoder
 from featx.features import CachedEncoder
+from featx.storage import release_pages
 
 SAYS = "time per image of encoding 1,000,000 images against that of 10,000"
 UNIT = "images"
@@ -33,21 +34,21 @@ class Encoding:
     def __init__(self, n_images: int) -> None:
         self.n_images = n_images
         self.folder = Path(tempfile.mkdtemp())
-        some = synthetic.images(min(n_images, 2000))
+        some = synthetic.images(200)  # few: preparing must not need more than encoding
         mapped = open_memmap(
             self.folder / "images.npy", "w+", np.uint8, (n_images, 32, 32, 3)
         )
         for start in range(0, n_images, len(some)):
             part = mapped[start : start + len(some)]
             part[:] = some[: len(part)]
+            release_pages(mapped)
         del mapped
         self.cache = FeatureCache(self.folder / "cache")
-        encoder = ConvAutoencoder(
+        encoder = UntrainedAutoencoder(
             n_components=8,
             hidden_channels=(16, 16),
             layers="code",
             augment=None,
-            max_epochs=1,
             random_state=0,
         )
         self.encoder: CachedEncoder = self.cache.fit(encoder, synthetic.image_set(some))
