@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from featx._version import __version__
 from featx.classifiers import accelerated, make_classifier, search_space
+from featx.errors import CacheError
 from featx.evaluation import Result, score
 from featx.features import EncodedDataset, plain_params
 from featx.features.digest import digest_json
@@ -93,16 +94,26 @@ def recall_row(
 
     Returns
     -------
-    result : Result
-        The row, with the times it took when it was made.
-    predicted : ndarray of int64, shape (n_test,)
-        Predicted labels of the test images; None for both if it was not kept.
+    tuple of Result and ndarray of int64, shape (n_test,), or None
+        The row, with the times it took when it was made, and the predicted labels of
+        the test images; None if it was not kept.
+
+    Raises
+    ------
+    CacheError
+        If it is damaged.
     """
     manifest = read_manifest(folder)
     if manifest is None:
         return None
     with cache_errors(folder):
-        predicted = np.load(folder / "predicted.npy")
+        try:
+            predicted = np.load(folder / "predicted.npy")
+        except (ValueError, EOFError) as error:
+            raise CacheError(
+                f"Got predictions that cannot be read in {folder} ({error}). Remove them "
+                f"with 'featx cache rm {folder.name}' and run again."
+            ) from error
     result = Result(
         encoder=names[0],
         classifier=names[1],

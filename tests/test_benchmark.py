@@ -6,7 +6,7 @@ import pytest
 
 from featx import ConvAutoencoder, RawPixels, UntrainedAutoencoder
 from featx.benchmark import bench, fit_row, is_unequal
-from featx.errors import ParameterError
+from featx.errors import CacheError, ParameterError
 from featx.features import encode
 from featx.rows import row_key
 
@@ -126,6 +126,17 @@ def test_a_row_is_made_anew_for_other_labels_seeds_weights_and_features(dataset,
     ]
     assert len(set(others)) == len(others)
     assert keys(replace(dataset, validation=~dataset.validation)) == others[0]
+
+
+def test_a_damaged_row_is_refused_with_the_remedy(dataset, cache):
+    bench(dataset, {"raw": RawPixels()}, ["knn"], cache=cache)
+    (file,) = (cache.folder / "rows").glob("*/predicted.npy")
+    file.write_bytes(b"no")
+    with pytest.raises(CacheError, match="featx cache rm"):
+        bench(dataset, {"raw": RawPixels()}, ["knn"], cache=cache)
+    cache.remove(file.parent.name)
+    again = bench(dataset, {"raw": RawPixels()}, ["knn"], cache=cache)
+    assert not again.best.cached["classifier"]
 
 
 def test_with_a_budget_no_row_is_kept(dataset, cache):

