@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, field
 from importlib import import_module
-from multiprocessing import get_context
+from multiprocessing import get_context, set_start_method
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -239,6 +239,9 @@ _work: list[Work] = []  # of this process, if it is a worker
 
 def _prepare(claim: str, side: str, size: dict[str, Any], folder: str) -> None:
     tempfile.tempdir = folder
+    # processes that the work starts begin as they do in a program of its own: this one
+    # was spawned, and would spawn its own, which takes seconds each
+    set_start_method(None, force=True)
     _work.append(getattr(import_module(claim), side)(**size))
 
 
