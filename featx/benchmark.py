@@ -6,7 +6,7 @@ import math
 import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,6 +48,24 @@ UNEQUAL = 1.1  # classes are weighed when the largest has this many times the sm
 N_EXAMPLES = 48
 
 
+class FittedRow(NamedTuple):
+    """A row of the table, and what it was made with.
+
+    Parameters
+    ----------
+    result : Result
+        The row.
+    predicted : ndarray of int64, shape (n_test,)
+        Predicted labels of the test images.
+    classifier : Pipeline
+        Fitted on the features of the training images.
+    """
+
+    result: Result
+    predicted: NDArray[np.int64]
+    classifier: Pipeline
+
+
 def bench(
     dataset: Dataset,
     encoders: Mapping[str, BaseEstimator],
@@ -60,6 +78,7 @@ def bench(
     budget: float | None = None,
     progress: Progress | None = None,
     tell: Callable[[str], None] | None = None,
+    keep: Callable[[BaseEstimator, FittedRow], None] | None = None,
 ) -> BenchResults:
     """Compare encoders with classifiers on the same images.
 
@@ -90,6 +109,9 @@ def bench(
         Called with a description, the steps done and the steps in all.
     tell : callable, default=None
         Called with a line for each encoder: what was chosen for these images.
+    keep : callable, default=None
+        Called with the fitted encoder and the `FittedRow` of each row. Rows are not kept
+        otherwise: they can be large.
 
     Returns
     -------
@@ -159,7 +181,7 @@ def bench(
         for position, name in enumerate(classifiers):
             if progress:
                 progress(f"fit {name} on {encoder_name}", len(results), n_rows)
-            result, predicted = fit_row(
+            row = fit_row(
                 dataset,
                 encoded,
                 encoder_name,
@@ -170,8 +192,10 @@ def bench(
                 seconds=(share - (time.perf_counter() - start))
                 / (len(classifiers) - position),
             )
-            results.append(result)
-            predictions[result.name] = predicted
+            if keep:
+                keep(encoded.encoder.encoder, row)
+            results.append(row.result)
+            predictions[row.result.name] = row.predicted
     if progress:
         progress("fit", n_rows, n_rows)
     return BenchResults(
@@ -203,7 +227,7 @@ def fit_row(
     balanced: bool,
     seed: int,
     seconds: float = math.inf,
-) -> tuple[Result, NDArray[np.int64]]:
+) -> FittedRow:
     """Fit one classifier on the training features and score it on the test part.
 
     Parameters
@@ -225,10 +249,8 @@ def fit_row(
 
     Returns
     -------
-    result : Result
-        The row of the table.
-    predicted : ndarray of int64, shape (n_test,)
-        Predicted labels of the test images.
+    FittedRow
+        The row of the table and what it was made with.
     """
     train, test = encoded.train, encoded.test
     n_validation = int(dataset.validation.sum()) if tune else 0
@@ -293,7 +315,7 @@ def fit_row(
         cached=encoded.cached,
         notes=tuple(notes),
     )
-    return result, predicted
+    return FittedRow(result, predicted, classifier)
 
 
 def _fit(classifier: BaseEstimator, X: NDArray[Any], y: NDArray[np.int64]) -> list[str]:
