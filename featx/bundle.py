@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import hashlib
+import io
 import json
 import os
 import tempfile
@@ -28,6 +29,7 @@ from featx.storage import provenance
 
 FORMAT = 1  # of the file; a featx that knows less refuses it
 _MANIFEST, _MODEL = "manifest.json", "model.skops"
+_DIGEST = 64  # bytes of the checksum, which is the comment of the archive
 _MOST_MANIFEST = 2**24  # bytes; a hundred thousand class names take less
 _TYPES = [
     *ENCODER_TYPES,
@@ -204,17 +206,20 @@ def save(model: Model, path: str | os.PathLike[str]) -> None:
         "class_names": list(model.class_names),
         "image_shape": list(model.image_shape),
         "steps": {name: type(step).__name__ for name, step in pipeline.steps},
-        "sha256": hashlib.sha256(content).hexdigest(),
     }
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as archive:
+        archive.writestr(_MANIFEST, json.dumps(manifest, indent=2) + "\n")
+        archive.writestr(_MODEL, content)
+        archive.comment = bytes(_DIGEST)  # its place at the very end
+    whole = stream.getvalue()[:-_DIGEST]
     try:
         descriptor, part = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
         try:
-            with os.fdopen(descriptor, "wb") as stream:
-                with zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as archive:
-                    archive.writestr(_MANIFEST, json.dumps(manifest, indent=2) + "\n")
-                    archive.writestr(_MODEL, content)
-                stream.flush()
-                os.fsync(stream.fileno())
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(whole + digest(whole))
+                file.flush()
+                os.fsync(file.fileno())
             os.chmod(part, 0o644)
             os.replace(part, path)
         finally:
@@ -249,20 +254,20 @@ def load(path: str | os.PathLike[str]) -> Model:
     """
     what = str(path)
     try:
-        stream = open(path, "rb")
+        data = Path(path).read_bytes()
     except OSError as error:
         raise MissingDataError(
             f"Got {error.strerror or error} at {path}, but expected a model as "
             "'featx fit --save' writes it."
         ) from error
-    with stream, members(stream, what) as archive:
+    if digest(data[:-_DIGEST]) != data[-_DIGEST:]:
+        raise refused(what, "a wrong checksum")
+    with members(io.BytesIO(data), what) as archive:
         names = set(archive.namelist())
         if names != {_MANIFEST, _MODEL}:
             raise refused(what, f"the members {sorted(names)}")
         manifest = _manifest(archive, what)
         content = archive.read(_MODEL)
-    if hashlib.sha256(content).hexdigest() != manifest.get("sha256"):
-        raise refused(what, "a wrong checksum of the model")
     check_estimator(content, what)
     try:
         pipeline = skops.io.loads(content, trusted=_TYPES)
@@ -277,6 +282,11 @@ def load(path: str | os.PathLike[str]) -> Model:
         text = " ".join(str(error).split())[:200]
         raise refused(what, f"what cannot be a model ({text})") from error
     return model
+
+
+def digest(data: bytes) -> bytes:
+    """Return the checksum that stands at the end of a file with this data before it."""
+    return hashlib.sha256(data).hexdigest().encode()
 
 
 def _manifest(archive: zipfile.ZipFile, what: str) -> dict[str, Any]:

@@ -241,12 +241,12 @@ def predict(
     loaded = load(model)
     head = ["id", "class", loaded.confidence]
     lines = csv.writer(sys.stdout, lineterminator="\n")
-    if not as_json:
-        lines.writerow(head)
     n_skipped = 0
     files = find_images(path for path in paths if path != "-")
     if "-" in paths:
         files = chain(files, (line.rstrip("\n") for line in sys.stdin if line != "\n"))
+    if not as_json:
+        lines.writerow(head)
     for batch in read_images(files, loaded.image_shape):
         names, sure = loaded.predict_with_confidence(batch.X)
         for row in zip(batch.ids, names.tolist(), sure.tolist(), strict=True):

@@ -17,6 +17,7 @@ from sklearn.preprocessing import FunctionTransformer
 
 import featx
 from featx.autoencoders.registry import make_encoder
+from featx.bundle import digest
 from featx.classifiers import CLASSIFIERS, make_classifier
 from featx.errors import BundleError, CacheError, DataError, MissingDataError
 
@@ -63,7 +64,7 @@ def test_a_model_comes_back_as_it_was(tmp_path, classifier):
 
 @pytest.mark.parametrize("encoder", ["patch", "pca", "untrained"])
 def test_a_new_process_predicts_the_same(tmp_path, encoder):
-    model, (X, y) = fitted(encoder), photos(30, seed=1)
+    model, (X, _) = fitted(encoder), photos(30, seed=1)
     featx.save(model, tmp_path / "m.featx")
     np.save(tmp_path / "X.npy", X)
     code = (
@@ -78,7 +79,12 @@ def test_a_new_process_predicts_the_same(tmp_path, encoder):
         names, sure = model.predict_with_confidence(X)
         assert np.array_equal(out["names"], names)
         assert np.array_equal(out["sure"], sure)
-    assert (names == np.array(NAMES)[y]).mean() > 0.8
+    assert len(set(names)) > 1
+
+
+def test_names_are_those_of_the_classes():
+    X, y = photos(60, seed=1)
+    assert (fitted().predict(X) == np.array(NAMES)[y]).mean() > 0.8
 
 
 def test_the_device_is_chosen_where_the_model_is_read(tmp_path):
@@ -109,19 +115,23 @@ def whole(tmp_path_factory):
 
 
 def write(path, members, compression=zipfile.ZIP_STORED):
-    """Write members, with the checksum of the model made right."""
+    """Write members, as somebody would who knows how the checksum is made."""
     with zipfile.ZipFile(path, "w", compression) as archive:
         for name, content in members.items():
             archive.writestr(name, content)
+    return sign(path)
+
+
+def sign(path):
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.comment = bytes(64)
+    content = path.read_bytes()[:-64]
+    path.write_bytes(content + digest(content))
     return path
 
 
 def with_model(whole, content, **changes):
-    """Replace the model, as somebody would who knows how the checksum is made."""
-    import hashlib
-
     manifest = json.loads(whole["manifest.json"]) | changes
-    manifest["sha256"] = hashlib.sha256(content).hexdigest()
     return {"manifest.json": json.dumps(manifest), "model.skops": content}
 
 
@@ -168,7 +178,9 @@ def foreign_type(whole):
 
 
 HOSTILE = {
-    "a pickle for a file": lambda whole, evil, path: path.write_bytes(evil),
+    "a pickle for a file": lambda whole, evil, path: path.write_bytes(
+        evil + digest(evil)
+    ),
     "a pickle for the model": lambda whole, evil, path: write(
         path, with_model(whole, evil)
     ),
@@ -180,9 +192,7 @@ HOSTILE = {
     ),
     "a pickle inside the model": lambda whole, evil, path: write(
         path,
-        with_model(
-            whole, remade(whole["model.skops"], lambda m: m | {"x.pkl": evil})
-        ),
+        with_model(whole, remade(whole["model.skops"], lambda m: m | {"x.pkl": evil})),
     ),
     "an array of objects": lambda whole, evil, path: write(
         path,
@@ -222,8 +232,8 @@ HOSTILE = {
             ),
         ),
     ),
-    "a wrong checksum": lambda whole, evil, path: write(
-        path, whole | {"model.skops": whole["model.skops"] + b"\0"}
+    "a model cut short": lambda whole, evil, path: write(
+        path, whole | {"model.skops": whole["model.skops"][:-9]}
     ),
     "a link": lambda whole, evil, path: link(path, whole),
     "two of one name": lambda whole, evil, path: twice(path, whole),
@@ -236,6 +246,7 @@ def link(path, whole):
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("manifest.json", whole["manifest.json"])
         archive.writestr(info, "/etc/passwd")
+    sign(path)
 
 
 def twice(path, whole):
@@ -243,6 +254,7 @@ def twice(path, whole):
     with pytest.warns(UserWarning, match="Duplicate"):
         with zipfile.ZipFile(path, "a") as archive:
             archive.writestr("model.skops", whole["model.skops"])
+    sign(path)
 
 
 @pytest.mark.parametrize("kind", HOSTILE)
@@ -257,32 +269,27 @@ def test_a_hostile_file_is_refused_and_nothing_of_it_runs(tmp_path, whole, kind)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["m.featx"]
 
 
-def test_every_cut_and_many_flipped_bytes_are_found(tmp_path, whole):
+def test_every_cut_and_every_flipped_byte_is_found(tmp_path, whole):
     path = write(tmp_path / "m.featx", whole)
     content = path.read_bytes()
-    model = featx.load(path)
+    featx.load(path)
     rng = np.random.default_rng(0)
-    for length in rng.integers(len(content), size=40).tolist():
+    for length in rng.integers(len(content), size=20).tolist():
         path.write_bytes(content[:length])
-        with pytest.raises(BundleError):
+        with pytest.raises(BundleError, match="checksum"):
             featx.load(path)
-    silent = 0
-    for place in rng.integers(len(content), size=100).tolist():
+    for place in [*rng.integers(len(content), size=200).tolist(), -1, -64, -65]:
         flipped = bytearray(content)
         flipped[place] ^= 1 << int(rng.integers(8))
         path.write_bytes(flipped)
-        try:
-            again = featx.load(path)
-        except BundleError:
-            continue
-        silent += 1  # a date or a comment of the archive: nothing that is used
-        X, _ = photos(12)
-        assert np.array_equal(again.predict(X), model.predict(X))
-    assert silent < 10
+        with pytest.raises(BundleError, match="checksum"):
+            featx.load(path)
 
 
 def test_a_newer_format_is_refused_plainly(tmp_path, whole):
-    path = write(tmp_path / "m.featx", with_model(whole, whole["model.skops"], format=2))
+    path = write(
+        tmp_path / "m.featx", with_model(whole, whole["model.skops"], format=2)
+    )
     with pytest.raises(BundleError, match=r"format 2.*Upgrade featx"):
         featx.load(path)
 
