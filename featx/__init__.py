@@ -16,14 +16,17 @@ _HOMES = {
     "FeatxError": "featx.errors",
     "ImageSet": "featx.images",
     "MaskedAutoencoder": "featx.autoencoders",
+    "Model": "featx.bundle",
     "PatchAutoencoder": "featx.autoencoders",
     "RawPixels": "featx.autoencoders",
     "UntrainedAutoencoder": "featx.autoencoders",
     "VariationalAutoencoder": "featx.autoencoders",
     "bench": "featx.benchmark",
     "encode": "featx.features",
+    "load": "featx.bundle",
     "load_dataset": "featx.images",
     "make_classifier": "featx.classifiers",
+    "save": "featx.bundle",
 }
 
 __all__ = sorted([*_HOMES, "__version__"])

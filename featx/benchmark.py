@@ -6,7 +6,7 @@ import math
 import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,6 +47,24 @@ from featx.rows import keep_row, recall_row, row_key
 UNEQUAL = 1.1  # classes are weighed when the largest has this many times the smallest
 
 
+class FittedRow(NamedTuple):
+    """A row of the table, and what it was made with.
+
+    Parameters
+    ----------
+    result : Result
+        The row.
+    predicted : ndarray of int64, shape (n_test,)
+        Predicted labels of the test images.
+    classifier : Pipeline
+        Fitted on the features of the training images.
+    """
+
+    result: Result
+    predicted: NDArray[np.int64]
+    classifier: Pipeline
+
+
 def bench(
     dataset: Dataset,
     encoders: Mapping[str, BaseEstimator],
@@ -60,6 +78,7 @@ def bench(
     n_examples: int = 48,
     progress: Progress | None = None,
     tell: Callable[[str], None] | None = None,
+    keep: Callable[[BaseEstimator, FittedRow], None] | None = None,
 ) -> BenchResults:
     """Compare encoders with classifiers on the same images.
 
@@ -92,6 +111,9 @@ def bench(
         Called with a description, the steps done and the steps in all.
     tell : callable, default=None
         Called with a line for each encoder: what was chosen for these images.
+    keep : callable, default=None
+        Called with the fitted encoder and the `FittedRow` of each row. Rows are not kept
+        otherwise: they can be large.
 
     Returns
     -------
@@ -164,13 +186,14 @@ def bench(
                 progress(f"fit {name} on {encoder_name}", len(results), n_rows)
             how: dict[str, Any] = {"tune": tune, "balanced": balanced, "seed": seed}
             folder = cache.folder / "rows" / row_key(dataset, encoded, name, **how)
-            # with a budget, a row depends on the time there is: it is not kept
-            row = (
-                recall_row(folder, dataset, encoded, (encoder_name, name))
-                if purse is None
-                else None
+            # with a budget, a row depends on the time there is; and whoever keeps the
+            # classifier needs it fitted
+            known = (
+                None
+                if purse or keep
+                else recall_row(folder, dataset, encoded, (encoder_name, name))
             )
-            if row is None:
+            if known is None:
                 row = fit_row(
                     dataset,
                     encoded,
@@ -180,9 +203,12 @@ def bench(
                     seconds=(share - (time.perf_counter() - start))
                     / (len(classifiers) - position),
                 )
+                if keep:
+                    keep(encoded.encoder.encoder, row)
+                known = row.result, row.predicted
                 if purse is None:
-                    keep_row(folder, row)
-            result, predicted = row
+                    keep_row(folder, known)
+            result, predicted = known
             results.append(result)
             predictions[result.name] = predicted
     if progress:
@@ -216,7 +242,7 @@ def fit_row(
     balanced: bool,
     seed: int,
     seconds: float = math.inf,
-) -> tuple[Result, NDArray[np.int64]]:
+) -> FittedRow:
     """Fit one classifier on the training features and score it on the test part.
 
     Parameters
@@ -238,10 +264,8 @@ def fit_row(
 
     Returns
     -------
-    result : Result
-        The row of the table.
-    predicted : ndarray of int64, shape (n_test,)
-        Predicted labels of the test images.
+    FittedRow
+        The row of the table and what it was made with.
     """
     train, test = encoded.train, encoded.test
     n_validation = int(dataset.validation.sum()) if tune else 0
@@ -306,7 +330,7 @@ def fit_row(
         cached=encoded.cached | {"classifier": False},
         notes=tuple(notes),
     )
-    return result, predicted
+    return FittedRow(result, predicted, classifier)
 
 
 def _fit(classifier: BaseEstimator, X: NDArray[Any], y: NDArray[np.int64]) -> list[str]:

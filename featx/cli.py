@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -21,8 +23,11 @@ from featx.errors import FeatxError
 from featx.options import SharedOptions, one_name, shares_options, split_names
 
 if TYPE_CHECKING:
+    from sklearn.base import BaseEstimator
+
+    from featx.benchmark import FittedRow
     from featx.evaluation import BenchResults
-    from featx.images import Dataset
+    from featx.images import Dataset, Skipped
 
 app = typer.Typer(
     name="featx",
@@ -178,8 +183,15 @@ def fit(
     out_dir: Annotated[
         Path | None, typer.Option("--out", help="Write a run folder too.")
     ] = None,
+    save: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="MODEL", help="Write encoder and classifier to this .featx file."
+        ),
+    ] = None,
 ) -> None:
     """Fit one classifier on features, encoding what is not cached yet."""
+    kept: list[tuple[BaseEstimator, FittedRow]] = []
     results, dataset = _compare(
         shared,
         data,
@@ -187,13 +199,69 @@ def fit(
         one_name(clf),
         tune,
         n_examples=48 if out_dir else 0,  # for figures; they need the encoder itself
+        keep=None if save is None else lambda *fitted: kept.append(fitted),
     )
     if out_dir is not None:
         from featx.reports import save_run
 
         save_run(results, dataset, out_dir, context.obj)
+    if save is not None:
+        from featx.bundle import Model
+        from featx.bundle import save as save_model
+
+        ((fitted, row),) = kept
+        save_model(Model.of(fitted, row.classifier, dataset.class_names), save)
     _print_results(results, shared)
+    if save is not None:
+        _say(shared, f"Model: {save}")
     _end(shared, dataset)
+
+
+@app.command()
+def predict(
+    model: Annotated[Path, typer.Argument(help="As 'featx fit --save' writes it.")],
+    paths: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="PATH...",
+            help="Image files, folders, patterns, or - for a list of paths on stdin.",
+        ),
+    ],
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print a JSON object per line.")
+    ] = False,
+    strict: Annotated[
+        bool,
+        typer.Option("--strict", help="End with exit code 3 if images were skipped."),
+    ] = False,
+) -> None:
+    """Name the class of images with a saved model; CSV to stdout."""
+    from featx.bundle import load
+    from featx.images import find_images, read_images
+
+    loaded = load(model)
+    head = ["id", "class", loaded.confidence]
+    lines = csv.writer(sys.stdout, lineterminator="\n")
+    n_skipped = 0
+    files = find_images(path for path in paths if path != "-")
+    if "-" in paths:
+        files = chain(files, (line.rstrip("\n") for line in sys.stdin if line != "\n"))
+    if not as_json:
+        lines.writerow(head)
+    for batch in read_images(files, loaded.image_shape):
+        names, sure = loaded.predict_with_confidence(batch.X)
+        for row in zip(batch.ids, names.tolist(), sure.tolist(), strict=True):
+            if as_json:
+                sys.stdout.write(json.dumps(dict(zip(head, row, strict=True))) + "\n")
+            else:
+                lines.writerow([*row[:2], f"{row[2]:.6g}"])
+        for skipped in batch.skipped:
+            _tell_skipped(skipped)
+        n_skipped += len(batch.skipped)
+    if n_skipped:
+        err.print(f"{n_skipped:,} images were skipped.")
+        if strict:
+            raise typer.Exit(3)
 
 
 @app.command()
@@ -309,6 +377,7 @@ def _compare(
     repeats: int = 1,
     budget: float | None = None,
     n_examples: int = 48,
+    keep: Callable[[BaseEstimator, FittedRow], None] | None = None,
 ) -> tuple[BenchResults, Dataset]:
     """Do what bench and fit have in common."""
     from featx.classifiers import check_classifiers, default_classifiers
@@ -339,6 +408,7 @@ def _compare(
                 n_examples=n_examples,
                 progress=progress,
                 tell=lambda line: _say(shared, line),
+                keep=keep,
             )
             for one, mine in zip(seeded, built, strict=True)
         ]
@@ -351,9 +421,7 @@ def _load(shared: SharedOptions, data: str, progress: StderrProgress) -> Dataset
     for note in dataset.notes:
         _say(shared, note)
     for skipped in dataset.skipped[:20]:
-        err.print(
-            f"skipped {skipped.id}: {skipped.reason}", markup=False, soft_wrap=True
-        )
+        _tell_skipped(skipped)
     if dataset.skipped:
         err.print(f"{len(dataset.skipped):,} images were skipped.")
     height, width, channels = dataset.train.image_shape
@@ -363,6 +431,10 @@ def _load(shared: SharedOptions, data: str, progress: StderrProgress) -> Dataset
         f"images, {height} x {width} x {channels}, {len(dataset.class_names)} classes.",
     )
     return dataset
+
+
+def _tell_skipped(skipped: Skipped) -> None:
+    err.print(f"skipped {skipped.id}: {skipped.reason}", markup=False, soft_wrap=True)
 
 
 def _print_results(results: BenchResults, shared: SharedOptions) -> None:

@@ -8,6 +8,7 @@
     ├── ParameterError   (ValueError)         a name or value that is not known
     ├── TrainingError    (RuntimeError)       training went wrong (non-finite loss)
     ├── CacheError       (OSError)            the cache folder cannot be read or written
+    ├── BundleError      (ValueError)         a model file that cannot be trusted or read
     └── DependencyError  (ImportError)        an optional library is missing or broken
 
 Each one also inherits the standard error that callers already catch. The command line
@@ -46,6 +47,10 @@ class CacheError(FeatxError, OSError):
     """The cache folder cannot be read or written."""
 
     __str__ = Exception.__str__
+
+
+class BundleError(FeatxError, ValueError):
+    """A model file that is damaged, unsafe or too new."""
 
 
 class DependencyError(FeatxError, ImportError):

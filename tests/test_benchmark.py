@@ -78,7 +78,7 @@ def test_tuning_chooses_on_the_validation_part_and_never_sees_the_test_part(
             return super().fit(X, y)
 
     monkeypatch.setattr(module, "GridSearchCV", Spy)
-    result, _ = fit_row(
+    result, *_ = fit_row(
         dataset, encoded, "raw", name, tune=True, balanced=False, seed=0
     )
     ((n, folds),) = seen
@@ -93,7 +93,7 @@ def test_class_weights_follow_the_class_counts():
 
 def test_a_classifier_without_class_weights_says_so(dataset, cache):
     encoded = encode(dataset, RawPixels(), cache=cache)
-    result, _ = fit_row(
+    result, *_ = fit_row(
         dataset, encoded, "raw", "knn", tune=False, balanced=True, seed=0
     )
     assert "takes no class weights" in result.notes[0]

@@ -1,3 +1,5 @@
+import csv
+import io
 import json
 import os
 import re
@@ -207,6 +209,45 @@ def test_an_expected_error_is_one_line_and_exit_code_1(run, args, words):
     code, out, err = run(*args, "--quiet")
     assert code == 1 and out == ""
     assert err.startswith("featx: ") and err.count("\n") == 1 and words in err
+
+
+def test_a_saved_model_names_files_folders_patterns_and_lists(
+    run, folder, tmp_path, monkeypatch
+):
+    fitted = run(
+        "fit", folder, "--encoder", "raw", "--clf", "knn", "--save", "m.featx", "--json"
+    )
+    assert fitted[0] == 0 and "Model: m.featx" in fitted[2]
+    accuracy = json.loads(fitted[1])["results"][0]["accuracy"]
+    code, out, err = run("predict", "m.featx", folder / "test")
+    rows = list(csv.DictReader(io.StringIO(out)))
+    assert code == 0 and err == "" and list(rows[0]) == ["id", "class", "probability"]
+    right = [Path(row["id"]).parent.name == row["class"] for row in rows]
+    assert len(right) == 30 and np.mean(right) == pytest.approx(accuracy)
+    odd = tmp_path / 'a "b",\u00e4.png'
+    odd.write_bytes(Path(rows[0]["id"]).read_bytes())
+    monkeypatch.setattr("sys.stdin", io.StringIO(f"{odd}\nnone.png\n"))
+    pattern = str(Path(rows[1]["id"]).parent / "*.png")
+    code, out, err = run("predict", "m.featx", "-", pattern, "--json", "--strict")
+    found = [json.loads(line) for line in out.splitlines()]
+    assert code == 3 and "skipped none.png: no file" in err
+    assert found[-1]["id"] == str(odd) and found[-1]["class"] == rows[0]["class"]
+    assert len(found) == 1 + len(list(Path(rows[1]["id"]).parent.glob("*.png")))
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        (["none.featx", "."], "No such file"),
+        (["broken.featx", "."], "a wrong checksum"),
+        (["m.featx", "none.png"], "'none.png', but expected a file, a folder"),
+    ],
+)
+def test_a_prediction_that_cannot_be_made_is_one_line(run, folder, args, words):
+    run("fit", folder, "--encoder", "raw", "--clf", "knn", "--save", "m.featx")
+    Path("broken.featx").write_bytes(Path("m.featx").read_bytes()[:-1])
+    code, out, err = run("predict", *args)
+    assert (code, out) == (1, "") and err.count("\n") == 1 and words in err
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,8 @@ LAYERS = [  # each may import those before it
     ("autoencoders",),
     ("features",),
     ("classifiers",),
+    ("archive",),
+    ("bundle",),
     ("evaluation",),
     ("reports",),
     ("budget",),

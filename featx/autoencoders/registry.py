@@ -30,6 +30,7 @@ _KINDS: dict[str, Callable[[], BaseEstimator]] = {
     "masked": MaskedAutoencoder,
 }
 ENCODERS = tuple(_KINDS)
+_MOST_COMPONENTS = 4096  # that PCA can look through in reasonable time
 DEFAULT_ENCODERS = ("raw", "pca", "untrained", "random-patches", "patch", "denoising")
 
 
@@ -42,7 +43,8 @@ def make_encoder(name: str, *, n_images: int, n_pixels: int) -> BaseEstimator:
         Its name on the command line: raw, pca, untrained, random-patches, patch, conv,
         denoising, vae or masked.
     n_images, n_pixels : int
-        Training images and values per image; PCA cannot have more components.
+        Training images and values per image. PCA keeps 90 % of the variance; where both
+        are large, 256 components.
 
     Returns
     -------
@@ -62,8 +64,11 @@ def make_encoder(name: str, *, n_images: int, n_pixels: int) -> BaseEstimator:
     if name not in _KINDS:
         raise unknown_name("encoder", name, ENCODERS)
     encoder = _KINDS[name]()
-    if name == "pca":
-        encoder.set_params(pca__n_components=min(256, n_images, n_pixels))
+    if name == "pca" and min(n_images, n_pixels) > _MOST_COMPONENTS:
+        encoder.set_params(pca__n_components=256, pca__svd_solver="randomized")
+    elif name == "pca":
+        solver = "covariance_eigh" if n_pixels <= n_images else "full"
+        encoder.set_params(pca__n_components=0.9, pca__svd_solver=solver)
     return encoder
 
 

@@ -89,7 +89,10 @@ def make_classifier(
         model = RidgeClassifier(0.3, class_weight=weight, copy_X=False)
     elif name == "linear-svm":
         model = WideLinearSVC(
-            C=n_images**0.5 / (8 * n_features), class_weight=weight, copy_X=False
+            C=n_images**0.5 / (8 * n_features),
+            class_weight=weight,
+            tol=1e-2,
+            copy_X=False,
         )
     elif name == "mlp":
         model = MLPClassifier(

@@ -32,7 +32,7 @@ from featx.storage import (
 
 _WITHOUT_EFFECT = {"verbose", "device"}  # on what an encoder learns
 KINDS = ("images", "encoders", "features", "rows")
-_TRUSTED = [
+ENCODER_TYPES = [
     f"{kind.__module__}.{kind.__qualname__}"
     for kind in (getattr(featx.autoencoders, n) for n in featx.autoencoders.__all__)
     if isinstance(kind, type)
@@ -148,7 +148,7 @@ class FeatureCache:
         import skops.io
 
         try:
-            return skops.io.load(folder / "encoder.skops", trusted=_TRUSTED)
+            return skops.io.load(folder / "encoder.skops", trusted=ENCODER_TYPES)
         except Exception as error:  # whatever a damaged file makes the reader raise
             raise CacheError(
                 f"Got an encoder that cannot be read in {folder} ({error}). Remove it "

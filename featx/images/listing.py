@@ -143,19 +143,20 @@ def _images(root: Path, folder: str) -> Iterator[tuple[str, tuple[int, int]]]:
                 continue
             if entry.is_dir(follow_symlinks=False):
                 yield from _images(root, path)
-            elif _is_image(entry.name) and entry.is_file():
+            elif is_image(entry.name) and entry.is_file():
                 stat = entry.stat()
                 yield path, (stat.st_size, stat.st_mtime_ns)
 
 
-def _is_image(name: str) -> bool:
+def is_image(name: str) -> bool:
+    """Whether a file has the extension of an image."""
     return os.path.splitext(name)[1].lower() in EXTENSIONS
 
 
 def _nothing_found(root: Path) -> DataError:
     """Say what lies in a folder without class folders of images."""
     names = [p.name for p in root.rglob("*") if p.is_file() and p.name[0] != "."]
-    images = [name for name in names if _is_image(name)]
+    images = [name for name in names if is_image(name)]
     if images:
         return DataError(
             f"Got {len(images)} images in {root} but no folder per class, {LAYOUT}. "

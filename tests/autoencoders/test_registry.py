@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 
 from featx.autoencoders.registry import ENCODERS, make_encoder, make_encoders
@@ -15,8 +16,24 @@ def test_every_name_builds_an_unfitted_transformer():
         assert hasattr(make_encoder(name, n_images=9, n_pixels=9), "transform")
 
 
-def test_pca_never_asks_for_more_components_than_there_are():
-    assert build(["pca"])["pca"].named_steps["pca"].n_components == 50
+@pytest.mark.parametrize("n_images", [12, 300])
+def test_pca_keeps_nine_tenths_of_the_variance(n_images):
+    X = np.random.default_rng(0).normal(size=(n_images, 30)) * ([9.0] * 10 + [0.1] * 20)
+    pca = make_encoder("pca", n_images=n_images, n_pixels=30).fit(X)
+    assert 5 <= pca.transform(X).shape[1] <= 10
+    assert pca.named_steps["pca"].explained_variance_ratio_.sum() >= 0.9
+
+
+def test_pca_of_many_large_images_has_a_fixed_number_of_components():
+    pca = make_encoder("pca", n_images=10**5, n_pixels=10**5).named_steps["pca"]
+    assert (pca.n_components, pca.svd_solver) == (256, "randomized")
+
+
+def test_pca_of_constant_images_is_finite():
+    X = np.full((20, 4, 4), 7, np.uint8)
+    with np.errstate(invalid="ignore"):  # a share of no variance
+        features = make_encoder("pca", n_images=20, n_pixels=16).fit_transform(X)
+    assert np.isfinite(features).all()
 
 
 def test_options_reach_what_has_them_and_settings_one_encoder():

@@ -1,0 +1,134 @@
+"""Image files that belong to no data set: found and decoded for prediction."""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import chain
+
+import numpy as np
+from numpy.typing import NDArray
+
+from featx.errors import MissingDataError
+from featx.images.imageset import Skipped
+from featx.images.listing import is_image
+from featx.images.pixels import read_pixels, reason, strict_pillow
+
+_AT_ONCE = 256  # images
+_PIXELS_AT_ONCE = 2**26  # values of them
+
+
+@dataclass(frozen=True)
+class ImageBatch:
+    """Some decoded image files.
+
+    Parameters
+    ----------
+    ids : list of str
+        Paths as they were given or found.
+    X : ndarray of uint8, shape (n, h, w, c)
+        Their pixels.
+    skipped : list of Skipped
+        Files among them that cannot be read, and why.
+    """
+
+    ids: list[str]
+    X: NDArray[np.uint8]
+    skipped: list[Skipped]
+
+
+def find_images(places: Iterable[str]) -> Iterator[str]:
+    """Find image files.
+
+    Parameters
+    ----------
+    places : iterable of str
+        Files, whatever they are called; folders, which are searched at any depth for
+        files with the extension of an image, hidden ones left out; or patterns such as
+        ``scans/*.png``.
+
+    Returns
+    -------
+    iterator of str
+        Paths: in the order of `places`, and sorted within a folder or pattern.
+
+    Raises
+    ------
+    MissingDataError
+        If a place is not there.
+    """
+    found = []
+    for place in places:
+        matches = [place] if os.path.lexists(place) else sorted(glob.glob(place))
+        if not matches:
+            raise MissingDataError(
+                f"Got {place!r}, but expected a file, a folder or a pattern that some "
+                "files match. Check the path."
+            )
+        found += matches
+    return chain.from_iterable(
+        _below(path) if os.path.isdir(path) else [path] for path in found
+    )
+
+
+def _below(folder: str) -> Iterator[str]:
+    for path, folders, files in os.walk(folder):
+        folders[:] = sorted(name for name in folders if name[0] != ".")
+        for name in sorted(files):
+            if name[0] != "." and is_image(name):
+                yield os.path.join(path, name)
+
+
+def read_images(
+    paths: Iterable[str], shape: tuple[int, int, int]
+) -> Iterator[ImageBatch]:
+    """Decode image files in batches, several at once.
+
+    Parameters
+    ----------
+    paths : iterable of str
+        Image files.
+    shape : tuple of int
+        Height, width and channels (1 or 3) that they get.
+
+    Yields
+    ------
+    ImageBatch
+        In the order of `paths`; a file that cannot be read is skipped and listed.
+    """
+    size = max(1, min(_AT_ONCE, _PIXELS_AT_ONCE // int(np.prod(shape))))
+    with ThreadPoolExecutor() as pool:
+        batch: list[str] = []
+        for path in paths:
+            batch.append(path)
+            if len(batch) == size:
+                yield _read(batch, shape, pool)
+                batch = []
+        if batch:
+            yield _read(batch, shape, pool)
+
+
+def _read(
+    paths: Sequence[str], shape: tuple[int, int, int], pool: ThreadPoolExecutor
+) -> ImageBatch:
+    def one(path: str) -> NDArray[np.uint8] | Skipped:
+        if not os.path.isfile(path):  # a pipe would be waited for
+            return Skipped(path, "no file")
+        try:
+            return read_pixels(path, shape[:2], shape[2])
+        except Exception as error:  # a damaged file makes Pillow raise anything
+            return Skipped(path, reason(error))
+
+    ids, X, skipped = [], [], []
+    with strict_pillow():
+        read = list(pool.map(one, paths))
+    for path, found in zip(paths, read, strict=True):
+        if isinstance(found, Skipped):
+            skipped.append(found)
+        else:
+            ids.append(path)
+            X.append(found)
+    return ImageBatch(ids, np.array(X, np.uint8).reshape(-1, *shape), skipped)

@@ -1,0 +1,74 @@
+import os
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from featx.errors import MissingDataError
+from featx.images import find_images, read_images
+
+
+@pytest.fixture
+def tree(tmp_path):
+    """Files of every kind, named by the red of their pixels."""
+    (tmp_path / "b" / ".hidden").mkdir(parents=True)
+    for name, red in {
+        "b/2.png": 2,
+        "b/1.PNG": 1,
+        "3.png": 3,
+        "b/.hidden/4.png": 4,
+        "b/.5.png": 5,
+    }.items():
+        pixels = np.full((4, 6, 3), [red, 0, 0], np.uint8)
+        Image.fromarray(pixels).save(tmp_path / name)
+    (tmp_path / "b" / "notes.txt").write_text("no image")
+    return tmp_path
+
+
+def test_folders_are_searched_and_sorted_and_places_keep_their_order(tree):
+    found = list(find_images([f"{tree}/3.png", f"{tree}/b", f"{tree}/*.png"]))
+    assert found == [
+        str(tree / name) for name in ("3.png", "b/1.PNG", "b/2.png", "3.png")
+    ]
+
+
+def test_a_name_with_the_letters_of_a_pattern_is_a_name(tree):
+    odd = tree / "x[1].png"
+    odd.write_bytes((tree / "3.png").read_bytes())
+    assert list(find_images([str(odd)])) == [str(odd)]
+
+
+def test_a_place_that_is_not_there_is_told_before_anything_is_read(tree):
+    with pytest.raises(MissingDataError, match=r"none\*\.png"):
+        find_images([str(tree / "3.png"), str(tree / "none*.png")])
+
+
+def test_images_come_in_order_whatever_the_batches(tree, monkeypatch):
+    monkeypatch.setattr("featx.images.files._AT_ONCE", 2)
+    paths = [str(tree / name) for name in ("3.png", "b/1.PNG", "b/2.png")] * 3
+    read = list(read_images(paths, (4, 6, 3)))
+    assert [len(batch.ids) for batch in read] == [2, 2, 2, 2, 1]
+    assert np.concatenate([b.X for b in read])[:, 0, 0, 0].tolist() == [3, 1, 2] * 3
+
+
+def test_other_sizes_and_modes_are_made_to_fit(tree):
+    ((batch),) = read_images([str(tree / "3.png")], (8, 5, 1))
+    assert batch.X.shape == (1, 8, 5, 1) and batch.X.dtype == np.uint8
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
+def test_pipes_links_to_nothing_and_text_are_skipped_with_a_reason(tree):
+    os.mkfifo(tree / "pipe.png")
+    (tree / "loop.png").symlink_to(tree / "loop.png")
+    names = ("pipe.png", "loop.png", "b/notes.txt", "none\n.png", "3.png")
+    ((batch),) = read_images([str(tree / name) for name in names], (4, 6, 3))
+    assert [os.path.basename(id_) for id_ in batch.ids] == ["3.png"]
+    assert [s.reason for s in batch.skipped] == [
+        *["no file"] * 2,
+        "not an image that Pillow knows",
+        "no file",
+    ]
+
+
+def test_no_files_give_no_batches():
+    assert list(read_images([], (4, 6, 3))) == []

@@ -1,0 +1,325 @@
+"""Models on disk: they come back as they were, and strangers' files run nothing."""
+
+import io
+import json
+import pickle
+import re
+import subprocess
+import sys
+import zipfile
+
+import numpy as np
+import pytest
+import skops.io
+from PIL import Image
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import FunctionTransformer
+
+import featx
+from featx.autoencoders.registry import make_encoder
+from featx.bundle import digest
+from featx.classifiers import CLASSIFIERS, make_classifier
+from featx.errors import BundleError, CacheError, DataError, MissingDataError
+
+NAMES = ("ant", "bee, 'wild'", "Käfer")
+
+
+def photos(n=90, seed=0):
+    """Three classes of small colour images that are easy to tell apart."""
+    rng = np.random.default_rng(seed)
+    y = np.arange(n) % 3
+    X = rng.integers(0, 120, (n, 12, 10, 3)) + 45 * y[:, None, None, None]
+    return X.astype(np.uint8), y
+
+
+def fitted(encoder="raw", classifier="svm"):
+    X, y = photos()
+    transformer = make_encoder(encoder, n_images=len(X), n_pixels=360)
+    for name in transformer.get_params():
+        if name.split("__")[-1] == "random_state":
+            transformer.set_params(**{name: 0})
+    if encoder == "patch":
+        transformer.set_params(n_components=8, max_epochs=1, n_patches=500)
+    features = transformer.fit_transform(X)
+    model = make_classifier(classifier, n_features=features.shape[1], n_images=90)
+    return featx.Model.of(transformer, model.fit(features, y), NAMES)
+
+
+@pytest.mark.parametrize("classifier", CLASSIFIERS)
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_a_model_comes_back_as_it_was(tmp_path, classifier):
+    model, (X, _) = fitted(classifier=classifier), photos(30, seed=1)
+    featx.save(model, tmp_path / "m.featx")
+    again = featx.load(tmp_path / "m.featx")
+    for mine, theirs in zip(
+        model.predict_with_confidence(X), again.predict_with_confidence(X), strict=True
+    ):
+        assert np.array_equal(mine, theirs)
+    assert set(again.predict(X)) <= set(NAMES)
+    assert again.image_shape == (12, 10, 3)
+    assert (again.confidence == "probability") == (
+        classifier in ("logreg", "mlp", "knn")
+    )
+
+
+@pytest.mark.parametrize("encoder", ["patch", "pca", "untrained"])
+def test_a_new_process_predicts_the_same(tmp_path, encoder):
+    model, (X, _) = fitted(encoder), photos(30, seed=1)
+    featx.save(model, tmp_path / "m.featx")
+    np.save(tmp_path / "X.npy", X)
+    code = (
+        "import sys, numpy as np, featx; "
+        f"X = np.load({str(tmp_path / 'X.npy')!r}); "
+        f"m = featx.load({str(tmp_path / 'm.featx')!r}); "
+        "names, sure = m.predict_with_confidence(X); "
+        f"np.savez({str(tmp_path / 'out.npz')!r}, names=names, sure=sure)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+    with np.load(tmp_path / "out.npz") as out:
+        names, sure = model.predict_with_confidence(X)
+        assert np.array_equal(out["names"], names)
+        assert np.array_equal(out["sure"], sure)
+    assert len(set(names)) > 1
+
+
+def test_names_are_those_of_the_classes():
+    X, y = photos(60, seed=1)
+    assert (fitted().predict(X) == np.array(NAMES)[y]).mean() > 0.8
+
+
+def test_the_device_is_chosen_where_the_model_is_read(tmp_path):
+    model = fitted("patch")
+    model.pipeline[0].set_params(device="cpu")
+    featx.save(model, tmp_path / "m.featx")
+    assert model.pipeline[0].device == "cpu"
+    assert featx.load(tmp_path / "m.featx").pipeline[0].device == "auto"
+
+
+def test_images_of_another_shape_are_refused():
+    with pytest.raises(DataError, match=r"\(8, 8, 3\), but expected \(12, 10, 3\)"):
+        fitted().predict(np.zeros((2, 8, 8, 3), np.uint8))
+
+
+def test_no_images_get_no_names():
+    names, sure = fitted().predict_with_confidence(np.zeros((0, 12, 10, 3), np.uint8))
+    assert len(names) == len(sure) == 0
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """Members of a whole bundle, by name."""
+    path = tmp_path_factory.mktemp("whole") / "m.featx"
+    featx.save(fitted(), path)
+    with zipfile.ZipFile(path) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+def write(path, members, compression=zipfile.ZIP_STORED):
+    """Write members, as somebody would who knows how the checksum is made."""
+    with zipfile.ZipFile(path, "w", compression) as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    return sign(path)
+
+
+def sign(path):
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.comment = bytes(64)
+    content = path.read_bytes()[:-64]
+    path.write_bytes(content + digest(content))
+    return path
+
+
+def with_model(whole, content, **changes):
+    manifest = json.loads(whole["manifest.json"]) | changes
+    return {"manifest.json": json.dumps(manifest), "model.skops": content}
+
+
+def remade(content, change, compression=zipfile.ZIP_STORED):
+    """Rewrite an inner archive; `change` gets and returns its members."""
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", compression) as archive:
+        for name, value in change(members).items():
+            archive.writestr(name, value)
+    return stream.getvalue()
+
+
+class Evil:
+    """Would make a file if it were ever unpickled."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return open, (str(self.path), "w")
+
+
+def huge_header(members):
+    name = next(name for name in members if name.endswith(".npy"))
+    stream = io.BytesIO()
+    np.lib.format.write_array_header_1_0(
+        stream, {"descr": "<f8", "fortran_order": False, "shape": (10**9, 10**3)}
+    )
+    return members | {name: stream.getvalue() + b"\0" * 64}
+
+
+def object_array(members, payload):
+    name = next(name for name in members if name.endswith(".npy"))
+    stream = io.BytesIO()
+    np.save(stream, np.array([payload, None], dtype=object), allow_pickle=True)
+    return members | {name: stream.getvalue()}
+
+
+def foreign_type(whole):
+    pipeline = Pipeline([("encoder", FunctionTransformer(len)), ("b", "passthrough")])
+    return with_model(whole, skops.io.dumps(pipeline))
+
+
+HOSTILE = {
+    "a pickle for a file": lambda whole, evil, path: path.write_bytes(
+        evil + digest(evil)
+    ),
+    "a pickle for the model": lambda whole, evil, path: write(
+        path, with_model(whole, evil)
+    ),
+    "a pickle for the manifest": lambda whole, evil, path: write(
+        path, whole | {"manifest.json": evil}
+    ),
+    "a pickle beside them": lambda whole, evil, path: write(
+        path, whole | {"extra.pkl": evil}
+    ),
+    "a pickle inside the model": lambda whole, evil, path: write(
+        path,
+        with_model(whole, remade(whole["model.skops"], lambda m: m | {"x.pkl": evil})),
+    ),
+    "an array of objects": lambda whole, evil, path: write(
+        path,
+        with_model(
+            whole,
+            remade(whole["model.skops"], lambda m: object_array(m, pickle.loads)),
+        ),
+    ),
+    "a foreign type": lambda whole, evil, path: write(path, foreign_type(whole)),
+    "a path that climbs out": lambda whole, evil, path: write(
+        path, whole | {"../../evil": evil}
+    ),
+    "a bomb": lambda whole, evil, path: write(
+        path, with_model(whole, b"\0" * 10**7), zipfile.ZIP_DEFLATED
+    ),
+    "a bomb inside the model": lambda whole, evil, path: write(
+        path,
+        with_model(
+            whole,
+            remade(
+                whole["model.skops"],
+                lambda m: m | {"a.npy": b"\0" * 10**7},
+                zipfile.ZIP_DEFLATED,
+            ),
+        ),
+    ),
+    "a header that lies": lambda whole, evil, path: write(
+        path, with_model(whole, remade(whole["model.skops"], huge_header))
+    ),
+    "a description that nests without end": lambda whole, evil, path: write(
+        path,
+        with_model(
+            whole,
+            remade(
+                whole["model.skops"],
+                lambda m: m | {"schema.json": b"[" * 10**5 + b"]" * 10**5},
+            ),
+        ),
+    ),
+    "a model cut short": lambda whole, evil, path: write(
+        path, whole | {"model.skops": whole["model.skops"][:-9]}
+    ),
+    "a link": lambda whole, evil, path: link(path, whole),
+    "two of one name": lambda whole, evil, path: twice(path, whole),
+}
+
+
+def link(path, whole):
+    info = zipfile.ZipInfo("model.skops")
+    info.external_attr = 0o120777 << 16
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("manifest.json", whole["manifest.json"])
+        archive.writestr(info, "/etc/passwd")
+    sign(path)
+
+
+def twice(path, whole):
+    write(path, whole)
+    with pytest.warns(UserWarning, match="Duplicate"):
+        with zipfile.ZipFile(path, "a") as archive:
+            archive.writestr("model.skops", whole["model.skops"])
+    sign(path)
+
+
+@pytest.mark.parametrize("kind", HOSTILE)
+def test_a_hostile_file_is_refused_and_nothing_of_it_runs(tmp_path, whole, kind):
+    trap = tmp_path / "ran"
+    evil = pickle.dumps(Evil(trap))
+    path = tmp_path / "m.featx"
+    HOSTILE[kind](whole, evil, path)
+    with pytest.raises(BundleError, match=re.escape(str(path))):
+        featx.load(path)
+    assert not trap.exists()
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["m.featx"]
+
+
+def test_every_cut_and_every_flipped_byte_is_found(tmp_path, whole):
+    path = write(tmp_path / "m.featx", whole)
+    content = path.read_bytes()
+    featx.load(path)
+    rng = np.random.default_rng(0)
+    for length in rng.integers(len(content), size=20).tolist():
+        path.write_bytes(content[:length])
+        with pytest.raises(BundleError, match="checksum"):
+            featx.load(path)
+    for place in [*rng.integers(len(content), size=200).tolist(), -1, -64, -65]:
+        flipped = bytearray(content)
+        flipped[place] ^= 1 << int(rng.integers(8))
+        path.write_bytes(flipped)
+        with pytest.raises(BundleError, match="checksum"):
+            featx.load(path)
+
+
+def test_a_newer_format_is_refused_plainly(tmp_path, whole):
+    path = write(
+        tmp_path / "m.featx", with_model(whole, whole["model.skops"], format=2)
+    )
+    with pytest.raises(BundleError, match=r"format 2.*Upgrade featx"):
+        featx.load(path)
+
+
+def test_a_file_that_is_not_there(tmp_path):
+    with pytest.raises(MissingDataError, match="No such file"):
+        featx.load(tmp_path / "none.featx")
+
+
+def test_a_folder_that_cannot_be_written(tmp_path):
+    with pytest.raises(CacheError, match="No such file"):
+        featx.save(fitted(), tmp_path / "none" / "m.featx")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_saving_again_replaces_the_file_at_once(tmp_path):
+    path = tmp_path / "m.featx"
+    path.write_bytes(b"old")
+    featx.save(fitted(), path)
+    assert featx.load(path).class_names == NAMES
+    assert [p.name for p in tmp_path.iterdir()] == ["m.featx"]
+
+
+def test_images_on_disk_are_predicted_as_images_in_memory(tmp_path):
+    X, _ = photos(9)
+    for i, pixels in enumerate(X):
+        Image.fromarray(pixels).save(tmp_path / f"{i}.png")
+    (tmp_path / "9.png").write_bytes(b"no image")
+    (batch,) = featx.images.read_images(
+        featx.images.find_images([str(tmp_path)]), (12, 10, 3)
+    )
+    assert np.array_equal(batch.X, X)
+    assert [s.reason for s in batch.skipped] == ["not an image that Pillow knows"]
