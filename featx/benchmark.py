@@ -23,11 +23,13 @@ from featx.classifiers import (
     can_balance,
     check_classifiers,
     make_classifier,
+    predict_with_confidence,
     search_space,
 )
 from featx.errors import ParameterError
 from featx.evaluation import (
     CONTROLS,
+    N_QUERIES,
     BenchResults,
     Result,
     compare_with_controls,
@@ -42,26 +44,23 @@ from featx.features import (
 from featx.features.progress import Progress
 from featx.images import Dataset
 from featx.machine import describe_machine
-from featx.rows import keep_row, recall_row, row_key
+from featx.rows import Row, evidence_of, keep_row, recall_row, row_key
 
 UNEQUAL = 1.1  # classes are weighed when the largest has this many times the smallest
 
 
 class FittedRow(NamedTuple):
-    """A row of the table, and what it was made with.
+    """A row of the table, and the classifier it was made with.
 
     Parameters
     ----------
-    result : Result
-        The row.
-    predicted : ndarray of int64, shape (n_test,)
-        Predicted labels of the test images.
+    row : Row
+        The row, and what was said of every test image.
     classifier : Pipeline
         Fitted on the features of the training images.
     """
 
-    result: Result
-    predicted: NDArray[np.int64]
+    row: Row
     classifier: Pipeline
 
 
@@ -76,6 +75,7 @@ def bench(
     seed: int = 0,
     budget: float | None = None,
     n_examples: int = 48,
+    examine: bool = True,
     progress: Progress | None = None,
     tell: Callable[[str], None] | None = None,
     keep: Callable[[BaseEstimator, FittedRow], None] | None = None,
@@ -107,6 +107,9 @@ def bench(
         a classifier is fitted on are chosen to fit, after short measurements.
     n_examples : int, default=48
         Test images that are kept with their reconstructions, for the figures.
+    examine : bool, default=True
+        Look into the features of the best row: for a map, the nearest neighbours of some
+        images, and images that spoil the comparison.
     progress : callable, default=None
         Called with a description, the steps done and the steps in all.
     tell : callable, default=None
@@ -159,8 +162,11 @@ def bench(
     balanced = is_unequal(dataset.train.class_counts)
     results: list[Result] = []
     predictions: dict[str, NDArray[np.int64]] = {}
+    confidences: dict[str, NDArray[np.float32]] = {}
     histories: dict[str, dict[str, list[float]]] = {}
     reconstructions: dict[str, NDArray[np.uint8]] = {}
+    filters: dict[str, NDArray[np.uint8]] = {}
+    every: dict[str, EncodedDataset] = {}
     n_rows = len(encoders) * len(classifiers)
     purse = None
     if budget is not None:
@@ -175,10 +181,14 @@ def bench(
         encoded = encode(
             dataset, encoder, cache=cache, name=encoder_name, progress=progress
         )
+        every[encoder_name] = encoded
         if encoded.encoder.history:
             histories[encoder_name] = encoded.encoder.history
             if n_examples:
                 reconstructions[encoder_name] = reconstruct(encoded, examples)
+                learned = filter_pictures(encoded.encoder.encoder)
+                if learned is not None:
+                    filters[encoder_name] = learned
         if tell and encoded.encoder.choices:
             tell(f"{encoder_name}: {encoded.encoder.choices}")
         for position, name in enumerate(classifiers):
@@ -194,7 +204,7 @@ def bench(
                 else recall_row(folder, dataset, encoded, (encoder_name, name))
             )
             if known is None:
-                row = fit_row(
+                fitted = fit_row(
                     dataset,
                     encoded,
                     encoder_name,
@@ -204,15 +214,28 @@ def bench(
                     / (len(classifiers) - position),
                 )
                 if keep:
-                    keep(encoded.encoder.encoder, row)
-                known = row.result, row.predicted
+                    keep(encoded.encoder.encoder, fitted)
+                known = fitted.row
                 if purse is None:
                     keep_row(folder, known)
-            result, predicted = known
-            results.append(result)
-            predictions[result.name] = predicted
+            results.append(known.result)
+            predictions[known.result.name] = known.predicted
+            confidences[known.result.name] = known.confidence
     if progress:
         progress("fit", n_rows, n_rows)
+    evidence = None
+    if examine:
+        best = max(results, key=lambda row: row.scores.accuracy).encoder
+        if progress:
+            progress(f"look into the features of {best}", 0, 0)
+        evidence = evidence_of(
+            cache.folder,
+            dataset,
+            every[best],
+            best,
+            example_rows[:N_QUERIES],
+            seed=seed,
+        )
     return BenchResults(
         version=__version__,
         data=dataset.describe(),
@@ -225,8 +248,11 @@ def bench(
         ids=dataset.test.ids,
         y_true=dataset.test.y,
         predictions=predictions,
+        confidences=confidences,
         histories=histories,
         reconstructions=reconstructions,
+        filters=filters,
+        evidence=evidence,
         examples=examples,
         example_rows=example_rows,
     )
@@ -313,13 +339,13 @@ def fit_row(
         notes += _fit(classifier, X, y)
     fit_seconds = time.perf_counter() - start
     start = time.perf_counter()
-    predicted = classifier.predict(np.asarray(test.X)).astype(np.int64)
+    predicted, confidence = predict_with_confidence(classifier, np.asarray(test.X))
     predict_seconds = time.perf_counter() - start
     result = Result(
         encoder=encoder_name,
         classifier=name,
         n_features=train.X.shape[1],
-        scores=score(test.y, predicted, dataset.class_names),
+        scores=score(test.y, predicted.astype(np.int64), dataset.class_names),
         train_seconds=encoded.encoder.train_seconds,
         encode_seconds=encoded.encode_seconds,
         encode_images_per_second=encoded.images_per_second,
@@ -330,7 +356,8 @@ def fit_row(
         cached=encoded.cached | {"classifier": False},
         notes=tuple(notes),
     )
-    return FittedRow(result, predicted, classifier)
+    row = Row(result, predicted.astype(np.int64), confidence.astype(np.float32))
+    return FittedRow(row, classifier)
 
 
 def _fit(classifier: BaseEstimator, X: NDArray[Any], y: NDArray[np.int64]) -> list[str]:
@@ -381,6 +408,30 @@ def reconstruct(
     encoder = encoded.encoder.encoder
     restored = encoder.reconstruct(images)
     return np.rint(np.clip(restored, 0, 255)).astype(np.uint8).reshape(images.shape)
+
+
+def filter_pictures(encoder: BaseEstimator, k: int = 64) -> NDArray[np.uint8] | None:
+    """Draw the first filters of an encoder.
+
+    Parameters
+    ----------
+    encoder : estimator
+        Fitted.
+    k : int, default=64
+        Filters to draw.
+
+    Returns
+    -------
+    ndarray of uint8, shape (k, h, w, c), or None
+        Each filter scaled so that its strongest value is white or black and nought is
+        grey; None if the encoder has no ``components_`` in the shape of images.
+    """
+    components = getattr(encoder, "components_", None)
+    if components is None or np.ndim(components) != 4:
+        return None
+    shown = np.asarray(components[:k], np.float64)
+    strongest = np.abs(shown).max(axis=(1, 2, 3), keepdims=True)
+    return np.rint(127.5 * (1 + shown / np.maximum(strongest, 1e-12))).astype(np.uint8)
 
 
 def _protocol(balanced: bool, tune: bool, seed: int) -> dict[str, Any]:

@@ -21,7 +21,11 @@ from sklearn.base import BaseEstimator
 from sklearn.pipeline import Pipeline
 
 from featx.archive import check_estimator, members, refused
-from featx.classifiers import WhitenedPCA, WideLinearSVC
+from featx.classifiers import (
+    WhitenedPCA,
+    WideLinearSVC,
+    predict_with_confidence,
+)
 from featx.classifiers.stock import to_stock
 from featx.errors import BundleError, CacheError, DataError, MissingDataError
 from featx.features.cache import ENCODER_TYPES
@@ -162,8 +166,9 @@ class Model:
         for rows in self._batches(len(images)):
             features = self.pipeline[0].transform(images[rows])
             classifier = self.pipeline[1:]
-            found.append(names[classifier.predict(features)])
-            sure.append(_confidence(classifier, features))
+            labels, confidence = predict_with_confidence(classifier, features)
+            found.append(names[labels])
+            sure.append(confidence)
         return np.concatenate(found), np.concatenate(sure)
 
     def _batches(self, n: int) -> Iterator[slice]:
@@ -171,13 +176,6 @@ class Model:
         size = max(1, _BATCH_VALUES // (n_features + int(np.prod(self.image_shape))))
         for start in range(0, n, size):
             yield slice(start, start + size)
-
-
-def _confidence(classifier: Pipeline, features: NDArray[Any]) -> NDArray[np.float64]:
-    if hasattr(classifier, "predict_proba"):
-        return np.asarray(classifier.predict_proba(features), np.float64).max(axis=1)
-    scores = np.asarray(classifier.decision_function(features), np.float64)
-    return np.abs(scores) if scores.ndim == 1 else scores.max(axis=1)
 
 
 def save(model: Model, path: str | os.PathLike[str]) -> None:

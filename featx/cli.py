@@ -163,7 +163,7 @@ def bench(
     save_run(results, dataset, folder, context.obj)
     _print_results(results, shared)
     if not shared.as_json:
-        _say(shared, f"Run folder: {folder}")
+        _say(shared, f"Run folder: {folder}, page: {folder / 'report.html'}")
     _end(shared, dataset)
 
 
@@ -262,6 +262,34 @@ def predict(
         err.print(f"{n_skipped:,} images were skipped.")
         if strict:
             raise typer.Exit(3)
+
+
+@app.command()
+def report(
+    run: Annotated[
+        Path, typer.Argument(metavar="RUN", help="Folder that 'featx bench' wrote.")
+    ],
+    compare: Annotated[
+        Path | None,
+        typer.Option(metavar="RUN2", help="A run to compare it with, row by row."),
+    ] = None,
+    map_method: Annotated[
+        str,
+        typer.Option(
+            "--map", help="How the map of the features is drawn: pca or tsne."
+        ),
+    ] = "pca",
+    open_page: Annotated[
+        bool, typer.Option("--open", help="Show the page in the browser.")
+    ] = False,
+) -> None:
+    """Make the page of a run anew, report.html in its folder."""
+    from featx.reports import save_page
+
+    page = save_page(run, compare, map_method=map_method)
+    out.print(str(page), markup=False, soft_wrap=True)
+    if open_page and typer.launch(page.resolve().as_uri()):
+        err.print("No browser could be started here; open the page by hand.")
 
 
 @app.command()
@@ -406,11 +434,12 @@ def _compare(
                 seed=one.seed,
                 budget=60 * budget / repeats if budget else None,
                 n_examples=n_examples,
+                examine=n_examples > 0 and position == 0,
                 progress=progress,
                 tell=lambda line: _say(shared, line),
                 keep=keep,
             )
-            for one, mine in zip(seeded, built, strict=True)
+            for position, (one, mine) in enumerate(zip(seeded, built, strict=True))
         ]
     return with_repeats(runs), dataset
 

@@ -1,11 +1,11 @@
-"""Rows of the table that were made before: kept under all that they depend on."""
+"""What a comparison found before, kept under all that it depends on."""
 
 from __future__ import annotations
 
 import hashlib
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from featx._version import __version__
 from featx.classifiers import accelerated, make_classifier, search_space
 from featx.errors import CacheError
-from featx.evaluation import Result, score
+from featx.evaluation import Evidence, Result, look_into, score
 from featx.features import EncodedDataset, plain_params
 from featx.features.digest import digest_json
 from featx.images import Dataset
@@ -27,7 +27,23 @@ from featx.storage import (
     write_json,
 )
 
-Row = tuple[Result, NDArray[np.int64]]
+
+class Row(NamedTuple):
+    """A row of the table, and what was said of every test image.
+
+    Parameters
+    ----------
+    result : Result
+        The row.
+    predicted : ndarray of int64, shape (n_test,)
+        Predicted labels.
+    confidence : ndarray of float32, shape (n_test,)
+        How clear each was, see `predict_with_confidence`.
+    """
+
+    result: Result
+    predicted: NDArray[np.int64]
+    confidence: NDArray[np.float32]
 
 
 def row_key(
@@ -64,6 +80,7 @@ def row_key(
     return digest_json(
         {
             "format": FORMAT,
+            "holds": ["predicted", "confidence"],
             "featx": __version__,
             "scikit-learn": version("scikit-learn"),
             "intelex": version("scikit-learn-intelex") if accelerated() else None,
@@ -94,9 +111,8 @@ def recall_row(
 
     Returns
     -------
-    tuple of Result and ndarray of int64, shape (n_test,), or None
-        The row, with the times it took when it was made, and the predicted labels of
-        the test images; None if it was not kept.
+    Row or None
+        With the times it took when it was made; None if it was not kept.
 
     Raises
     ------
@@ -109,6 +125,7 @@ def recall_row(
     with cache_errors(folder):
         try:
             predicted = np.load(folder / "predicted.npy")
+            confidence = np.load(folder / "confidence.npy")
         except (ValueError, EOFError) as error:
             raise CacheError(
                 f"Got predictions that cannot be read in {folder} ({error}). Remove them "
@@ -129,7 +146,7 @@ def recall_row(
         cached=encoded.cached | {"classifier": True},
         notes=tuple(manifest["notes"]),
     )
-    return result, predicted
+    return Row(result, predicted, confidence)
 
 
 def keep_row(folder: Path, row: Row) -> None:
@@ -139,15 +156,15 @@ def keep_row(folder: Path, row: Row) -> None:
     ----------
     folder : Path
         Named by its key.
-    row : tuple of Result and ndarray
-        As `fit_row` returns it.
+    row : Row
+        A row that was just made.
 
     Raises
     ------
     CacheError
         If the cache cannot be written.
     """
-    result, predicted = row
+    result = row.result
     manifest = {
         "what": f"{result.name}, {100 * result.scores.accuracy:.1f} %",
         "fit_seconds": result.fit_seconds,
@@ -156,8 +173,61 @@ def keep_row(folder: Path, row: Row) -> None:
         "notes": list(result.notes),
     } | provenance()
     with new_folder(folder) as work, cache_errors(folder.parent):
-        np.save(work / "predicted.npy", predicted)
+        np.save(work / "predicted.npy", row.predicted)
+        np.save(work / "confidence.npy", row.confidence)
         write_json(work / MANIFEST, manifest)
+
+
+def evidence_of(
+    cache_folder: Path,
+    dataset: Dataset,
+    encoded: EncodedDataset,
+    encoder: str,
+    query_rows: NDArray[np.int64],
+    *,
+    seed: int,
+) -> Evidence:
+    """Look into the features of an encoder, or recall what was seen there before.
+
+    Parameters
+    ----------
+    cache_folder : Path
+        Folder of the cache.
+    dataset, encoded, encoder, query_rows, seed
+        As for `look_into`.
+
+    Returns
+    -------
+    Evidence
+        What was seen.
+
+    Raises
+    ------
+    CacheError
+        If the cache cannot be written or the entry is damaged.
+    """
+    key = digest_json(
+        {
+            "format": FORMAT,
+            "featx": __version__,
+            "features": [encoded.train.key, encoded.test.key],
+            "images": [dataset.train.digest, dataset.test.digest],
+            "labels": _digest(dataset.train.y),
+            "encoder": encoder,
+            "queries": _digest(query_rows),
+            "seed": seed,
+        }
+    )
+    folder = cache_folder / "evidence" / key
+    if read_manifest(folder) is not None:
+        with cache_errors(folder):
+            return Evidence.from_npz(folder / "evidence.npz")
+    found = look_into(dataset, encoded, encoder, query_rows, seed=seed)
+    with new_folder(folder) as work, cache_errors(folder.parent):
+        (work / "evidence.npz").write_bytes(found.to_npz())
+        what = {"what": f"{encoder} on {dataset.name}"}
+        write_json(work / MANIFEST, what | provenance())
+    return found
 
 
 def _digest(values: NDArray[Any]) -> str:

@@ -3,8 +3,15 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from sklearn.pipeline import make_pipeline
+from sklearn.svm import SVC
 
-from featx import ConvAutoencoder, RawPixels, UntrainedAutoencoder
+from featx import (
+    ConvAutoencoder,
+    PatchAutoencoder,
+    RawPixels,
+    UntrainedAutoencoder,
+)
 from featx.benchmark import bench, fit_row, is_unequal
 from featx.errors import CacheError, ParameterError
 from featx.features import encode
@@ -62,6 +69,58 @@ def test_the_second_run_is_cached_and_gives_the_same_table(dataset, encoders, ca
         )
 
 
+def test_the_best_row_is_looked_into_once(dataset, encoders, cache, monkeypatch):
+    first = bench(dataset, encoders, ["knn"], cache=cache)
+    found = first.evidence
+    assert found.encoder == first.best.encoder
+    assert found.n_judged == len(dataset.train)
+    assert np.array_equal(found.query_rows, first.example_rows[:12])
+    assert found.neighbour_rows.max() < len(dataset.train)
+
+    def never(*_, **__):
+        raise AssertionError("computed again")
+
+    monkeypatch.setattr("featx.rows.look_into", never)
+    again = bench(dataset, encoders, ["knn"], cache=cache).evidence
+    for name, value in vars(found).items():
+        np.testing.assert_array_equal(getattr(again, name), value)
+    assert (
+        bench(dataset, encoders, ["knn"], cache=cache, examine=False).evidence is None
+    )
+
+
+def test_confidences_go_with_the_predictions(dataset, cache):
+    results = [
+        bench(dataset, {"raw": RawPixels()}, ["mlp", "svm"], cache=cache)
+        for _ in range(2)
+    ]
+    for name in results[0].predictions:
+        first, again = (one.confidences[name] for one in results)
+        assert first.dtype == np.float32 and first.shape == dataset.test.y.shape
+        np.testing.assert_array_equal(first, again)
+    probabilities = results[0].confidences["raw + mlp"]
+    assert probabilities.min() > 0 and probabilities.max() <= 1
+
+
+def test_filters_are_shown_where_there_are_any(dataset, cache):
+    encoders = {
+        "patch": PatchAutoencoder(n_components=20, max_epochs=1, random_state=0),
+        "conv": ConvAutoencoder(max_epochs=1, random_state=0),
+    }
+    results = bench(dataset, encoders, ["knn"], cache=cache)
+    assert list(results.filters) == ["patch"]
+    assert results.filters["patch"].shape[0] == 20
+
+
+def test_a_comparison_shows_itself_in_a_notebook(dataset, cache):
+    results = bench(dataset, {"<b>": RawPixels()}, ["knn"], cache=cache)
+    shown = results._repr_html_()
+    assert "<td>&lt;b&gt;</td>" in shown and "<b>" not in shown
+    assert f"{100 * results.best.scores.accuracy:.1f}" in shown
+    pipeline = make_pipeline(PatchAutoencoder(n_components=20), SVC())
+    assert "PatchAutoencoder" in pipeline._repr_html_()
+
+
 @pytest.mark.parametrize("name", ["logreg", "svm", "linear-svm", "mlp", "knn"])
 def test_tuning_chooses_on_the_validation_part_and_never_sees_the_test_part(
     dataset, cache, name, monkeypatch
@@ -78,7 +137,7 @@ def test_tuning_chooses_on_the_validation_part_and_never_sees_the_test_part(
             return super().fit(X, y)
 
     monkeypatch.setattr(module, "GridSearchCV", Spy)
-    result, *_ = fit_row(
+    (result, *_), _ = fit_row(
         dataset, encoded, "raw", name, tune=True, balanced=False, seed=0
     )
     ((n, folds),) = seen
@@ -93,7 +152,7 @@ def test_class_weights_follow_the_class_counts():
 
 def test_a_classifier_without_class_weights_says_so(dataset, cache):
     encoded = encode(dataset, RawPixels(), cache=cache)
-    result, *_ = fit_row(
+    (result, *_), _ = fit_row(
         dataset, encoded, "raw", "knn", tune=False, balanced=True, seed=0
     )
     assert "takes no class weights" in result.notes[0]

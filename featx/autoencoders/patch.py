@@ -104,6 +104,9 @@ class PatchAutoencoder(Autoencoder):
         Number of resolutions.
     n_filters_ : tuple of int
         Number of filters at each resolution, the finest first.
+    components_ : ndarray of float32, shape (n_filters_[0], ph, pw, c)
+        Filters of the finest resolution, as they see whitened patches; each of length
+        one.
     history_ : dict of str to list of float
         ``"loss"`` and ``"validation_loss"`` per epoch: the part of a patch's power that
         is lost. Empty without training.
@@ -188,6 +191,19 @@ class PatchAutoencoder(Autoencoder):
         self.precision = precision
         self.random_state = random_state
         self.verbose = verbose
+
+    @property
+    def components_(self) -> Array:
+        """Filters of the finest resolution."""
+        from torch.nn import functional as F
+
+        from featx.autoencoders.patch_filters import PatchFilters
+
+        finest = self.module_.scales[0]
+        assert isinstance(finest, PatchFilters)
+        filters = F.normalize(finest.filters.detach(), dim=1)
+        shape = (*self.patch_shape_, self.image_shape_[2])
+        return filters.cpu().numpy().reshape(-1, *shape)
 
     def _resolve(self, images: Array) -> None:
         check_number("threshold", self.threshold, 0)

@@ -1,5 +1,6 @@
 """Classifiers: name -> unfitted Pipeline, and its small search space."""
 
+from featx.classifiers.confidence import predict_with_confidence
 from featx.classifiers.linear_svm import WideLinearSVC
 from featx.classifiers.registry import (
     CLASSIFIERS,
@@ -21,5 +22,6 @@ __all__ = [
     "check_classifiers",
     "default_classifiers",
     "make_classifier",
+    "predict_with_confidence",
     "search_space",
 ]

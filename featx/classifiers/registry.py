@@ -84,7 +84,8 @@ def make_classifier(
             random_state=random_state,
         )
     elif name == "svm":
-        model = _kind("svm", "SVC")(C=3.0, class_weight=weight)
+        # ties broken by the scores: the label is that of the highest score
+        model = _kind("svm", "SVC")(C=3.0, class_weight=weight, break_ties=True)
     elif name == "kernel-ridge":
         model = RidgeClassifier(0.3, class_weight=weight, copy_X=False)
     elif name == "linear-svm":

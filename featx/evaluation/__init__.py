@@ -2,18 +2,22 @@
 
 from featx.evaluation.comparisons import Comparison, compare
 from featx.evaluation.controls import CONTROLS, compare_with_controls
+from featx.evaluation.evidence import N_QUERIES, Evidence, look_into
 from featx.evaluation.results import BenchResults, Result, with_repeats
 from featx.evaluation.scores import ClassScores, Scores, score
 
 __all__ = [
     "CONTROLS",
+    "N_QUERIES",
     "BenchResults",
     "ClassScores",
     "Comparison",
+    "Evidence",
     "Result",
     "Scores",
     "compare",
     "compare_with_controls",
+    "look_into",
     "score",
     "with_repeats",
 ]

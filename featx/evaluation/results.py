@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any
+from html import escape
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from featx.evaluation.comparisons import Comparison
-from featx.evaluation.scores import Scores
+from featx.evaluation.evidence import Evidence
+from featx.evaluation.scores import ClassScores, Scores
 
 
 @dataclass(frozen=True)
@@ -89,16 +91,24 @@ class BenchResults:
         Their labels.
     predictions : dict of str to ndarray of int64, shape (n_test,)
         Predicted labels by row name.
+    confidences : dict of str to ndarray of float32, shape (n_test,)
+        By row name, how clear each prediction was: a probability where the classifier
+        gives one, else a score whose order alone means something.
     histories : dict of str to dict of str to list of float
         By encoder: ``"loss"`` and, where there was one, ``"validation_loss"``, a value
         per epoch. Encoders without training are absent.
     reconstructions : dict of str to ndarray of uint8, shape (k, h, w, c)
         By encoder, what the decoder makes of the first k of `examples`; encoders
         without a decoder are absent.
+    filters : dict of str to ndarray of uint8, shape (k, h, w, c)
+        By encoder, its first learned filters as pictures; grey is nought. Encoders
+        without filters that can be looked at are absent.
     examples : ndarray of uint8, shape (m, h, w, c)
         The first test images of a fixed shuffle, for the figures.
     example_rows : ndarray of int64, shape (m,)
         Their rows among the test images.
+    evidence : Evidence or None
+        What was seen in the features of the best row.
     """
 
     version: str
@@ -110,14 +120,17 @@ class BenchResults:
     ids: NDArray[np.str_]
     y_true: NDArray[np.int64]
     predictions: dict[str, NDArray[np.int64]]
+    confidences: dict[str, NDArray[np.float32]] = field(default_factory=dict)
     histories: dict[str, dict[str, list[float]]] = field(default_factory=dict)
     reconstructions: dict[str, NDArray[np.uint8]] = field(default_factory=dict)
+    filters: dict[str, NDArray[np.uint8]] = field(default_factory=dict)
     examples: NDArray[np.uint8] = field(
         default_factory=lambda: np.empty((0, 1, 1, 1), np.uint8)
     )
     example_rows: NDArray[np.int64] = field(
         default_factory=lambda: np.empty(0, np.int64)
     )
+    evidence: Evidence | None = None
 
     @property
     def best(self) -> Result:
@@ -136,6 +149,79 @@ class BenchResults:
                 asdict(c) | {"verdict": c.verdict} for c in self.comparisons
             ],
         }
+
+    def _repr_html_(self) -> str:
+        """Show the table in a notebook, highest accuracy first."""
+        heads = ("encoder", "classifier", "accuracy %", "95 % interval", "features")
+        lines = []
+        for row in sorted(self.results, key=lambda r: -r.scores.accuracy):
+            low, high = row.scores.accuracy_ci95
+            cells = (
+                *(escape(row.encoder), escape(row.classifier)),
+                f"{100 * row.scores.accuracy:.1f}",
+                f"{100 * low:.1f} to {100 * high:.1f}",
+                f"{row.n_features:,}",
+            )
+            lines.append("".join(f"<td>{cell}</td>" for cell in cells))
+        head = "".join(f"<th>{name}</th>" for name in heads)
+        body = "".join(f"<tr>{line}</tr>" for line in lines)
+        name = escape(str(self.data.get("name", "")))
+        caption = f"<caption>{name}, {len(self.y_true):,} test images</caption>"
+        head = f"<thead><tr>{head}</tr></thead>"
+        return f"<table>{caption}{head}<tbody>{body}</tbody></table>"
+
+    @classmethod
+    def from_dict(cls, document: Mapping[str, Any], **arrays: Any) -> Self:
+        """Build a comparison from its JSON document and the arrays kept beside it.
+
+        Parameters
+        ----------
+        document : mapping
+            As `to_dict` makes it; ``"histories"`` may stand in it too.
+        **arrays : Any
+            The other parameters by name; `ids`, `y_true` and `predictions` must be
+            among them.
+
+        Returns
+        -------
+        BenchResults
+            The comparison.
+
+        Raises
+        ------
+        KeyError, TypeError
+            If something is missing.
+        """
+        return cls(
+            version=document["featx"],
+            data=document["data"],
+            protocol=document["protocol"],
+            machine=document["machine"],
+            results=[_result(one) for one in document["results"]],
+            comparisons=[_comparison(one) for one in document["comparisons"]],
+            histories=document.get("histories", {}),
+            **arrays,
+        )
+
+
+def _result(plain: Mapping[str, Any]) -> Result:
+    rest = dict(plain)
+    scores = Scores(
+        accuracy=rest.pop("accuracy"),
+        accuracy_ci95=tuple(rest.pop("accuracy_ci95")),
+        balanced_accuracy=rest.pop("balanced_accuracy"),
+        macro_f1=rest.pop("macro_f1"),
+        per_class={
+            name: ClassScores(**one) for name, one in rest.pop("per_class").items()
+        },
+        confusion=np.array(rest.pop("confusion"), np.int64),
+    )
+    notes, repeats = tuple(rest.pop("notes", ())), tuple(rest.pop("repeats", ()))
+    return Result(scores=scores, notes=notes, repeats=repeats, **rest)
+
+
+def _comparison(plain: Mapping[str, Any]) -> Comparison:
+    return Comparison(**{k: v for k, v in plain.items() if k != "verdict"})
 
 
 def with_repeats(runs: Sequence[BenchResults]) -> BenchResults:

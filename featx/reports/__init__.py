@@ -9,9 +9,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from featx.reports.documents import to_json
-from featx.reports.files import save_run, save_samples
+from featx.reports.files import save_page, save_run, save_samples
+from featx.reports.html import html_page
 from featx.reports.listings import cache_table, data_table
 from featx.reports.page import markdown_page
+from featx.reports.runs import Run, load_run
 from featx.reports.sentences import class_lines, remarks
 from featx.reports.table import comparison_table, csv_table, markdown_table
 
@@ -22,7 +24,11 @@ if TYPE_CHECKING:
         plot_comparison,
         plot_loss,
     )
-    from featx.reports.heatmaps import plot_classification_report, plot_confusion
+    from featx.reports.heatmaps import (
+        confusion_display,
+        plot_classification_report,
+        plot_confusion,
+    )
     from featx.reports.pictures import (
         plot_predictions,
         plot_reconstructions,
@@ -30,11 +36,15 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
+    "Run",
     "cache_table",
     "class_lines",
     "comparison_table",
+    "confusion_display",
     "csv_table",
     "data_table",
+    "html_page",
+    "load_run",
     "markdown_page",
     "markdown_table",
     "plot_class_accuracy",
@@ -47,12 +57,14 @@ __all__ = [
     "plot_reconstructions",
     "plot_samples",
     "remarks",
+    "save_page",
     "save_run",
     "save_samples",
     "to_json",
 ]
 
 _FIGURES = {
+    "confusion_display": "heatmaps",
     "plot_class_accuracy": "charts",
     "plot_class_distribution": "charts",
     "plot_classification_report": "heatmaps",

@@ -1,4 +1,4 @@
-"""What all figures share: fonts, colours, class labels, PNG files."""
+"""What all figures share: fonts, colours, class labels, PNG and SVG files."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import matplotlib
 from matplotlib import font_manager
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
 _Arguments = ParamSpec("_Arguments")
@@ -212,4 +213,29 @@ def png(ax: Axes, dpi: int = 120) -> bytes:
         warnings.filterwarnings("ignore", "Glyph .* missing from", UserWarning)
         # Draws once; savefig draws twice where a layout engine is at work.
         FigureCanvasAgg(figure).print_png(buffer)  # type: ignore[no-untyped-call]
+    return buffer.getvalue()
+
+
+def svg(ax: Axes) -> bytes:
+    """Write the figure of some axes as vectors, for a paper.
+
+    Parameters
+    ----------
+    ax : Axes
+        What a figure function returned.
+
+    Returns
+    -------
+    bytes
+        An SVG file, the same for the same figure; letters are drawn as paths, so it needs
+        no font.
+    """
+    figure = ax.get_figure(root=True)
+    assert figure is not None
+    buffer = io.BytesIO()
+    settings = _rc() | {"svg.hashsalt": "featx"}
+    with matplotlib.rc_context(settings), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from", UserWarning)
+        canvas = FigureCanvasSVG(figure)
+        canvas.print_svg(buffer, metadata={"Date": None})  # type: ignore[no-untyped-call]
     return buffer.getvalue()

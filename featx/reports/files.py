@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-import io
 import os
 import re
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from featx.errors import CacheError
 from featx.evaluation.results import BenchResults
 from featx.images.imageset import Dataset
+from featx.reports.album import make_album
 from featx.reports.documents import to_json
+from featx.reports.html import html_page
 from featx.reports.page import markdown_page
+from featx.reports.runs import Run, load_run, pictures_npz, predictions_npz, sheet_names
 from featx.reports.table import csv_table
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 
 def save_run(
@@ -47,19 +52,64 @@ def save_run(
         Where the folder cannot be written.
     """
     written = []
-    try:
+    with _told(folder):
         for name, content in _contents(results, dataset, command):
             path = folder / name
             path.parent.mkdir(parents=True, exist_ok=True)
             _replace(path, content)
             written.append(path)
+    return written
+
+
+@contextmanager
+def _told(folder: Path) -> Iterator[None]:
+    """Tell in one line why a run folder cannot be written."""
+    try:
+        yield
     except OSError as error:
         raise CacheError(
             f"Got a run folder that cannot be written, {folder}: "
             f"{error.strerror or error}. Make room or give permission there, or use "
             "--out to name another folder."
         ) from error
-    return written
+
+
+def save_page(
+    folder: Path, other: Path | None = None, *, map_method: str = "pca"
+) -> Path:
+    """Make the page of a run anew from its files.
+
+    Parameters
+    ----------
+    folder : Path
+        The run's folder; ``report.html`` in it is replaced.
+    other : Path, optional
+        Folder of a run to compare it with.
+    map_method : {"pca", "tsne"}, default="pca"
+        How the map of the features is drawn.
+
+    Returns
+    -------
+    Path
+        The page.
+
+    Raises
+    ------
+    MissingDataError
+        If a folder holds no run.
+    DataError
+        If a file of a run is damaged.
+    CacheError
+        If the page cannot be written.
+    ParameterError
+        If the method is not known.
+    """
+    run = load_run(folder)
+    page = html_page(run, load_run(other) if other else None, map_method=map_method)
+    path = folder / "report.html"
+    with _told(folder):
+        _replace(path, _text(page))
+    return path
 
 
 def save_samples(dataset: Dataset, path: Path) -> None:
@@ -112,10 +162,25 @@ def _contents(
     yield "results.json", _text(to_json(results, histories=True))
     yield "table.md", _text(markdown_page(results, command))
     yield "table.csv", _text(csv_table(results))
-    yield "predictions.npz", _predictions(results, dataset.class_names)
+    yield "predictions.npz", predictions_npz(results, dataset.class_names)
+    album = make_album(results, dataset)
+    yield "pictures.npz", pictures_npz(results, album)
+    yield from zip(sheet_names(album), album.sheets, strict=True)
+    if results.evidence is not None:
+        yield "evidence.npz", results.evidence.to_npz()
     yield "command.txt", _text(command)
-    for name, figure in _figures(results, dataset):
-        yield f"figures/{_safe(name)}.png", figure
+    yield "report.html", _text(html_page(Run(results, album, command)))
+    for name, axes in _figures(results, dataset):
+        for kind, content in _drawn(axes):
+            yield f"figures/{_safe(name)}.{kind}", content
+
+
+def _drawn(axes: Axes) -> Iterator[tuple[str, bytes]]:
+    """Yield a figure in both of its forms."""
+    from featx.reports.canvas import png, svg
+
+    yield "png", png(axes)
+    yield "svg", svg(axes)
 
 
 def _text(text: str) -> bytes:
@@ -127,49 +192,34 @@ def _safe(name: str) -> str:
     return re.sub(r"[^\w.-]+", "-", name)
 
 
-def _predictions(results: BenchResults, class_names: tuple[str, ...]) -> bytes:
-    arrays = {
-        "ids": np.asarray(results.ids, np.str_),
-        "y_true": results.y_true,
-        "class_names": np.asarray(class_names, np.str_),
-    }
-    for row in results.results:
-        y_pred = results.predictions[row.name]
-        arrays[f"pred/{row.encoder}+{row.classifier}"] = y_pred
-    buffer = io.BytesIO()
-    np.savez_compressed(buffer, allow_pickle=False, **arrays)
-    return buffer.getvalue()
-
-
-def _figures(results: BenchResults, dataset: Dataset) -> Iterator[tuple[str, bytes]]:
-    """Yield name and PNG of each figure."""
+def _figures(results: BenchResults, dataset: Dataset) -> Iterator[tuple[str, Axes]]:
+    """Yield name and axes of each figure."""
     # Here, not on top: matplotlib is slow to import and only figures need it.
     from featx.reports import charts, heatmaps, pictures
-    from featx.reports.canvas import png
 
     train, test, names = dataset.train, dataset.test, dataset.class_names
     per_class = 8 if len(names) <= 20 else 4
-    yield "samples", png(pictures.plot_samples(train.X, train.y, names, per_class))
+    yield "samples", pictures.plot_samples(train.X, train.y, names, per_class)
     counts = charts.plot_class_distribution(
         train.class_counts, test.class_counts, names
     )
-    yield "class_distribution", png(counts)
+    yield "class_distribution", counts
     for encoder, history in results.histories.items():
-        yield f"loss_{encoder}", png(charts.plot_loss(history, f"{encoder}: training"))
+        yield f"loss_{encoder}", charts.plot_loss(history, f"{encoder}: training")
     for encoder, outputs in results.reconstructions.items():
         shown = outputs[:20]
         pairs = pictures.plot_reconstructions(
             results.examples[: len(shown)], shown, title=f"{encoder}: reconstructions"
         )
-        yield f"reconstructions_{encoder}", png(pairs)
-    yield "comparison", png(charts.plot_comparison(results))
+        yield f"reconstructions_{encoder}", pairs
+    yield "comparison", charts.plot_comparison(results)
     for row in results.results:
         tail = f"{row.encoder}_{row.classifier}"
         confusion = heatmaps.plot_confusion(row.scores.confusion, names, title=row.name)
-        yield f"confusion_{tail}", png(confusion)
-        yield f"class_accuracy_{tail}", png(charts.plot_class_accuracy(row, names))
+        yield f"confusion_{tail}", confusion
+        yield f"class_accuracy_{tail}", charts.plot_class_accuracy(row, names)
         report = heatmaps.plot_classification_report(row)
-        yield f"classification_report_{tail}", png(report)
+        yield f"classification_report_{tail}", report
     if len(results.examples):
         best = results.best.name
         rows = results.example_rows[:24]
@@ -180,4 +230,4 @@ def _figures(results: BenchResults, dataset: Dataset) -> Iterator[tuple[str, byt
             names,
         )
         tail = f"{results.best.encoder}_{results.best.classifier}"
-        yield f"predictions_{tail}", png(pairs)
+        yield f"predictions_{tail}", pairs

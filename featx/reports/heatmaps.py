@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.image import AxesImage
 from numpy.typing import ArrayLike, NDArray
+from sklearn.metrics import ConfusionMatrixDisplay
 
 from featx.evaluation.results import Result
 from featx.reports.canvas import axes_for, label, labels, styled
@@ -158,3 +159,28 @@ def plot_classification_report(result: Result, *, ax: Axes | None = None) -> Axe
     ax.tick_params(which="both", length=0)
     ax.set_title(label(result.name, 60), pad=10)
     return ax
+
+
+def confusion_display(result: Result) -> ConfusionMatrixDisplay:
+    """Give the confusion matrix of a row as scikit-learn's own display.
+
+    Parameters
+    ----------
+    result : Result
+        A row of the comparison.
+
+    Returns
+    -------
+    sklearn.metrics.ConfusionMatrixDisplay
+        Its ``plot`` draws with pyplot, in matplotlib's own style.
+
+    Examples
+    --------
+    >>> from featx.reports.examples import example_results
+    >>> confusion_display(example_results().best).confusion_matrix
+    array([[3, 1],
+           [0, 4]])
+    """
+    return ConfusionMatrixDisplay(
+        result.scores.confusion, display_labels=list(result.scores.per_class)
+    )

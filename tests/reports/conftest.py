@@ -1,9 +1,11 @@
 import numpy as np
 import pytest
 
+from featx.evaluation import look_into
 from featx.evaluation.comparisons import compare
 from featx.evaluation.results import BenchResults, Result
 from featx.evaluation.scores import score
+from featx.features import CachedFeatures, EncodedDataset
 from featx.images.imageset import Dataset, ImageSet
 
 ROWS = ("raw + svm", "pca + svm", "conv + svm")
@@ -15,6 +17,11 @@ def make_part(class_names, per_class, shape, seed):
     X = rng.integers(0, 256, (len(y), *shape), np.uint8)
     ids = np.array([f"{label}/{row}.png" for row, label in enumerate(y)])
     return ImageSet(X, y, ids, tuple(class_names))
+
+
+def as_features(part):
+    rows = part.X.reshape(len(part), -1)[:, :500].astype(np.float32)
+    return CachedFeatures(rows, part.y, part.ids, "key", 1.0, False)
 
 
 def make_run(
@@ -51,6 +58,8 @@ def make_run(
     right = {name: y_pred == test.y for name, y_pred in predictions.items()}
     rows = rng.permutation(len(test))[:10]
     examples = test.X[rows]
+    encoded = EncodedDataset(None, as_features(train), as_features(test))
+    confidences = {name: rng.random(len(test)).astype("f4") for name in predictions}
     return dataset, BenchResults(
         version="0.1",
         data=dataset.describe(),
@@ -61,10 +70,13 @@ def make_run(
         ids=test.ids,
         y_true=test.y,
         predictions=predictions,
+        confidences=confidences,
         histories={"conv": {"loss": [3.0, 2.0, 1.0], "validation_loss": [3.0, 2, 2.5]}},
         reconstructions={"conv": 255 - examples[:4]},
+        filters={"conv": np.arange(3 * 6 * 6 * 3, dtype=np.uint8).reshape(3, 6, 6, 3)},
         examples=examples,
         example_rows=rows,
+        evidence=look_into(dataset, encoded, "conv", rows),
     )
 
 

@@ -11,6 +11,7 @@ from featx.reports import markdown_page, save_run, to_json
 from featx.reports.files import _replace
 
 TABLES = ["results.json", "table.md", "table.csv", "predictions.npz", "command.txt"]
+PAGE = ["report.html", "pictures.npz", "evidence.npz", "thumbnails/000.png"]
 SHARED = ["samples", "class_distribution", "loss_conv", "reconstructions_conv"]
 PER_ROW = ["confusion", "class_accuracy", "classification_report"]
 
@@ -28,7 +29,8 @@ def test_every_file_is_there(saved):
     figures += [
         f"{kind}_{row}_svm" for kind in PER_ROW for row in ("raw", "pca", "conv")
     ]
-    names = TABLES + [f"figures/{name}.png" for name in figures]
+    drawn = [f"figures/{name}.{kind}" for name in figures for kind in ("png", "svg")]
+    names = TABLES + PAGE + drawn
     assert sorted(files) == sorted(folder / name for name in names)
     there = [path for path in folder.rglob("*") if path.is_file()]
     assert sorted(there) == sorted(files)
@@ -101,6 +103,7 @@ def test_names_that_are_no_file_names(build, tmp_path, monkeypatch):
     assert {path.parent for path in files} == {
         tmp_path / "run",
         tmp_path / "run" / "figures",
+        tmp_path / "run" / "thumbnails",
     }
     assert "confusion_..-up_svm.png" in {path.name for path in files}
 

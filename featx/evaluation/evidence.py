@@ -1,0 +1,205 @@
+"""What a look into the features of the best row shows, ready for reports."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, Self
+from zipfile import BadZipFile
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.manifold import TSNE
+
+from featx.errors import CacheError, unknown_name
+from featx.evaluation.components import components
+from featx.evaluation.suspects import (
+    find_duplicates,
+    find_mislabelled,
+    find_neighbours,
+)
+from featx.features import EncodedDataset
+from featx.images import Dataset
+
+MAP_POINTS = 2000
+MAP_COMPONENTS = 50
+N_QUERIES = 12
+MAP_METHODS = ("pca", "tsne")
+N_LISTED = 200
+N_JUDGED = 200_000
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """The features of one encoder, looked into: a map, neighbours, suspicious images.
+
+    Parameters
+    ----------
+    encoder : str
+        Whose features.
+    map_rows : ndarray of int64, shape (m,)
+        Test images on the map, at most 2,000 chosen by a fixed seed.
+    map_components : ndarray of float32, shape (m, k)
+        Their first whitened principal components, at most 50.
+    query_rows : ndarray of int64, shape (q,)
+        Some test images.
+    neighbour_rows : ndarray of int64, shape (q, 8)
+        The training images nearest to each, fewer if there are fewer.
+    mislabelled_rows, mislabelled_as : ndarray of int64, shape (s,)
+        Training images that look mislabelled, and the class that each looks like; the
+        clearest first, at most 200.
+    mislabelled_margin : ndarray of float32, shape (s,)
+        By how much that class's score exceeds the given one's.
+    n_mislabelled : int
+        How many there are in all.
+    n_judged : int
+        Training images that were looked at; all, or 200,000 chosen by a fixed seed.
+    left_out_accuracy : float
+        Of the predictions that the suspicion rests on, in [0, 1].
+    duplicate_test_rows, duplicate_train_rows : ndarray of int64, shape (d,)
+        Pairs of a test and a training image that are nearly equal, at most 200.
+    duplicate_likeness : ndarray of float32, shape (d,)
+        Correlation of their pixels.
+    n_duplicates : int
+        How many test images have such a partner.
+    """
+
+    encoder: str
+    map_rows: NDArray[np.int64]
+    map_components: NDArray[np.float32]
+    query_rows: NDArray[np.int64]
+    neighbour_rows: NDArray[np.int64]
+    mislabelled_rows: NDArray[np.int64]
+    mislabelled_as: NDArray[np.int64]
+    mislabelled_margin: NDArray[np.float32]
+    n_mislabelled: int
+    n_judged: int
+    left_out_accuracy: float
+    duplicate_test_rows: NDArray[np.int64]
+    duplicate_train_rows: NDArray[np.int64]
+    duplicate_likeness: NDArray[np.float32]
+    n_duplicates: int
+
+    def to_npz(self) -> bytes:
+        """Write all of it as a NumPy archive."""
+        buffer = io.BytesIO()
+        arrays = {one.name: np.asarray(getattr(self, one.name)) for one in fields(self)}
+        np.savez_compressed(buffer, allow_pickle=False, **arrays)
+        return buffer.getvalue()
+
+    @classmethod
+    def from_npz(cls, file: Path) -> Self:
+        """Read what `to_npz` wrote.
+
+        Raises
+        ------
+        CacheError
+            If the file is damaged.
+        """
+        try:
+            with file.open("rb") as stream, np.load(stream) as arrays:
+                values: dict[str, Any] = {
+                    one.name: arrays[one.name] for one in fields(cls)
+                }
+        except (ValueError, KeyError, EOFError, OSError, BadZipFile) as error:
+            raise CacheError(
+                f"Got a damaged file {file} ({error}), but expected what was found in "
+                "features. Remove it and run again."
+            ) from error
+        plain = {k: v.item() if v.ndim == 0 else v for k, v in values.items()}
+        return cls(**plain)
+
+
+def map_positions(evidence: Evidence, method: str = "pca") -> NDArray[np.float64]:
+    """Place the images of the map on a plane.
+
+    Parameters
+    ----------
+    evidence : Evidence
+        With at least one image on the map.
+    method : {"pca", "tsne"}, default="pca"
+        The first two components, or t-SNE [1]_ of all, with a fixed seed.
+
+    Returns
+    -------
+    ndarray of float64, shape (m, 2)
+        From 0 to 1 on both axes.
+
+    Raises
+    ------
+    ParameterError
+        If the method is not known.
+
+    References
+    ----------
+    .. [1] L. van der Maaten and G. Hinton, "Visualizing data using t-SNE", JMLR 9
+       (2008).
+    """
+    if method not in MAP_METHODS:
+        raise unknown_name("map", method, MAP_METHODS)
+    points = evidence.map_components
+    if method == "tsne" and len(points) > 3:
+        perplexity = min(30.0, (len(points) - 1) / 3)
+        points = TSNE(perplexity=perplexity, random_state=0).fit_transform(points)
+    plane = np.zeros((len(points), 2))
+    plane[:, : points.shape[1]] = points[:, :2]
+    low, high = plane.min(axis=0), plane.max(axis=0)
+    return (plane - low) / np.where(high > low, high - low, 1)
+
+
+def look_into(
+    dataset: Dataset,
+    encoded: EncodedDataset,
+    encoder: str,
+    query_rows: NDArray[np.int64],
+    *,
+    seed: int = 0,
+) -> Evidence:
+    """Look into the features of an encoder.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        The images.
+    encoded : EncodedDataset
+        Their features.
+    encoder : str
+        What the table calls the encoder.
+    query_rows : ndarray of int64, shape (q,)
+        Test images whose neighbours are wanted.
+    seed : int, default=0
+        Seed of every choice of rows.
+
+    Returns
+    -------
+    Evidence
+        Nothing in it saw the labels of the test part.
+    """
+    train, test = components(encoded.train.X, encoded.test.X, seed=seed)
+    rng = np.random.default_rng(seed)
+    on_map = np.sort(rng.choice(len(test), min(len(test), MAP_POINTS), replace=False))
+    n_judged = min(len(train), N_JUDGED)
+    judged = np.sort(rng.choice(len(train), n_judged, replace=False))
+    wrong = find_mislabelled(
+        train[judged], dataset.train.y[judged], len(dataset.class_names), seed=seed
+    )
+    neighbours = find_neighbours(train, test)
+    twice = find_duplicates(neighbours, dataset.train.X, dataset.test.X)
+    return Evidence(
+        encoder=encoder,
+        map_rows=on_map.astype(np.int64),
+        map_components=test[on_map, :MAP_COMPONENTS],
+        query_rows=query_rows,
+        neighbour_rows=neighbours.rows[query_rows],
+        mislabelled_rows=judged[wrong.rows[:N_LISTED]],
+        mislabelled_as=wrong.suggested[:N_LISTED],
+        mislabelled_margin=wrong.margin[:N_LISTED],
+        n_mislabelled=len(wrong.rows),
+        n_judged=n_judged,
+        left_out_accuracy=wrong.accuracy,
+        duplicate_test_rows=twice.test_rows[:N_LISTED].astype(np.int64),
+        duplicate_train_rows=twice.train_rows[:N_LISTED],
+        duplicate_likeness=twice.likeness[:N_LISTED],
+        n_duplicates=len(twice.test_rows),
+    )

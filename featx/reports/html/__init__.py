@@ -1,0 +1,69 @@
+"""The page ``report.html`` of a run: one file that needs no network."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from importlib.resources import files
+
+from jinja2 import Environment, FunctionLoader, StrictUndefined
+from markupsafe import Markup
+
+from featx.reports.album import COLUMNS, PER_SHEET
+from featx.reports.documents import dumps
+from featx.reports.html.view import page_view
+from featx.reports.runs import Run
+
+_PARTS = files("featx.reports.html")
+
+
+def html_page(run: Run, other: Run | None = None, *, map_method: str = "pca") -> str:
+    """Write a run as one HTML page that shows images behind every figure.
+
+    Parameters
+    ----------
+    run : Run
+        As `load_run` returns it.
+    other : Run, optional
+        A run to compare it with, row by row.
+    map_method : {"pca", "tsne"}, default="pca"
+        How the map of the features is drawn.
+
+    Returns
+    -------
+    str
+        HTML with styles, script and pictures inside. It asks for nothing from outside,
+        and its content security policy lets no other script run.
+
+    Raises
+    ------
+    ParameterError
+        If the method is not known.
+    """
+    script = _part("report.js")
+    # "<" and "&" mean something inside a script element, even where no script is run
+    view = page_view(run, other, map_method=map_method)
+    document = dumps(view.pop("document"))
+    for sign in "<>&":
+        document = document.replace(sign, f"\\u{ord(sign):04x}")
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    environment = Environment(
+        loader=FunctionLoader(_part),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("report.html.jinja").render(
+        **view,
+        document=Markup(document),
+        per_sheet=PER_SHEET,
+        columns=COLUMNS,
+        script=Markup(script),
+        script_hash=f"sha256-{digest}",
+        style=Markup(_part("report.css")),
+    )
+
+
+def _part(name: str) -> str:
+    return (_PARTS / name).read_text(encoding="utf-8")

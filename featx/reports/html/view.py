@@ -1,0 +1,177 @@
+"""What the page says of a run, as plain data for its template."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from featx.evaluation.results import BenchResults, Result
+from featx.reports.album import COLUMNS, PER_CELL, PER_SHEET, Album, cell_rows
+from featx.reports.documents import dumps
+from featx.reports.html.encoders import encoders, uri
+from featx.reports.html.findings import feature_map, neighbours, suspects, tiles
+from featx.reports.html.rows import answer, compared, row_view
+from featx.reports.runs import Run
+from featx.reports.sentences import remarks
+
+_TOLD_ELSEWHERE = (
+    *("class_names", "train_per_class", "test_per_class"),
+    *("skipped", "notes", "name"),
+)
+
+
+def page_view(
+    run: Run, other: Run | None = None, *, map_method: str = "pca"
+) -> dict[str, Any]:
+    """Collect what the page shows.
+
+    Parameters
+    ----------
+    run : Run
+        The run.
+    other : Run, optional
+        A run to compare it with.
+    map_method : {"pca", "tsne"}, default="pca"
+        How the map of the features is drawn.
+
+    Returns
+    -------
+    dict
+        Plain data by the names that the template uses; ``"document"`` is what the
+        script of the page reads.
+    """
+    results = run.results
+    names = list(results.data["class_names"])
+    ordered = sorted(results.results, key=lambda row: -row.scores.accuracy)
+    ends = [end for row in ordered for end in row.scores.accuracy_ci95]
+    low, high = 100 * min(ends), 100 * max(ends)
+    margin = max(0.5, 0.04 * (high - low))
+    axis = (max(0.0, low - margin), min(100.0, high + margin))
+    return {
+        "title": results.data.get("name", "Data"),
+        "version": results.version,
+        "answer": answer(results),
+        "axis": axis,
+        "rows": [row_view(row, results, names, axis) for row in ordered],
+        "remarks": remarks(results),
+        "classes": names,
+        "counts": _counts(results.data, names),
+        "encoders": encoders(results),
+        "map": feature_map(run, names, map_method),
+        "neighbours": neighbours(run, names),
+        "suspects": suspects(run, names),
+        "facts": _facts(results, run.command),
+        "compared": compared(results, other.results) if other else None,
+        "other_title": other.results.data.get("name", "Data") if other else "",
+        "sheets": [uri(sheet) for sheet in run.album.sheets],
+        "sizes": _tile_sizes(run.album),
+        "per_cell": PER_CELL,
+        "document": _document(run, ordered, names),
+    }
+
+
+def _counts(data: Mapping[str, Any], names: Sequence[str]) -> list[dict[str, Any]]:
+    train, test = data["train_per_class"], data["test_per_class"]
+    most = max(*train, *test, 1)
+    return [
+        {
+            "name": n,
+            "train": a,
+            "test": b,
+            "train_at": 100 * a / most,
+            "at": 100 * b / most,
+        }
+        for n, a, b in zip(names, train, test, strict=True)
+    ]
+
+
+def _tile_sizes(album: Album) -> dict[str, Any]:
+    """Sizes of tiles and sheets in pixels, and how large a tile is shown."""
+    zoom = max(1.0, 56 / max(album.height, album.width))
+    sizes = []
+    for sheet in album.sheets:
+        with Image.open(io.BytesIO(sheet)) as picture:
+            sizes.append(picture.size)
+    return {
+        "height": album.height,
+        "width": album.width,
+        "zoom": round(zoom, 4),
+        "sheets": sizes,
+    }
+
+
+def _facts(results: BenchResults, command: str) -> dict[str, Any]:
+    """Collect what was run, on what, and where."""
+    data = results.data
+    skipped = data.get("skipped", ())
+    shown = {key: value for key, value in data.items() if key not in _TOLD_ELSEWHERE}
+    params: dict[str, Any] = {
+        row.encoder: row.encoder_params for row in results.results
+    }
+    return {
+        "command": command,
+        "data": _told(shown | {"skipped images": len(skipped)}),
+        "notes": list(data.get("notes", ())),
+        "skipped": [f"{one['id']}: {one['reason']}" for one in skipped],
+        "protocol": _told(results.protocol),
+        "machine": _told({"featx": results.version, **results.machine}),
+        "encoders": {name: dumps(one, indent=1) for name, one in params.items()},
+    }
+
+
+def _told(facts: Mapping[str, Any]) -> dict[str, str]:
+    """Write values as people say them."""
+
+    def text(value: Any) -> str:
+        if value is None or isinstance(value, bool):
+            return {None: "none", True: "yes", False: "no"}[value]
+        if isinstance(value, int):
+            return f"{value:,}"
+        if isinstance(value, Mapping):
+            return ", ".join(f"{key} {text(one)}" for key, one in value.items())
+        if isinstance(value, list | tuple):
+            return ", ".join(map(text, value))
+        return str(value)
+
+    return {key: text(value) for key, value in facts.items()}
+
+
+def _document(
+    run: Run, ordered: Sequence[Result], names: Sequence[str]
+) -> dict[str, Any]:
+    """Collect what the script reads: matrices, and the images behind each cell."""
+    results = run.results
+    tile, _ = tiles(run.album)
+    rows = []
+    for row in ordered:
+        cells = []
+        for t, p in np.argwhere(row.scores.confusion):
+            shown = []
+            for test_row in cell_rows(results, row.name, int(t), int(p))[:PER_CELL]:
+                if int(test_row) not in tile:
+                    break
+                shown.append(int(test_row))
+            sure = results.confidences.get(row.name)
+            cells.append(
+                [
+                    int(t),
+                    int(p),
+                    int(row.scores.confusion[t, p]),
+                    shown,
+                    [] if sure is None else [float(f"{sure[i]:.3g}") for i in shown],
+                ]
+            )
+        rows.append({"name": row.name, "cells": cells})
+    return {
+        "classes": list(names),
+        "rows": rows,
+        "per_sheet": PER_SHEET,
+        "columns": COLUMNS,
+        "tiles": run.album.test_rows.tolist(),
+        "ids": [str(results.ids[i]) for i in run.album.test_rows],
+        "y": [int(results.y_true[i]) for i in run.album.test_rows],
+    }

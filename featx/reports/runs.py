@@ -1,0 +1,217 @@
+"""A run as it lies on the disk: read back whole."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from featx.errors import DataError, MissingDataError
+from featx.evaluation.evidence import Evidence
+from featx.evaluation.results import BenchResults
+from featx.reports.album import Album, is_png
+
+
+@dataclass(frozen=True)
+class Run:
+    """A comparison, its pictures, and the command that made it.
+
+    Parameters
+    ----------
+    results : BenchResults
+        The comparison.
+    album : Album
+        Small pictures of the images that matter.
+    command : str
+        The command line.
+    """
+
+    results: BenchResults
+    album: Album
+    command: str
+
+
+def predictions_npz(results: BenchResults, class_names: tuple[str, ...]) -> bytes:
+    """Write labels, predictions and confidences as a NumPy archive.
+
+    Parameters
+    ----------
+    results : BenchResults
+        A whole comparison.
+    class_names : tuple of str
+        Names of the classes.
+
+    Returns
+    -------
+    bytes
+        With ``ids``, ``y_true``, ``class_names`` and, for each row, ``pred/ROW`` and
+        ``confidence/ROW``, where ROW is ``encoder+classifier``.
+    """
+    arrays: dict[str, NDArray[Any]] = {
+        "ids": np.asarray(results.ids, np.str_),
+        "y_true": results.y_true,
+        "class_names": np.asarray(class_names, np.str_),
+    }
+    for row in results.results:
+        arrays[f"pred/{_tail(row.name)}"] = results.predictions[row.name]
+        if row.name in results.confidences:
+            arrays[f"confidence/{_tail(row.name)}"] = results.confidences[row.name]
+    return _npz(arrays)
+
+
+def pictures_npz(results: BenchResults, album: Album) -> bytes:
+    """Write what the page shows beside numbers, but for the sheets of the album.
+
+    Parameters
+    ----------
+    results : BenchResults
+        A whole comparison.
+    album : Album
+        Its pictures.
+
+    Returns
+    -------
+    bytes
+        A NumPy archive.
+    """
+    arrays: dict[str, NDArray[Any]] = {
+        "test_rows": album.test_rows,
+        "train_rows": album.train_rows,
+        "train_ids": np.asarray(album.train_ids, np.str_),
+        "train_y": album.train_y,
+        "tile": np.array([album.height, album.width]),
+        "sheets": np.array(sheet_names(album), np.str_),
+        "examples": results.examples,
+        "example_rows": results.example_rows,
+    }
+    for kind in ("reconstructions", "filters"):
+        for encoder, images in getattr(results, kind).items():
+            arrays[f"{kind}/{encoder}"] = images
+    return _npz(arrays)
+
+
+def sheet_names(album: Album) -> list[str]:
+    """Name the files of an album's sheets, below the run's folder."""
+    return [
+        f"thumbnails/{i:03}.{'png' if is_png(sheet) else 'jpg'}"
+        for i, sheet in enumerate(album.sheets)
+    ]
+
+
+def load_run(folder: Path) -> Run:
+    """Read a run that `save_run` wrote.
+
+    Parameters
+    ----------
+    folder : Path
+        The run's folder.
+
+    Returns
+    -------
+    Run
+        All of it.
+
+    Raises
+    ------
+    MissingDataError
+        If the folder holds no run.
+    DataError
+        If a file of it is damaged, or was written by another version of featx.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from featx import FeatureCache, RawPixels, bench, load_dataset
+    >>> from featx.reports import save_run
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     dataset = load_dataset("digits", cache_dir=folder, limit=200)
+    ...     cache = FeatureCache(folder)
+    ...     results = bench(dataset, {"raw": RawPixels()}, ["knn"], cache=cache)
+    ...     files = save_run(results, dataset, Path(folder) / "run", "by hand")
+    ...     run = load_run(Path(folder) / "run")
+    >>> run.results.best.name, run.command
+    ('raw + knn', 'by hand')
+    """
+    if not (folder / "results.json").is_file():
+        raise MissingDataError(
+            f"Got {str(folder)!r}, but expected the folder of a run, with results.json in "
+            "it. Make one with 'featx bench DATA --out FOLDER'."
+        )
+    try:
+        return _load(folder)
+    except FileNotFoundError as error:
+        raise DataError(
+            f"Got a run without {error.filename}. Make it again with the command in "
+            f"{folder / 'command.txt'}."
+        ) from error
+    except (KeyError, TypeError, ValueError, OSError, zipfile.BadZipFile) as error:
+        raise DataError(
+            f"Got a run in {folder} that cannot be read ({type(error).__name__}: {error}),"
+            " but expected the files as this version of featx writes them. Make it again "
+            f"with the command in {folder / 'command.txt'}."
+        ) from error
+
+
+def _load(folder: Path) -> Run:
+    document = json.loads((folder / "results.json").read_text(encoding="utf-8"))
+    named = _read_npz(folder / "predictions.npz")
+    drawn = _read_npz(folder / "pictures.npz")
+    names = [f"{one['encoder']} + {one['classifier']}" for one in document["results"]]
+    evidence = folder / "evidence.npz"
+    results = BenchResults.from_dict(
+        document,
+        ids=named["ids"],
+        y_true=named["y_true"],
+        predictions={name: named[f"pred/{_tail(name)}"] for name in names},
+        confidences={
+            name: named[f"confidence/{_tail(name)}"]
+            for name in names
+            if f"confidence/{_tail(name)}" in named
+        },
+        reconstructions=_below("reconstructions/", drawn),
+        filters=_below("filters/", drawn),
+        examples=drawn["examples"],
+        example_rows=drawn["example_rows"],
+        evidence=Evidence.from_npz(evidence) if evidence.is_file() else None,
+    )
+    height, width = drawn["tile"].tolist()
+    album = Album(
+        drawn["test_rows"],
+        drawn["train_rows"],
+        drawn["train_ids"],
+        drawn["train_y"],
+        height,
+        width,
+        tuple((folder / name).read_bytes() for name in drawn["sheets"].tolist()),
+    )
+    command = (folder / "command.txt").read_text(encoding="utf-8").rstrip("\n")
+    return Run(results, album, command)
+
+
+def _below(head: str, arrays: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    return {
+        name.removeprefix(head): array
+        for name, array in arrays.items()
+        if name.startswith(head)
+    }
+
+
+def _tail(name: str) -> str:
+    return name.replace(" + ", "+")
+
+
+def _npz(arrays: dict[str, NDArray[Any]]) -> bytes:
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, allow_pickle=False, **arrays)
+    return buffer.getvalue()
+
+
+def _read_npz(path: Path) -> dict[str, NDArray[Any]]:
+    with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+        return dict(arrays)

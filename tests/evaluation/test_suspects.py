@@ -1,0 +1,157 @@
+import numpy as np
+import pytest
+from sklearn.datasets import load_digits
+from sklearn.kernel_approximation import Nystroem
+from sklearn.linear_model import Ridge
+
+from featx.errors import CacheError, ParameterError
+from featx.evaluation import Evidence, look_into
+from featx.evaluation import suspects as module
+from featx.evaluation.components import components
+from featx.evaluation.evidence import map_positions
+from featx.evaluation.suspects import (
+    find_duplicates,
+    find_mislabelled,
+    find_neighbours,
+)
+from featx.features import CachedFeatures, EncodedDataset
+from featx.images import Dataset, ImageSet
+
+
+@pytest.fixture(scope="module")
+def digits():
+    X, y = load_digits(return_X_y=True)
+    return X.astype(np.float32), y.astype(np.int64)
+
+
+def test_leaving_one_out_is_what_it_says(digits, monkeypatch):
+    monkeypatch.setattr(module, "_LANDMARKS", 20)
+    monkeypatch.setattr(module, "_PENALTIES", (1e-2,))
+    X, y = (part[:60] for part in digits)
+    scores = module._left_out_scores(X, y, 10, seed=0)
+    spread = np.square(X - X.mean(axis=0)).sum(axis=1).mean()
+    kernel = Nystroem(gamma=1 / spread, n_components=20, random_state=0).fit(X)
+    features = kernel.transform(X).astype(float)
+    target = np.where(y[:, None] == np.arange(10), 1.0, -1.0)
+    whole = features - features.mean(axis=0)
+    penalty = 1e-2 * np.linalg.eigvalsh(whole.T @ whole).mean()
+    for left_out in (0, 17, 59):
+        rest = np.arange(60) != left_out
+        model = Ridge(penalty, solver="cholesky").fit(features[rest], target[rest])
+        np.testing.assert_allclose(
+            scores[left_out], model.predict(features[[left_out]])[0], atol=1e-3
+        )
+
+
+def test_changed_labels_are_found(digits):
+    X, y = digits
+    Z, _ = components(X, X[:1])
+    rng = np.random.default_rng(0)
+    changed = rng.choice(len(y), 54, replace=False)  # 3 %
+    wrong = y.copy()
+    wrong[changed] = (y[changed] + rng.integers(1, 10, 54)) % 10
+    found = find_mislabelled(Z, wrong, 10)
+    hit = np.isin(found.rows, changed)
+    assert hit.sum() >= 40  # of 54
+    assert hit.mean() >= 0.9
+    assert (found.margin[:-1] >= found.margin[1:]).all()
+    right = found.suggested[hit] == y[found.rows[hit]]
+    assert right.mean() > 0.95
+    assert found.accuracy > 0.9
+
+
+def test_right_labels_are_left_alone(digits):
+    X, y = digits
+    Z, _ = components(X, X[:1])
+    assert len(find_mislabelled(Z, y, 10).rows) <= 0.01 * len(y)
+
+
+@pytest.mark.parametrize("n", [2, 3, 5])
+def test_very_few_images(n):
+    rng = np.random.default_rng(0)
+    Z = rng.normal(size=(n, 4)).astype(np.float32)
+    found = find_mislabelled(Z, np.arange(n) % 2, 3)  # one class has no image
+    assert np.isfinite(found.margin).all() and 0 <= found.accuracy <= 1
+
+
+def test_equal_images_and_one_class():
+    Z = np.zeros((20, 3), np.float32)
+    assert len(find_mislabelled(Z, np.zeros(20, np.int64), 1).rows) == 0
+
+
+def test_copies_across_the_parts_are_found():
+    rng = np.random.default_rng(1)
+    train = rng.integers(0, 256, (200, 6, 6, 3), np.uint8)
+    test = rng.integers(0, 256, (60, 6, 6, 3), np.uint8)
+    test[4] = train[150]
+    noise = rng.integers(-9, 10, train[7].shape)
+    test[9] = np.clip(train[7].astype(int) + noise, 0, 255)
+    test[20] = 255 - train[3]
+    Z = [part.reshape(len(part), -1).astype(np.float32) for part in (train, test)]
+    found = find_duplicates(find_neighbours(*Z), train, test)
+    assert found.test_rows.tolist() == [4, 9]
+    assert found.train_rows.tolist() == [150, 7]
+    assert found.likeness[0] == pytest.approx(1) and 0.95 < found.likeness[1] < 1
+
+
+def test_flat_images_are_duplicates_only_of_the_same_grey():
+    train = np.full((3, 4, 4, 1), 10, np.uint8)
+    test = np.stack([train[0], np.full((4, 4, 1), 90, np.uint8)])
+    Z = [part.reshape(len(part), -1).astype(np.float32) for part in (train, test)]
+    assert find_duplicates(find_neighbours(*Z), train, test).test_rows.tolist() == [0]
+
+
+def test_components_do_not_depend_on_the_batch(digits, monkeypatch):
+    X, _ = digits
+    whole = components(X[:500], X[500:600])
+    monkeypatch.setattr("featx.evaluation.components._BATCH_VALUES", 64 * 7)
+    for one, other in zip(whole, components(X[:500], X[500:600]), strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-5)
+
+
+@pytest.fixture(scope="module")
+def evidence(digits):
+    X, y = digits
+    pixels = X.reshape(-1, 8, 8, 1).astype(np.uint8)
+    ids = np.array([f"{i}.png" for i in range(len(y))])
+    names = tuple("0123456789")
+
+    def part(rows):
+        images = ImageSet(pixels[rows], y[rows], ids[rows], names)
+        return images, CachedFeatures(X[rows], y[rows], ids[rows], "", 0.0, False)
+
+    (train, a), (test, b) = part(slice(0, 900)), part(slice(900, None))
+    dataset = Dataset("digits", train, test, np.zeros(900, bool))
+    return look_into(dataset, EncodedDataset(None, a, b), "raw", np.arange(5)), y
+
+
+def test_neighbours_mostly_share_the_class(evidence):
+    found, y = evidence
+    same = y[found.neighbour_rows] == y[900 + found.query_rows][:, None]
+    assert same.mean() > 0.8
+
+
+def test_evidence_survives_its_file(evidence, tmp_path):
+    found, _ = evidence
+    path = tmp_path / "evidence.npz"
+    path.write_bytes(found.to_npz())
+    again = Evidence.from_npz(path)
+    for name, value in vars(found).items():
+        np.testing.assert_array_equal(getattr(again, name), value)
+        assert type(getattr(again, name)) is type(value)
+    path.write_bytes(found.to_npz()[:1000])
+    with pytest.raises(CacheError, match="damaged"):
+        Evidence.from_npz(path)
+
+
+@pytest.mark.parametrize("method", ["pca", "tsne"])
+def test_the_map_lies_in_the_unit_square(evidence, method):
+    places = map_positions(evidence[0], method)
+    assert places.shape == (len(evidence[0].map_rows), 2)
+    assert places.min() == 0 and places.max() == 1
+    np.testing.assert_array_equal(places, map_positions(evidence[0], method))
+
+
+def test_unknown_map(evidence):
+    with pytest.raises(ParameterError, match="Got map 'umap', but expected one of pca"):
+        map_positions(evidence[0], "umap")

@@ -1,0 +1,229 @@
+import json
+import re
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from featx.cli import main
+from featx.errors import DataError, MissingDataError
+from featx.reports import files as module
+from featx.reports import html_page, load_run, save_page, save_run
+from featx.reports.album import PER_CELL, cell_rows, make_album
+from featx.reports.html.rows import answer, compared
+from featx.reports.runs import Run
+
+NASTY = (
+    "<script>alert('x')</script>",
+    'a "quoted" & name',
+    "наблюдение 観察",
+    "</script>",
+)
+
+
+@pytest.fixture(scope="module")
+def folder(run, tmp_path_factory):
+    dataset, results = run
+    folder = tmp_path_factory.mktemp("page") / "run"
+    save_run(results, dataset, folder, "featx bench toys --seed 0")
+    return folder
+
+
+def document(page):
+    found = re.search(r'id="page-data">(.*?)</script>', page, re.DOTALL)
+    return json.loads(found.group(1))
+
+
+def test_a_run_comes_back_as_it_was(folder, results):
+    again = load_run(folder)
+    assert again.command == "featx bench toys --seed 0"
+    assert again.results.data == json.loads(json.dumps(results.data))
+    assert [row.name for row in again.results.results] == [
+        row.name for row in results.results
+    ]
+    for mine, theirs in zip(results.results, again.results.results, strict=True):
+        assert mine.scores.per_class == theirs.scores.per_class
+        np.testing.assert_array_equal(mine.scores.confusion, theirs.scores.confusion)
+    assert again.results.comparisons == results.comparisons
+    for kind in ("predictions", "confidences", "reconstructions", "filters"):
+        mine, theirs = getattr(results, kind), getattr(again.results, kind)
+        assert mine.keys() == theirs.keys()
+        for name in mine:
+            np.testing.assert_array_equal(mine[name], theirs[name])
+    np.testing.assert_array_equal(
+        again.results.evidence.neighbour_rows, results.evidence.neighbour_rows
+    )
+
+
+def test_the_page_made_anew_is_the_same(folder):
+    first = (folder / "report.html").read_bytes()
+    assert save_page(folder) == folder / "report.html"
+    assert (folder / "report.html").read_bytes() == first
+
+
+def test_nothing_is_asked_of_the_network(folder):
+    page = (folder / "report.html").read_text()
+    assert "default-src 'none'" in page
+    for target in re.findall(r"""(?:src|href)=["']?([^"'\s>]+)""", page):
+        assert target.startswith(("#", "data:")), target
+    assert not re.search(r"url\((?!data:)", page)
+    assert "@import" not in page
+
+
+def test_every_section_is_there(folder):
+    page = (folder / "report.html").read_text()
+    sections = re.findall(r'<section id="(\w+)"', page)
+    assert sections == [
+        *("answer", "table", "rows", "map"),
+        *("neighbours", "suspects", "encoders", "data", "run"),
+    ]
+    assert "featx bench toys --seed 0" in page
+
+
+def test_the_answer_says_no_more_than_the_numbers(results):
+    clear = answer(results)
+    assert (clear["name"], clear["verdict"]) == ("conv + svm", "is best")
+    assert "is better than pca + svm" in clear["lines"][0]
+    unclear = [replace(test, p_value=0.3) for test in results.comparisons]
+    said = answer(replace(results, comparisons=unclear))
+    assert said["verdict"] == "has the highest accuracy"
+    assert "is no better than pca + svm" in said["lines"][0]
+    assert "no better: raw, pca" in said["lines"][1]
+
+
+def test_a_control_that_wins_is_called_one(results):
+    rows = {row.encoder: row for row in results.results}
+    won = replace(
+        results,
+        results=[
+            replace(rows["conv"], encoder="raw"),
+            replace(rows["raw"], encoder="conv"),
+        ],
+        comparisons=[],
+    )
+    said = answer(won)
+    assert said["name"] == "raw + svm"
+    assert any(
+        "no learned encoder has a higher accuracy" in line for line in said["lines"]
+    )
+
+
+def test_one_row_alone(build, tmp_path):
+    dataset, results = build()
+    one = replace(results, results=results.results[2:], comparisons=[], evidence=None)
+    save_run(one, dataset, tmp_path, "featx fit")
+    page = (tmp_path / "report.html").read_text()
+    assert "only row" in page and '<section id="map"' not in page
+
+
+def test_cells_show_what_the_predictions_say(folder, results):
+    page = document((folder / "report.html").read_text())
+    with np.load(folder / "predictions.npz") as arrays:
+        y = arrays["y_true"]
+        for row in page["rows"]:
+            tail = row["name"].replace(" + ", "+")
+            said, sure = arrays[f"pred/{tail}"], arrays[f"confidence/{tail}"]
+            assert sum(count for _, _, count, *_ in row["cells"]) == len(y)
+            for t, p, count, shown, confidence in row["cells"]:
+                behind = np.flatnonzero((y == t) & (said == p))
+                order = np.argsort((1 if t == p else -1) * sure[behind], kind="stable")
+                assert count == len(behind)
+                assert shown == behind[order][:PER_CELL].tolist()
+                np.testing.assert_allclose(confidence, sure[shown], rtol=1e-2)
+    assert set(page["tiles"]) >= {
+        i for r in page["rows"] for c in r["cells"] for i in c[3]
+    }
+
+
+def test_names_are_text_and_nothing_else(build, tmp_path):
+    dataset, results = build(NASTY, per_class=20)
+    save_run(results, dataset, tmp_path, "featx bench '<b>' & more")
+    page = (tmp_path / "report.html").read_text()
+    assert page.count("<script") == 2 and page.count("</script>") == 2
+    assert "<b>' &" not in page
+    assert document(page)["classes"] == list(NASTY)
+    assert "наблюдение 観察" in page
+
+
+def test_two_runs_on_the_same_images(results):
+    found = compared(results, results)
+    assert found["same"] and len(found["rows"]) == 3
+    assert all(row["verdict"] == "no better" for row in found["rows"])
+    turned = replace(results, y_true=results.y_true[::-1])
+    other = compared(results, replace(turned, results=results.results[:1]))
+    assert not other["same"] and other["only_mine"] == ["pca + svm", "conv + svm"]
+    assert other["rows"][0]["verdict"] == "not tested"
+
+
+def test_the_report_command(folder, tmp_path, capsys):
+    assert main(["report", str(folder), "--compare", str(folder), "--map", "tsne"]) == 0
+    assert capsys.readouterr().out.strip() == str(folder / "report.html")
+    page = (folder / "report.html").read_text()
+    assert '<section id="compared"' in page and "placed by the t-SNE" in page
+    assert main(["report", str(tmp_path)]) == 1
+    assert "expected the folder of a run" in " ".join(capsys.readouterr().err.split())
+    assert main(["report", str(folder), "--map", "umap"]) == 1
+    assert "Got map 'umap'" in capsys.readouterr().err
+
+
+def test_damaged_runs(folder, tmp_path):
+    import shutil
+
+    with pytest.raises(MissingDataError, match=r"with results\.json"):
+        load_run(tmp_path)
+    for name, content in [
+        ("results.json", b"{"),
+        ("results.json", b"{}"),
+        ("predictions.npz", b"no archive"),
+        ("pictures.npz", (folder / "pictures.npz").read_bytes()[:200]),
+        ("evidence.npz", b""),
+    ]:
+        broken = tmp_path / "broken"
+        shutil.copytree(folder, broken, dirs_exist_ok=True)
+        (broken / name).write_bytes(content)
+        with pytest.raises(DataError, match="cannot be read"):
+            load_run(broken)
+        shutil.rmtree(broken)
+    shutil.copytree(folder, broken)
+    (broken / "pictures.npz").unlink()
+    with pytest.raises(DataError, match=r"run without .*pictures\.npz"):
+        load_run(broken)
+
+
+@pytest.mark.parametrize("shape", [(8, 8, 1), (1, 1, 3), (20, 31, 3), (200, 40, 1)])
+def test_tiles_fit_their_images(build, shape):
+    dataset, results = build(("a", "b"), per_class=12, shape=shape)
+    album = make_album(results, dataset)
+    assert max(album.height, album.width) <= 64
+    assert min(album.height, album.width) >= 1
+    page = html_page(Run(results, album, "featx"))
+    assert f"--tw:{album.width}px" in page
+
+
+def test_a_full_album_keeps_the_first_of_every_cell(build, monkeypatch):
+    dataset, results = build(per_class=200)
+    results = replace(results, evidence=None)
+    monkeypatch.setattr("featx.reports.album._PIXELS", 64 * 70)
+    album = make_album(results, dataset)
+    assert len(album.test_rows) == 70
+    for row in results.results:
+        for t, p in np.argwhere(row.scores.confusion):
+            assert cell_rows(results, row.name, int(t), int(p))[0] in album.test_rows
+    page = document(html_page(Run(results, album, "featx")))
+    shown = [c[3] for r in page["rows"] for c in r["cells"]]
+    assert {i for cell in shown for i in cell} <= set(album.test_rows.tolist())
+
+
+def test_a_page_without_confidences(build):
+    dataset, results = build()
+    results = replace(results, confidences={})
+    page = html_page(Run(results, make_album(results, dataset), "featx"))
+    assert all(c[4] == [] for r in document(page)["rows"] for c in r["cells"])
+
+
+def test_writing_where_nothing_may_be_written(folder, monkeypatch):
+    def refuse(*_):
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr(module, "_replace", refuse)
+    assert main(["report", str(folder)]) == 1
