@@ -16,11 +16,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
+from rich.filesize import decimal
 
 from featx._version import __version__
 from featx.console import StderrProgress
 from featx.errors import FeatxError
-from featx.options import SharedOptions, one_name, shares_options, split_names
+from featx.options import (
+    SharedOptions,
+    one_name,
+    parse_size,
+    parse_time,
+    shares_options,
+    split_names,
+)
 
 if TYPE_CHECKING:
     from sklearn.base import BaseEstimator
@@ -37,7 +45,9 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-cache_app = typer.Typer(help="List and remove what is cached.", no_args_is_help=True)
+cache_app = typer.Typer(
+    help="List, check and remove what is cached.", no_args_is_help=True
+)
 app.add_typer(cache_app, name="cache")
 
 out = Console(highlight=False)
@@ -394,6 +404,59 @@ def cache_rm(
     for key in keys:
         for entry in cache.remove(key):
             out.print(f"removed {entry.kind} {entry.key[:12]} {entry.what}")
+
+
+@cache_app.command("verify")
+def cache_verify(
+    keys: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[KEY...]", help="First digits of keys; default all."),
+    ] = None,
+    cache_dir: CacheDir = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
+) -> None:
+    """Read every byte of the cache and name what is not as it was written."""
+    from featx.features import FeatureCache
+
+    with StderrProgress(err, quiet) as progress:
+        damaged = FeatureCache(cache_dir).verify(keys or (), progress=progress)
+    for entry, wrong in damaged:
+        line = f"damaged {entry.kind} {entry.key[:12]} {entry.what}: {'; '.join(wrong)}"
+        out.print(line, markup=False, soft_wrap=True)
+    if damaged:
+        raise typer.Exit(1)
+    out.print("All entries are as they were written.")
+
+
+@cache_app.command("prune")
+def cache_prune(
+    max_size: Annotated[
+        str | None, typer.Option(help="Bytes that may stay, such as 500M or 20G.")
+    ] = None,
+    older_than: Annotated[
+        str | None,
+        typer.Option(help="Remove what was not used for so long, such as 30d or 12h."),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only say what would go.")
+    ] = False,
+    cache_dir: CacheDir = None,
+) -> None:
+    """Remove what was not used for long, or for longest."""
+    from featx.features import FeatureCache
+
+    if max_size is None and older_than is None:
+        raise typer.BadParameter("give --max-size, --older-than or both")
+    gone = FeatureCache(cache_dir).prune(
+        max_size=None if max_size is None else parse_size(max_size),
+        older_than=None if older_than is None else parse_time(older_than),
+        dry_run=dry_run,
+    )
+    for entry in gone:
+        verb = "would remove" if dry_run else "removed"
+        line = f"{verb} {entry.kind} {entry.key[:12]} {entry.what}"
+        out.print(line, markup=False, soft_wrap=True)
+    out.print(f"{decimal(sum(entry.size for entry in gone))} in {len(gone)} entries")
 
 
 def _compare(

@@ -6,6 +6,7 @@ import inspect
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
+from datetime import timedelta
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
@@ -166,6 +167,42 @@ class SharedOptions:
         from featx.features import FeatureCache
 
         return FeatureCache(self.cache_dir)
+
+
+def parse_size(text: str) -> int:
+    """Read a number of bytes, in powers of ten.
+
+    Examples
+    --------
+    >>> parse_size("1.5G"), parse_size("200")
+    (1500000000, 200)
+    """
+    units = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
+    return int(_quantity("--max-size", text.upper().removesuffix("B"), units, "20G"))
+
+
+def parse_time(text: str) -> timedelta:
+    """Read a time in days, hours, weeks or minutes.
+
+    Examples
+    --------
+    >>> parse_time("30d"), parse_time("12h")
+    (datetime.timedelta(days=30), datetime.timedelta(seconds=43200))
+    """
+    units = {"m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
+    return timedelta(seconds=_quantity("--older-than", text.lower(), units, "30d"))
+
+
+def _quantity(option: str, text: str, units: dict[str, int], example: str) -> float:
+    unit = text.lstrip("0123456789.")
+    try:
+        return float(text.removesuffix(unit)) * units[unit]
+    except (ValueError, KeyError, OverflowError):
+        known = ", ".join(name for name in units if name)
+        raise ParameterError(
+            f"Got {option} {text}, but expected a number and a unit ({known}), such as "
+            f"{example}."
+        ) from None
 
 
 def split_names(text: str) -> list[str]:

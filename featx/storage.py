@@ -7,21 +7,23 @@ import mmap
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import platformdirs
+from filelock import FileLock, Timeout
 from numpy.lib.format import open_memmap
 from numpy.typing import DTypeLike, NDArray
 
 from featx._version import __version__
 from featx.errors import CacheError, FeatxError
+from featx.seals import check, seal
 
-FORMAT = 2  # of everything in the cache; a new number makes every entry anew
+FORMAT = 3  # of everything in the cache; a new number makes every entry anew
 MANIFEST = "manifest.json"
 
 
@@ -72,6 +74,7 @@ def new_folder(final: Path) -> Iterator[Path]:
     try:
         yield work
         with cache_errors(final.parent):
+            seal(work)
             rename_folder(work, final)
     finally:
         shutil.rmtree(work, ignore_errors=True)
@@ -137,21 +140,65 @@ def read_manifest(folder: Path) -> dict[str, Any] | None:
     Raises
     ------
     CacheError
-        If the manifest is there but damaged.
+        If anything in the folder changed since it was written.
     """
     with cache_errors(folder.parent):
-        try:
-            text = (folder / MANIFEST).read_text(encoding="utf-8")
-        except FileNotFoundError:
+        if not folder.is_dir():
             return None
-    try:
-        manifest: dict[str, Any] = json.loads(text)
-    except ValueError as error:
-        raise CacheError(
-            f"Got a damaged manifest in {folder}. Remove the entry with "
-            f"'featx cache rm {folder.name}' and run again."
-        ) from error
+        check(folder)
+        text = (folder / MANIFEST).read_text(encoding="utf-8")
+    note_use(folder)
+    manifest: dict[str, Any] = json.loads(text)
     return manifest
+
+
+def note_use(folder: Path) -> None:
+    """Let the time of a folder say when it was used last, where that can be set."""
+    with suppress(
+        OSError
+    ):  # in a cache that may only be read, nothing is pruned either
+        os.utime(folder)
+
+
+@contextmanager
+def sole_maker(
+    folder: Path, what: str, progress: Callable[[str, int, int], None] | None
+) -> Iterator[None]:
+    """Let one process at a time make an entry of the cache.
+
+    The lock is the system's own, so it is gone when its process is, however that ended.
+    Whoever had to wait should look whether the entry is there now.
+
+    Parameters
+    ----------
+    folder : Path
+        The entry's folder.
+    what : str
+        What is made, for the message to those who wait.
+    progress : callable, optional
+        Gets that message.
+
+    Raises
+    ------
+    CacheError
+        If the cache cannot be written.
+    """
+    locks = folder.parent.parent / "locks"
+    with cache_errors(folder.parent):
+        locks.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(locks / f"{folder.parent.name}-{folder.name}")
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            if progress:
+                progress(f"wait for another process to {what}", 0, 0)
+            lock.acquire()
+    try:
+        for left in folder.parent.glob(f".{folder.name[:16]}-*"):
+            shutil.rmtree(left, ignore_errors=True)  # of a process that was killed
+        yield
+    finally:
+        lock.release()
 
 
 def provenance() -> dict[str, Any]:

@@ -163,6 +163,29 @@ def test_cache_ls_and_rm(run):
     assert code == 1 and "featx cache ls" in err
 
 
+def test_cache_verify_and_prune(run, tmp_path):
+    words = ["encode", "--encoder", "raw", "--limit", "100"]
+    assert run(*words)[0] == 0
+    assert "as they were written" in run("cache", "verify")[1]
+    path = sorted((tmp_path / "user-cache" / "features").glob("*/features.npy"))[0]
+    with path.open("r+b") as file:
+        file.seek(500)
+        file.write(b"\x99")
+    code, out, _ = run("cache", "verify")
+    assert code == 1
+    assert path.parent.name[:12] in out and "features.npy has changed" in out
+    code, _, err = run(*words)
+    assert code == 1 and "featx cache rm" in err
+    assert run("cache", "verify", "zzzz")[0] == 1
+    assert "would remove" in run("cache", "prune", "--max-size", "0", "--dry-run")[1]
+    assert "0 bytes in 0 entries" in run("cache", "prune", "--older-than", "30d")[1]
+    code, out, _ = run("cache", "prune", "--max-size", "1k")
+    assert code == 0 and "removed features" in out
+    assert run("cache", "prune")[0] == 2
+    code, _, err = run("cache", "prune", "--max-size", "much")
+    assert code == 1 and "such as 20G" in err
+
+
 def test_a_damaged_image_is_skipped_counted_and_listed(run, folder):
     bad = folder / "train" / "a" / "0.png"
     bad.write_bytes(bad.read_bytes()[:60])

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import shutil
 import time
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ from featx.features.digest import digest_estimator, digest_json
 from featx.features.entries import CachedEncoder, CachedFeatures, Entry
 from featx.features.progress import Progress, training_progress
 from featx.images import ImageSet
+from featx.seals import damage
 from featx.storage import (
     FORMAT,
     MANIFEST,
@@ -27,6 +30,7 @@ from featx.storage import (
     new_folder,
     provenance,
     read_manifest,
+    sole_maker,
     write_json,
 )
 
@@ -109,30 +113,22 @@ class FeatureCache:
             {"format": FORMAT, "images": images.digest, "params": decisive}
         )
         folder = self.folder / "encoders" / key
+        name = name or type(encoder).__name__
+        fitted = None
         manifest = read_manifest(folder)
         if manifest is None:
-            name = name or type(encoder).__name__
-            start = time.perf_counter()
-            with training_progress(encoder, name, progress):
-                _fit(encoder, images, name)
-            manifest = {
-                "what": f"{name} on {len(images):,} images",
-                "params": params,
-                "images": images.digest,
-                "digest": digest_estimator(encoder),
-                "train_seconds": time.perf_counter() - start,
-                "history": getattr(encoder, "history_", {}),
-                "choices": describe_choices(encoder),
-            } | provenance()
-            import skops.io
+            with sole_maker(folder, f"train {name}", progress):
+                manifest = read_manifest(folder)  # another process may have made it
+                if manifest is None:
+                    manifest = _train(encoder, images, name, params, folder, progress)
+                    fitted = encoder
+        here = {k: v for k, v in params.items() if k in _WITHOUT_EFFECT}
 
-            with new_folder(folder) as work, cache_errors(folder.parent):
-                skops.io.dump(encoder, work / "encoder.skops")
-                write_json(work / MANIFEST, manifest)
-            cached, load = False, lambda: encoder
-        else:
-            here = {k: v for k, v in params.items() if k in _WITHOUT_EFFECT}
-            cached, load = True, lambda: self._load(folder).set_params(**here)
+        def load() -> BaseEstimator:
+            if fitted is not None:
+                return fitted
+            return self._load(folder).set_params(**here)
+
         return CachedEncoder(
             load,
             params,
@@ -141,7 +137,7 @@ class FeatureCache:
             manifest["digest"],
             manifest["train_seconds"],
             manifest["history"],
-            cached,
+            fitted is None,
         )
 
     def _load(self, folder: Path) -> BaseEstimator:
@@ -197,8 +193,14 @@ class FeatureCache:
         manifest = read_manifest(folder)
         cached = manifest is not None
         if manifest is None:
-            with cache_errors(folder.parent):
-                manifest = encode_chunks(folder, encoder, images, name, progress)
+            with sole_maker(folder, f"encode {name}", progress):
+                manifest = read_manifest(folder)  # another process may have made it
+                cached = manifest is not None
+                if manifest is None:
+                    with cache_errors(folder.parent):
+                        manifest = encode_chunks(
+                            folder, encoder, images, name, progress
+                        )
         with cache_errors(folder):
             try:
                 X = np.load(folder / "features.npy", mmap_mode="r")
@@ -221,14 +223,16 @@ class FeatureCache:
         found = []
         for kind in KINDS:
             for folder in sorted((self.folder / kind).glob("[!.]*")):
-                manifest = read_manifest(folder) or {}
+                manifest = _peek(folder)
                 size = sum(f.stat().st_size for f in folder.rglob("*") if f.is_file())
+                used = datetime.fromtimestamp(folder.stat().st_mtime, UTC)
                 found.append(
                     Entry(
                         kind,
                         folder.name.removesuffix(".partial"),
                         size,
                         str(manifest.get("created", "")),
+                        used.isoformat(timespec="seconds"),
                         str(manifest.get("what", manifest.get("source", ""))),
                         (folder / MANIFEST).is_file(),
                     )
@@ -253,19 +257,120 @@ class FeatureCache:
         ParameterError
             If the key is too short or no entry begins with it.
         """
-        chosen = [e for e in self.entries() if len(key) > 3 and e.key.startswith(key)]
-        if not chosen:
-            raise ParameterError(
-                f"Got key {key!r}, but expected the first 4 or more digits of a key "
-                "that 'featx cache ls' lists."
-            )
+        return self._remove(_chosen(self.entries(), key))
+
+    def verify(
+        self, keys: Sequence[str] = (), *, progress: Progress | None = None
+    ) -> list[tuple[Entry, list[str]]]:
+        """Read every byte of whole entries and find those that are not as written.
+
+        Parameters
+        ----------
+        keys : sequence of str, default=()
+            Beginnings of the keys to look at; all by default.
+        progress : callable, default=None
+            Called with a description, the entries done and the entries in all.
+
+        Returns
+        -------
+        list of (Entry, list of str)
+            The damaged entries, and for each what is wrong with it.
+
+        Raises
+        ------
+        ParameterError
+            If no entry begins with one of the keys.
+        CacheError
+            If the cache cannot be read.
+        """
+        entries = self.entries()
+        for key in keys:
+            _chosen(entries, key)
+        whole = [
+            entry
+            for entry in entries
+            if entry.complete and (not keys or entry.key.startswith(tuple(keys)))
+        ]
+        found = []
+        for number, entry in enumerate(whole):
+            if progress:
+                progress("verify", number, len(whole))
+            with cache_errors(self.folder):
+                wrong = damage(self._folder_of(entry))
+            if wrong:
+                found.append((entry, wrong))
+        if progress:
+            progress("verify", len(whole), len(whole))
+        return found
+
+    def prune(
+        self,
+        *,
+        max_size: int | None = None,
+        older_than: timedelta | None = None,
+        dry_run: bool = False,
+    ) -> list[Entry]:
+        """Remove what was not used for long, or for longest.
+
+        Parameters
+        ----------
+        max_size : int, default=None
+            Bytes that may stay; entries go in the order of their last use.
+        older_than : timedelta, default=None
+            Entries go that were not used for so long.
+        dry_run : bool, default=False
+            Remove nothing, only say what would go.
+
+        Returns
+        -------
+        list of Entry
+            What was removed, the longest unused first.
+
+        Raises
+        ------
+        CacheError
+            If an entry cannot be removed.
+        """
+        entries = sorted(self.entries(), key=lambda entry: entry.used)
+        left = sum(entry.size for entry in entries)
+        now = datetime.now(UTC)
+        chosen = []
+        for entry in entries:
+            unused = now - datetime.fromisoformat(entry.used)
+            too_old = older_than is not None and unused > older_than
+            if too_old or (max_size is not None and left > max_size):
+                chosen.append(entry)
+                left -= entry.size
+        return chosen if dry_run else self._remove(chosen)
+
+    def _folder_of(self, entry: Entry) -> Path:
+        end = "" if entry.complete else ".partial"
+        return self.folder / entry.kind / f"{entry.key}{end}"
+
+    def _remove(self, entries: list[Entry]) -> list[Entry]:
         with cache_errors(self.folder):
-            for entry in chosen:
-                folder = self.folder / entry.kind / entry.key
-                if not entry.complete:
-                    folder = folder.with_name(folder.name + ".partial")
-                shutil.rmtree(folder)
-        return chosen
+            for entry in entries:
+                shutil.rmtree(self._folder_of(entry))
+        return entries
+
+
+def _chosen(entries: Sequence[Entry], key: str) -> list[Entry]:
+    chosen = [e for e in entries if len(key) > 3 and e.key.startswith(key)]
+    if not chosen:
+        raise ParameterError(
+            f"Got key {key!r}, but expected the first 4 or more digits of a key "
+            "that 'featx cache ls' lists."
+        )
+    return chosen
+
+
+def _peek(folder: Path) -> dict[str, Any]:
+    """Read what a manifest says, for listings; of a damaged one, nothing."""
+    try:
+        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
+        return {}
+    return manifest if isinstance(manifest, dict) else {}
 
 
 def plain_params(estimator: BaseEstimator) -> dict[str, Any]:
@@ -282,6 +387,35 @@ def plain_params(estimator: BaseEstimator) -> dict[str, Any]:
         if isinstance(value, BaseEstimator)
     }
     return {"class": type(estimator).__name__} | kinds | plain
+
+
+def _train(
+    encoder: BaseEstimator,
+    images: ImageSet,
+    name: str,
+    params: dict[str, Any],
+    folder: Path,
+    progress: Progress | None,
+) -> dict[str, Any]:
+    """Fit an encoder and keep it; return its manifest."""
+    import skops.io
+
+    start = time.perf_counter()
+    with training_progress(encoder, name, progress):
+        _fit(encoder, images, name)
+    manifest = {
+        "what": f"{name} on {len(images):,} images",
+        "params": params,
+        "images": images.digest,
+        "digest": digest_estimator(encoder),
+        "train_seconds": time.perf_counter() - start,
+        "history": getattr(encoder, "history_", {}),
+        "choices": describe_choices(encoder),
+    } | provenance()
+    with new_folder(folder) as work, cache_errors(folder.parent):
+        skops.io.dump(encoder, work / "encoder.skops")
+        write_json(work / MANIFEST, manifest)
+    return manifest
 
 
 def _fit(encoder: BaseEstimator, images: ImageSet, name: str) -> None:

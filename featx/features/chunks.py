@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from featx.features.entries import CachedEncoder
 from featx.features.progress import Progress
 from featx.images import ImageSet
+from featx.seals import seal
 from featx.storage import (
     MANIFEST,
     provenance,
@@ -44,19 +45,28 @@ def encode_chunks(
     state = work / "progress.json"
     done = _whole_chunks(work, state)
     path = work / "features.npy"
+    whole = hashlib.sha256()  # of the file, as it grows
     fitted = encoder.encoder  # read from disk, if need be, before time is taken
     start = time.perf_counter() - done["seconds"]
 
     def write(begin: int, chunk: NDArray[np.float32]) -> None:
         if not path.is_file():
             reserve(path, (len(images), chunk.shape[1]), np.float32)
+        if not begin:
+            whole.update(_header(path))
         array = open_memmap(path, mode="r+")
         array[begin : begin + len(chunk)] = chunk
         array.flush()
+        whole.update(np.ascontiguousarray(chunk).data)
         done["checksums"].append(_checksum(chunk))
         done["seconds"] = time.perf_counter() - start
         write_json(state, done)
 
+    if done["checksums"]:
+        whole.update(_header(path))
+        array = np.load(path, mmap_mode="r")
+        for i in range(len(done["checksums"])):
+            whole.update(np.ascontiguousarray(_chunk(array, i)).data)
     with ThreadPoolExecutor(1) as writer:
         writing: Future[None] | None = None
         for begin in range(
@@ -86,7 +96,8 @@ def encode_chunks(
         "encode_seconds": done["seconds"],
     } | provenance()
     write_json(work / MANIFEST, manifest)
-    state.unlink()
+    # the state stays: whoever is killed before the folder has its name begins there
+    seal(work, {path.name: whole.hexdigest()})
     rename_folder(work, folder)
     return manifest
 
@@ -96,16 +107,23 @@ def _whole_chunks(work: Path, state: Path) -> dict[str, Any]:
     try:
         done: dict[str, Any] = json.loads(state.read_text(encoding="utf-8"))
         array = np.load(work / "features.npy", mmap_mode="r")
-        whole = [
-            _checksum(array[i * CHUNK_ROWS : (i + 1) * CHUNK_ROWS])
-            for i in range(len(done["checksums"]))
-        ]
+        whole = [_checksum(_chunk(array, i)) for i in range(len(done["checksums"]))]
         if whole == done["checksums"]:
             return done
     except (FileNotFoundError, ValueError):
         pass  # nothing was finished
     (work / "features.npy").unlink(missing_ok=True)
     return {"checksums": [], "seconds": 0.0}
+
+
+def _chunk(array: NDArray[np.float32], i: int) -> NDArray[np.float32]:
+    return array[i * CHUNK_ROWS : (i + 1) * CHUNK_ROWS]
+
+
+def _header(path: Path) -> bytes:
+    """Read what stands before the array in a ``.npy`` file."""
+    with path.open("rb") as file:
+        return file.read(np.load(path, mmap_mode="r").offset)
 
 
 def _checksum(chunk: NDArray[np.float32]) -> str:

@@ -89,8 +89,8 @@ class Entry:
         Its name, 64 hexadecimal digits.
     size : int
         Bytes on disk.
-    created : str
-        ISO 8601, UTC.
+    created, used : str
+        When it was made and when it was opened last; ISO 8601, UTC.
     what : str
         What it holds, for people.
     complete : bool
@@ -101,5 +101,6 @@ class Entry:
     key: str
     size: int
     created: str
+    used: str
     what: str
     complete: bool

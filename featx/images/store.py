@@ -15,13 +15,16 @@ import numpy as np
 from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 
+from featx.seals import check
 from featx.storage import (
     FORMAT,
     MANIFEST,
     cache_errors,
     new_folder,
+    note_use,
     provenance,
     reserve,
+    sole_maker,
     write_json,
 )
 
@@ -65,6 +68,7 @@ def open_entry(folder: Path) -> Entry | None:
         None if it is absent or cannot be used.
     """
     try:
+        check(folder)
         manifest = json.loads((folder / MANIFEST).read_text("utf-8"))
         # Opened here, because np.load leaves a file open that is no zip file.
         with (
@@ -76,7 +80,10 @@ def open_entry(folder: Path) -> Entry | None:
         usable = manifest["format"] == FORMAT and len(X) == len(y)
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
         return None
-    return Entry(X, y, ids, part, manifest) if usable else None
+    if not usable:
+        return None
+    note_use(folder)
+    return Entry(X, y, ids, part, manifest)
 
 
 def write_entry(folder: Path, fill: Callable[[Path], Any]) -> None:
@@ -94,11 +101,14 @@ def write_entry(folder: Path, fill: Callable[[Path], Any]) -> None:
     CacheError
         If the folder cannot be written.
     """
-    with cache_errors(folder.parent):
-        if folder.exists() and open_entry(folder) is None:
-            shutil.rmtree(folder)
-    with new_folder(folder) as scratch:
-        fill(scratch)
+    with sole_maker(folder, "decode the images", None):
+        with cache_errors(folder.parent):
+            if folder.exists():
+                if open_entry(folder) is not None:
+                    return  # another process made it meanwhile
+                shutil.rmtree(folder)
+        with new_folder(folder) as scratch:
+            fill(scratch)
 
 
 def drop_rows(file: Path, bad: Sequence[int]) -> None:

@@ -1,5 +1,9 @@
 import json
+import os
+import threading
+import time
 from dataclasses import replace
+from datetime import timedelta
 
 import numpy as np
 import pytest
@@ -176,8 +180,15 @@ def test_damaged_entries_are_refused_with_the_remedy(dataset, cache):
     with pytest.raises(CacheError, match="featx cache rm"):
         encode(dataset, RawPixels(), cache=cache)
     (folder / "manifest.json").write_text("{")
-    with pytest.raises(CacheError, match="damaged manifest"):
+    with pytest.raises(CacheError, match=r"manifest\.json has changed"):
         encode(dataset, RawPixels(), cache=cache)
+    assert [wrong for _, wrong in cache.verify()] == [
+        ["encoder.skops has changed", "manifest.json has changed"],
+        ["features.npy has changed"],
+    ]
+    for entry in cache.entries():
+        cache.remove(entry.key)  # what is damaged can still be removed
+    assert encode(dataset, RawPixels(), cache=cache).cached["features"] is False
 
 
 def test_listing_and_removing(dataset, cache):
@@ -223,3 +234,104 @@ def test_a_cached_encoder_runs_where_it_is_wanted(dataset, cache):
         ConvAutoencoder(max_epochs=1, random_state=0, device="cpu"), dataset.train
     )
     assert again.cached and again.encoder.device == "cpu"
+
+
+def test_one_makes_an_entry_and_the_others_wait(dataset, cache):
+    told, done = [], []
+    first = threading.Event()
+    transform = RawPixels.transform
+    calls = []
+
+    class Slow(RawPixels):
+        def transform(self, X):
+            calls.append(len(X))
+            first.set()
+            time.sleep(0.3)
+            return transform(self, X)
+
+    fitted = replace(
+        cache.fit(RawPixels(), dataset.train), load=lambda: Slow().fit(dataset.train.X)
+    )
+
+    def run(number):
+        if number:
+            first.wait()
+        progress = lambda *event: told.append((number, event[0]))  # noqa: E731
+        done.append(
+            FeatureCache(cache.folder).encode(fitted, dataset.train, progress=progress)
+        )
+
+    threads = [threading.Thread(target=run, args=(i,)) for i in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert calls == [60]
+    assert sorted(one.cached for one in done) == [False, True, True, True]
+    waited = {number for number, what in told if what.startswith("wait for another")}
+    assert waited == {1, 2, 3}
+    for one in done:
+        assert np.array_equal(one.X, done[0].X)
+
+
+def test_what_a_killed_process_left_is_swept_away(dataset, cache):
+    encoded = encode(dataset, RawPixels(), cache=cache)
+    cache.remove(encoded.encoder.key)
+    left = cache.folder / "encoders" / f".{encoded.encoder.key[:16]}-abc"
+    left.mkdir()
+    encode(dataset, RawPixels(), cache=cache)
+    assert not left.exists()
+
+
+def test_killed_between_the_last_byte_and_the_name(dataset, cache, monkeypatch):
+    fitted = cache.fit(RawPixels(), dataset.train)
+    expected = fitted.encoder.transform(dataset.train.X)
+    with monkeypatch.context() as patched:
+        patched.setattr(chunks, "rename_folder", _interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            cache.encode(fitted, dataset.train)
+    monkeypatch.setattr(RawPixels, "transform", None)  # nothing is encoded again
+    assert np.array_equal(cache.encode(fitted, dataset.train).X, expected)
+    assert cache.verify() == []
+
+
+def _interrupt(*_):
+    raise KeyboardInterrupt
+
+
+def test_a_cache_that_may_only_be_read_is_read(dataset, cache, monkeypatch):
+    encoded = encode(dataset, RawPixels(), cache=cache)
+
+    def refuse(*_, **__):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("featx.seals._stamp", refuse)
+    monkeypatch.setattr("featx.storage.FileLock", refuse)
+    monkeypatch.setattr("os.utime", refuse)
+    for seen in cache.folder.glob("*/*/.seen"):
+        seen.unlink()
+    again = encode(dataset, RawPixels(), cache=cache)
+    assert again.cached == {"encoder": True, "features": True}
+    assert np.array_equal(again.train.X, encoded.train.X)
+
+
+def test_pruning_takes_what_was_unused_for_longest(dataset, cache):
+    old = encode(dataset, RawPixels(), cache=cache)
+    new = encode(dataset, conv(), cache=cache)
+    for kind, key in (
+        ("encoders", old.encoder.key),
+        ("features", old.train.key),
+        ("features", old.test.key),
+    ):
+        os.utime(cache.folder / kind / key, (0, 0))
+    week = timedelta(days=7)
+    would = cache.prune(older_than=week, dry_run=True)
+    assert len(cache.entries()) == 6
+    assert [e.key for e in cache.prune(older_than=week)] == [e.key for e in would]
+    assert {e.key for e in would} == {old.encoder.key, old.train.key, old.test.key}
+    left = cache.entries()
+    assert cache.prune(max_size=sum(e.size for e in left)) == []
+    os.utime(cache.folder / "features" / new.test.key, (9, 9))
+    gone = cache.prune(max_size=sum(e.size for e in left) - 1)
+    assert [e.key for e in gone] == [new.test.key]
+    assert len(cache.prune(max_size=0)) == 2 and cache.entries() == []
