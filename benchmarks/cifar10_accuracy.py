@@ -160,8 +160,10 @@ def check(runs: list[dict[str, Any]]) -> None:
         walls[one["encoder"]] = slowest
     assert linear["patch"] >= 77, linear
     assert best["patch"] >= 79, best
-    assert best["denoising"] >= 70, best
-    assert max(walls["patch"], walls["denoising"]) <= 40 * 60, walls
+    assert max(best["denoising"], best["masked"]) >= 70, best
+    for name in ("denoising", "masked"):
+        assert linear[name] >= linear["untrained"] + 5, linear
+    assert max(walls[name] for name in ("patch", "denoising", "masked")) <= 40 * 60
 
 
 def _means(runs: list[dict[str, Any]], classifier: str) -> dict[str, float]:

@@ -6,6 +6,8 @@ import math
 import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -26,7 +28,7 @@ from featx.classifiers import (
     predict_with_confidence,
     search_space,
 )
-from featx.errors import ParameterError
+from featx.errors import CacheError, ParameterError
 from featx.evaluation import (
     CONTROLS,
     N_QUERIES,
@@ -217,7 +219,7 @@ def bench(
                     keep(encoded.encoder.encoder, fitted)
                 known = fitted.row
                 if purse is None:
-                    keep_row(folder, known)
+                    known = _kept(folder, known)
             results.append(known.result)
             predictions[known.result.name] = known.predicted
             confidences[known.result.name] = known.confidence
@@ -432,6 +434,16 @@ def filter_pictures(encoder: BaseEstimator, k: int = 64) -> NDArray[np.uint8] | 
     shown = np.asarray(components[:k], np.float64)
     strongest = np.abs(shown).max(axis=(1, 2, 3), keepdims=True)
     return np.rint(127.5 * (1 + shown / np.maximum(strongest, 1e-12))).astype(np.uint8)
+
+
+def _kept(folder: Path, row: Row) -> Row:
+    """Keep a row; where that cannot be done, it says so, and is not lost."""
+    try:
+        keep_row(folder, row)
+    except CacheError as error:
+        notes = (*row.result.notes, f"not kept in the cache: {error.__cause__}")
+        return row._replace(result=replace(row.result, notes=notes))
+    return row
 
 
 def _protocol(balanced: bool, tune: bool, seed: int) -> dict[str, Any]:

@@ -105,10 +105,22 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     except FeatxError as error:
-        message = " ".join(str(error).split())
-        err.print(f"featx: {message}", style="red", soft_wrap=True, markup=False)
-        return 1
+        return _fail(str(error))
+    except (MemoryError, RuntimeError) as error:
+        # torch has no error of its own for memory of the processor
+        if isinstance(error, RuntimeError) and "allocate memory" not in str(error):
+            raise
+        return _fail(
+            "Got no more memory from the system. Use fewer or smaller images (--limit, "
+            "--size), a smaller --batch-size, or a machine with more."
+        )
     return 0
+
+
+def _fail(message: str) -> int:
+    line = f"featx: {' '.join(message.split())}"
+    err.print(line, style="red", soft_wrap=True, markup=False)
+    return 1
 
 
 def _version(value: bool) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -204,7 +205,7 @@ def evidence_of(
     Raises
     ------
     CacheError
-        If the cache cannot be written or the entry is damaged.
+        If the entry is damaged.
     """
     key = digest_json(
         {
@@ -223,7 +224,12 @@ def evidence_of(
         with cache_errors(folder):
             return Evidence.from_npz(folder / "evidence.npz")
     found = look_into(dataset, encoded, encoder, query_rows, seed=seed)
-    with new_folder(folder) as work, cache_errors(folder.parent):
+    # what cannot be kept is looked for again the next time
+    with (
+        suppress(CacheError),
+        new_folder(folder) as work,
+        cache_errors(folder.parent),
+    ):
         (work / "evidence.npz").write_bytes(found.to_npz())
         what = {"what": f"{encoder} on {dataset.name}"}
         write_json(work / MANIFEST, what | provenance())

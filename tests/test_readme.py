@@ -45,7 +45,8 @@ def test_every_command_and_name_is_in_the_readme():
 
 
 def test_every_option_of_the_readme_exists(capsys):
-    main(["bench", "--help"])
+    for command in (["bench"], ["report"], ["cache", "prune"]):
+        main([*command, "--help"])
     shown = capsys.readouterr().out
     for option in set(re.findall(r"`(--[a-z-]+)", README)):
         assert option in shown, option

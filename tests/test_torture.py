@@ -10,6 +10,7 @@ import os
 import resource
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -181,3 +182,122 @@ def test_five_thousand_mutated_images(tmp_path):
     assert read + skipped == 5000
     assert read > 500 and skipped > 500
     assert grown < 2048 and slowest < 60
+
+
+SMALL = ["--encoder", "untrained", "--clf", "knn", "--limit", "300", "--quiet"]
+
+
+def _mount(*words):
+    done = subprocess.run(["mount", *map(str, words)], capture_output=True)
+    if done.returncode:
+        pytest.skip("needs the right to mount")
+
+
+def _one_line(capsys, code):
+    """The last call ended with one line and exit code 1."""
+    said = capsys.readouterr().err.strip()
+    assert code == 1, said
+    assert said.count("featx: ") == 1 and "Traceback" not in said
+    return said
+
+
+def test_a_full_disk(tmp_path, capsys):
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    _mount("-t", "tmpfs", "-o", "size=64k", "tmpfs", disk)
+    words = ["fit", *SMALL, "--cache-dir", str(disk / "cache")]
+    try:
+        refused = 0
+        for kib in (64, 128, 256, 512, 1024, 2048, 4096, 8192, 65536):
+            _mount("-o", f"remount,size={kib}k", disk)
+            code = main(words)
+            if code:
+                assert "No space left" in _one_line(capsys, code)
+                refused += 1
+            assert FeatureCache(disk / "cache").verify() == []
+            assert not list((disk / "cache").glob("*/.[!.]*-*"))
+        assert refused >= 3 and code == 0
+        whole = capsys.readouterr().out
+        assert main(["fit", *SMALL, "--cache-dir", str(tmp_path / "other")]) == 0
+        elsewhere = capsys.readouterr().out
+        pick = "Accuracy for class"
+        assert [x for x in whole.splitlines() if pick in x][-10:] == [
+            x for x in elsewhere.splitlines() if pick in x
+        ]
+    finally:
+        subprocess.run(["umount", disk], check=True)
+
+
+def test_a_read_only_cache(tmp_path, capsys):
+    full, empty = tmp_path / "full", tmp_path / "empty"
+    empty.mkdir()
+    assert main(["fit", *SMALL, "--cache-dir", str(full)]) == 0
+    first = capsys.readouterr().out
+    for folder in (full, empty):
+        _mount("--bind", folder, folder)
+        _mount("-o", "remount,ro,bind", folder)
+    try:
+        code = main(["fit", *SMALL, "--cache-dir", str(empty)])
+        assert "Read-only file system" in _one_line(capsys, code)
+        assert main(["fit", *SMALL, "--cache-dir", str(full)]) == 0
+        again = capsys.readouterr().out
+        pick = "Accuracy for class"
+        assert [x for x in first.splitlines() if pick in x] == [
+            x for x in again.splitlines() if pick in x
+        ]
+        # another classifier can be fitted, though its row cannot be kept
+        other = [word.replace("knn", "linear-svm") for word in SMALL]
+        assert main(["fit", *other, "--cache-dir", str(full)]) == 0
+        assert "not kept in the cache" in " ".join(capsys.readouterr().out.split())
+    finally:
+        for folder in (full, empty):
+            subprocess.run(["umount", folder], check=True)
+
+
+def test_no_permission():
+    if os.geteuid():
+        pytest.skip("needs root, to become somebody else")
+    # all is imported before, since nobody may not be allowed to read the library
+    code = """
+import os, sys
+from featx.cli import main
+words = ["encode", "data.npz", "--encoder", "raw", "--quiet", "--cache-dir"]
+assert main([*words, "mine"]) == 0
+os.setgid(65534)
+os.setuid(65534)
+sys.exit(main([*words, "theirs"]))
+"""
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o755)
+        X, y = np.zeros((20, 8, 8), np.uint8), np.arange(20) % 2
+        file = f"{folder}/data.npz"
+        np.savez(file, X_train=X, y_train=y, X_test=X, y_test=y)
+        command = [sys.executable, "-c", code]
+        done = subprocess.run(command, capture_output=True, text=True, cwd=folder)
+    assert done.returncode == 1, done.stderr
+    assert "Permission denied" in done.stderr and "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("megabytes", [50, 150, 400])
+def test_no_memory(tmp_path, megabytes):
+    rng = np.random.default_rng(0)
+    X = rng.integers(0, 256, (60, 256, 256, 3), np.uint8)
+    y = np.arange(60) % 2
+    np.savez(tmp_path / "large.npz", X_train=X, y_train=y, X_test=X, y_test=y)
+    code = f"""
+import resource, sys
+import torch, featx.benchmark
+from featx.cli import main
+torch.ones(64, 64) @ torch.ones(64, 64)
+now = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+most = now + {megabytes} * 2**20
+resource.setrlimit(resource.RLIMIT_AS, (most, most))
+words = ["encode", "--encoder", "conv", "--epochs", "1", "--quiet"]
+words += ["--set", "n_components=256", "--batch-size", "60"]
+words += ["--cache-dir", {str(tmp_path / "cache")!r}]
+sys.exit(main([words[0], {str(tmp_path / "large.npz")!r}, *words[1:]]))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 1, (done.returncode, done.stderr[-500:])
+    assert "no more memory" in " ".join(done.stderr.split())
+    assert "Traceback" not in done.stderr
