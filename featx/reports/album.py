@@ -55,10 +55,8 @@ def is_png(picture: bytes) -> bool:
     return picture.startswith(b"\x89PNG")
 
 
-def cell_rows(
-    results: BenchResults, name: str, true: int, predicted: int
-) -> NDArray[np.int64]:
-    """List the test images behind a cell of a confusion matrix, in the order shown.
+def cells(results: BenchResults, name: str) -> dict[tuple[int, int], NDArray[np.int64]]:
+    """List the test images behind each cell of a confusion matrix, in the order shown.
 
     Parameters
     ----------
@@ -66,28 +64,27 @@ def cell_rows(
         A whole comparison.
     name : str
         A row of it.
-    true, predicted : int
-        Labels.
 
     Returns
     -------
-    ndarray of int64
-        Rows among the test images: the most confident mistakes first; of right ones
-        the least confident first.
+    dict of (int, int) to ndarray of int64
+        By true and predicted label, rows among the test images: the most confident
+        mistakes first; of right ones the least confident first. Empty cells are absent.
 
     Examples
     --------
     >>> from featx.reports.examples import example_results
-    >>> cell_rows(example_results(), "raw + svm", 1, 0)
+    >>> cells(example_results(), "raw + svm")[1, 0]
     array([6, 7])
     """
-    said = results.predictions[name]
-    rows = np.flatnonzero((results.y_true == true) & (said == predicted))
-    confidence = results.confidences.get(name)
-    if confidence is not None:
-        sure = confidence[rows] if true == predicted else -confidence[rows]
-        rows = rows[np.argsort(sure, kind="stable")]
-    return rows
+    true, said = results.y_true, results.predictions[name]
+    sure = results.confidences.get(name, np.zeros(len(true), np.float32))
+    order = np.lexsort((np.where(true == said, sure, -sure), said, true))
+    cell = np.stack([true[order], said[order]])
+    ends = np.flatnonzero((np.diff(cell) != 0).any(axis=0)) + 1
+    return {
+        (int(true[rows[0]]), int(said[rows[0]])): rows for rows in np.split(order, ends)
+    }
 
 
 def make_album(results: BenchResults, dataset: Dataset) -> Album:
@@ -149,8 +146,8 @@ def _wanted(
         test.append(found.map_rows[: room // 4])
     ranked: list[tuple[NDArray[np.int64], NDArray[np.int64]]] = []
     for row in sorted(results.results, key=lambda row: -row.scores.accuracy):
-        for true, predicted in np.argwhere(row.scores.confusion):
-            rows = cell_rows(results, row.name, int(true), int(predicted))[:PER_CELL]
+        for behind in cells(results, row.name).values():
+            rows = behind[:PER_CELL]
             ranked.append((np.arange(len(rows)), rows))
     if ranked:
         ranks, rows = (np.concatenate(part) for part in zip(*ranked, strict=True))

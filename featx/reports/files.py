@@ -53,6 +53,8 @@ def save_run(
     """
     written = []
     with _told(folder):
+        if results.evidence is None:
+            (folder / "evidence.npz").unlink(missing_ok=True)
         for name, content in _contents(results, dataset, command):
             path = folder / name
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from featx.reports import save_run
-from featx.reports.album import cell_rows
+from featx.reports.album import cells
 
 pytestmark = pytest.mark.browser
 NASTY = ("<img src=x onerror=window.bad=1>", "a \"quoted\" & 'name'", "наблюдение 観察")
@@ -97,7 +97,7 @@ def test_a_cell_shows_exactly_its_images(page, saved):
                     "items => items.map(item => Number(item.dataset.test))"
                 )
                 assert set(shown) <= set(behind.tolist())
-                assert shown == cell_rows(results, name, t, p)[:24].tolist()
+                assert shown == cells(results, name)[t, p][:24].tolist()
 
 
 def test_a_tile_shows_its_image(page, build):

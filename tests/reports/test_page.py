@@ -9,7 +9,7 @@ from featx.cli import main
 from featx.errors import DataError, MissingDataError
 from featx.reports import files as module
 from featx.reports import html_page, load_run, save_page, save_run
-from featx.reports.album import PER_CELL, cell_rows, make_album
+from featx.reports.album import PER_CELL, cells, make_album
 from featx.reports.html.rows import answer, compared
 from featx.reports.runs import Run
 
@@ -207,11 +207,21 @@ def test_a_full_album_keeps_the_first_of_every_cell(build, monkeypatch):
     album = make_album(results, dataset)
     assert len(album.test_rows) == 70
     for row in results.results:
-        for t, p in np.argwhere(row.scores.confusion):
-            assert cell_rows(results, row.name, int(t), int(p))[0] in album.test_rows
+        behind = cells(results, row.name)
+        assert sorted(behind) == list(map(tuple, np.argwhere(row.scores.confusion)))
+        for rows in behind.values():
+            assert rows[0] in album.test_rows
     page = document(html_page(Run(results, album, "featx")))
     shown = [c[3] for r in page["rows"] for c in r["cells"]]
     assert {i for cell in shown for i in cell} <= set(album.test_rows.tolist())
+
+
+def test_a_run_without_evidence_does_not_show_that_of_an_earlier_one(build, tmp_path):
+    dataset, results = build()
+    save_run(results, dataset, tmp_path, "featx")
+    assert load_run(tmp_path).results.evidence is not None
+    save_run(replace(results, evidence=None), dataset, tmp_path, "featx")
+    assert load_run(tmp_path).results.evidence is None
 
 
 def test_a_page_without_confidences(build):

@@ -66,7 +66,7 @@ function showCell(details, t, p) {
   shown.forEach((testRow, k) => {
     const i = tileOf.get(testRow);
     const item = make("li", { title: page.ids[i] }, picture(i, page.ids[i]), make("span", { textContent: page.ids[i].split("/").pop() }));
-    if (sure.length) item.append(make("span", { className: "faint", textContent: `confidence ${sure[k]}` }));
+    if (sure.length) item.append(make("span", { className: "faint", textContent: `${row.kind} ${sure[k]}` }));
     item.dataset.test = testRow;
     list.append(item);
   });

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping, Sequence
+from itertools import takewhile
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
 from featx.evaluation.results import BenchResults, Result
-from featx.reports.album import COLUMNS, PER_CELL, PER_SHEET, Album, cell_rows
+from featx.reports.album import COLUMNS, PER_CELL, PER_SHEET, Album, cells
 from featx.reports.documents import dumps
 from featx.reports.html.encoders import encoders, uri
 from featx.reports.html.findings import feature_map, neighbours, suspects, tiles
@@ -20,7 +21,7 @@ from featx.reports.sentences import remarks
 
 _TOLD_ELSEWHERE = (
     *("class_names", "train_per_class", "test_per_class"),
-    *("skipped", "notes", "name"),
+    *("skipped", "notes"),
 )
 
 
@@ -52,7 +53,7 @@ def page_view(
     margin = max(0.5, 0.04 * (high - low))
     axis = (max(0.0, low - margin), min(100.0, high + margin))
     return {
-        "title": results.data.get("name", "Data"),
+        "title": _title(results),
         "version": results.version,
         "answer": answer(results),
         "axis": axis,
@@ -66,12 +67,18 @@ def page_view(
         "suspects": suspects(run, names),
         "facts": _facts(results, run.command),
         "compared": compared(results, other.results) if other else None,
-        "other_title": other.results.data.get("name", "Data") if other else "",
+        "other_title": _title(other.results) if other else "",
         "sheets": [uri(sheet) for sheet in run.album.sheets],
         "sizes": _tile_sizes(run.album),
         "per_cell": PER_CELL,
         "document": _document(run, ordered, names),
     }
+
+
+def _title(results: BenchResults) -> str:
+    """Name the data set; of a path, its last part."""
+    name = str(results.data.get("name", "Data"))
+    return name.rstrip("/").rpartition("/")[2] or name
 
 
 def _counts(data: Mapping[str, Any], names: Sequence[str]) -> list[dict[str, Any]]:
@@ -148,24 +155,17 @@ def _document(
     tile, _ = tiles(run.album)
     rows = []
     for row in ordered:
-        cells = []
-        for t, p in np.argwhere(row.scores.confusion):
-            shown = []
-            for test_row in cell_rows(results, row.name, int(t), int(p))[:PER_CELL]:
-                if int(test_row) not in tile:
-                    break
-                shown.append(int(test_row))
-            sure = results.confidences.get(row.name)
-            cells.append(
-                [
-                    int(t),
-                    int(p),
-                    int(row.scores.confusion[t, p]),
-                    shown,
-                    [] if sure is None else [float(f"{sure[i]:.3g}") for i in shown],
-                ]
-            )
-        rows.append({"name": row.name, "cells": cells})
+        sure = results.confidences.get(row.name)
+        listed = []
+        for (t, p), behind in cells(results, row.name).items():
+            first = behind[:PER_CELL].tolist()
+            shown = list(takewhile(tile.__contains__, first))
+            said = [] if sure is None else [float(f"{sure[i]:.3g}") for i in shown]
+            listed.append([t, p, len(behind), shown, said])
+        # a classifier that gives no probabilities gives scores of any size
+        within = sure is not None and bool(np.all((sure >= 0) & (sure <= 1)))
+        kind = "probability" if within else "score"
+        rows.append({"name": row.name, "kind": kind, "cells": listed})
     return {
         "classes": list(names),
         "rows": rows,
