@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from sklearn.datasets import load_digits
@@ -146,10 +148,11 @@ def test_evidence_survives_its_file(evidence, tmp_path):
 
 @pytest.mark.parametrize("method", ["pca", "tsne"])
 def test_the_map_lies_in_the_unit_square(evidence, method):
-    places = map_positions(evidence[0], method)
-    assert places.shape == (len(evidence[0].map_rows), 2)
+    few = replace(evidence[0], map_components=evidence[0].map_components[:150])
+    places = map_positions(few, method)
+    assert places.shape == (150, 2)
     assert places.min() == 0 and places.max() == 1
-    np.testing.assert_array_equal(places, map_positions(evidence[0], method))
+    np.testing.assert_array_equal(places, map_positions(few, method))
 
 
 def test_unknown_map(evidence):

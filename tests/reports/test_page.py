@@ -21,6 +21,14 @@ NASTY = (
 )
 
 
+@pytest.fixture(scope="module", autouse=True)
+def without_figures():
+    """The page is made without the figures, and they take most of the time."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(module, "_figures", lambda *_: iter(()))
+        yield
+
+
 @pytest.fixture(scope="module")
 def folder(run, tmp_path_factory):
     dataset, results = run
