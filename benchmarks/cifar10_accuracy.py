@@ -160,6 +160,7 @@ def check(runs: list[dict[str, Any]]) -> None:
         walls[one["encoder"]] = slowest
     assert linear["patch"] >= 77, linear
     assert best["patch"] >= 79, best
+    assert best["patch"] > best["random-patches"], best
     assert max(best["denoising"], best["masked"]) >= 70, best
     for name in ("denoising", "masked"):
         assert linear[name] >= linear["untrained"] + 5, linear
