@@ -230,14 +230,18 @@ def bench(
         best = max(results, key=lambda row: row.scores.accuracy).encoder
         if progress:
             progress(f"look into the features of {best}", 0, 0)
-        evidence = evidence_of(
-            cache.folder,
-            dataset,
-            every[best],
-            best,
-            example_rows[:N_QUERIES],
-            seed=seed,
-        )
+        try:
+            evidence = evidence_of(
+                cache.folder,
+                dataset,
+                every[best],
+                best,
+                example_rows[:N_QUERIES],
+                seed=seed,
+            )
+        except (CacheError, MemoryError) as error:  # the table itself is whole
+            if tell:
+                tell(f"The features of {best} were not looked into: {error}")
     return BenchResults(
         version=__version__,
         data=dataset.describe(),

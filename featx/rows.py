@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from contextlib import suppress
+from dataclasses import fields
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -210,6 +211,7 @@ def evidence_of(
     key = digest_json(
         {
             "format": FORMAT,
+            "holds": [one.name for one in fields(Evidence)],
             "featx": __version__,
             "features": [encoded.train.key, encoded.test.key],
             "images": [dataset.train.digest, dataset.test.digest],

@@ -1,6 +1,6 @@
 """Classifiers: name -> unfitted Pipeline, and its small search space."""
 
-from featx.classifiers.confidence import predict_with_confidence
+from featx.classifiers.confidence import PROBABILITIES, predict_with_confidence
 from featx.classifiers.linear_svm import WideLinearSVC
 from featx.classifiers.registry import (
     CLASSIFIERS,
@@ -15,6 +15,7 @@ from featx.classifiers.whitening import WhitenedPCA
 
 __all__ = [
     "CLASSIFIERS",
+    "PROBABILITIES",
     "WhitenedPCA",
     "WideLinearSVC",
     "accelerated",

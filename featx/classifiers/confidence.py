@@ -8,6 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import ClassifierMixin
 
+PROBABILITIES = ("logreg", "mlp", "knn")  # the others' confidence is a score
+_BATCH_VALUES = 2**25
+
 
 def predict_with_confidence(
     classifier: ClassifierMixin, X: NDArray[Any]
@@ -41,7 +44,17 @@ def predict_with_confidence(
     """
     has_probability = hasattr(classifier, "predict_proba")
     say = classifier.predict_proba if has_probability else classifier.decision_function
-    scores = np.asarray(say(X), np.float64)
-    if scores.ndim == 1:  # two classes: above nought it is the second one
-        return classifier.classes_[(scores > 0).astype(int)], np.abs(scores)
-    return classifier.classes_[scores.argmax(axis=1)], scores.max(axis=1)
+    # an SVM compares every pair of classes for every image
+    n_pairs = max(1, len(classifier.classes_) * (len(classifier.classes_) - 1) // 2)
+    size = max(1, _BATCH_VALUES // n_pairs)
+    found: list[NDArray[np.int64]] = [np.empty(0, np.int64)]
+    sure: list[NDArray[np.float64]] = [np.empty(0)]
+    for start in range(0, len(X), size):
+        scores = np.asarray(say(X[start : start + size]), np.float64)
+        if scores.ndim == 1:  # two classes: above nought it is the second one
+            found.append((scores > 0).astype(np.int64))
+            sure.append(np.abs(scores))
+        else:
+            found.append(scores.argmax(axis=1))
+            sure.append(scores.max(axis=1))
+    return classifier.classes_[np.concatenate(found)], np.concatenate(sure)

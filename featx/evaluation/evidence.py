@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import zlib
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Self
@@ -15,9 +16,11 @@ from sklearn.manifold import TSNE
 from featx.errors import CacheError, unknown_name
 from featx.evaluation.components import components
 from featx.evaluation.suspects import (
+    Neighbours,
     find_duplicates,
     find_mislabelled,
     find_neighbours,
+    usual_distance,
 )
 from featx.features import EncodedDataset
 from featx.images import Dataset
@@ -28,6 +31,7 @@ N_QUERIES = 12
 MAP_METHODS = ("pca", "tsne")
 N_LISTED = 200
 N_JUDGED = 200_000
+N_SEARCHED = 50_000
 
 
 @dataclass(frozen=True)
@@ -63,6 +67,8 @@ class Evidence:
         Correlation of their pixels.
     n_duplicates : int
         How many test images have such a partner.
+    n_searched : int
+        Test images that were looked at; all, or 50,000 chosen by a fixed seed.
     """
 
     encoder: str
@@ -80,6 +86,7 @@ class Evidence:
     duplicate_train_rows: NDArray[np.int64]
     duplicate_likeness: NDArray[np.float32]
     n_duplicates: int
+    n_searched: int
 
     def to_npz(self) -> bytes:
         """Write all of it as a NumPy archive."""
@@ -102,7 +109,14 @@ class Evidence:
                 values: dict[str, Any] = {
                     one.name: arrays[one.name] for one in fields(cls)
                 }
-        except (ValueError, KeyError, EOFError, OSError, BadZipFile) as error:
+        except (
+            ValueError,
+            KeyError,
+            EOFError,
+            OSError,
+            BadZipFile,
+            zlib.error,
+        ) as error:
             raise CacheError(
                 f"Got a damaged file {file} ({error}), but expected what was found in "
                 "features. Remove it and run again."
@@ -139,7 +153,7 @@ def map_positions(evidence: Evidence, method: str = "pca") -> NDArray[np.float64
     if method not in MAP_METHODS:
         raise unknown_name("map", method, MAP_METHODS)
     points = evidence.map_components
-    if method == "tsne" and len(points) > 3:
+    if method == "tsne" and len(points) > 3 and points.shape[1] > 1:
         perplexity = min(30.0, (len(points) - 1) / 3)
         points = TSNE(perplexity=perplexity, random_state=0).fit_transform(points)
     plane = np.zeros((len(points), 2))
@@ -174,7 +188,7 @@ def look_into(
     Returns
     -------
     Evidence
-        Nothing in it saw the labels of the test part.
+        Beyond the choice of the encoder, nothing in it saw the labels of the test part.
     """
     train, test = components(encoded.train.X, encoded.test.X, seed=seed)
     rng = np.random.default_rng(seed)
@@ -184,22 +198,31 @@ def look_into(
     wrong = find_mislabelled(
         train[judged], dataset.train.y[judged], len(dataset.class_names), seed=seed
     )
-    neighbours = find_neighbours(train, test)
-    twice = find_duplicates(neighbours, dataset.train.X, dataset.test.X)
+    n_searched = min(len(test), N_SEARCHED)
+    searched = np.sort(rng.choice(len(test), n_searched, replace=False))
+    seen = train[judged]
+    # rows of `seen` and of `searched` become rows of the parts again
+    near = find_neighbours(seen, test[searched], 1)
+    near = Neighbours(judged[near.rows], near.distances)
+    twice = find_duplicates(
+        near, usual_distance(seen), dataset.train.X, dataset.test.X[searched]
+    )
+    asked = find_neighbours(seen, test[query_rows])
     return Evidence(
         encoder=encoder,
         map_rows=on_map.astype(np.int64),
         map_components=test[on_map, :MAP_COMPONENTS],
         query_rows=query_rows,
-        neighbour_rows=neighbours.rows[query_rows],
+        neighbour_rows=judged[asked.rows],
         mislabelled_rows=judged[wrong.rows[:N_LISTED]],
         mislabelled_as=wrong.suggested[:N_LISTED],
         mislabelled_margin=wrong.margin[:N_LISTED],
         n_mislabelled=len(wrong.rows),
         n_judged=n_judged,
         left_out_accuracy=wrong.accuracy,
-        duplicate_test_rows=twice.test_rows[:N_LISTED].astype(np.int64),
+        duplicate_test_rows=searched[twice.test_rows[:N_LISTED]],
         duplicate_train_rows=twice.train_rows[:N_LISTED],
         duplicate_likeness=twice.likeness[:N_LISTED],
         n_duplicates=len(twice.test_rows),
+        n_searched=n_searched,
     )

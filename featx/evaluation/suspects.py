@@ -207,19 +207,51 @@ def find_neighbours(
     return Neighbours(rows.astype(np.int64), distances.astype(np.float32))
 
 
+def usual_distance(train: NDArray[np.float32], *, seed: int = 0) -> float:
+    """Find how far a training image usually is from the nearest other one.
+
+    Parameters
+    ----------
+    train : ndarray of float32, shape (n, d)
+        Components.
+    seed : int, default=0
+        Seed of the choice of at most 2,000 images that are asked.
+
+    Returns
+    -------
+    float
+        The median distance; infinite where there is one image only.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> usual_distance(np.array([[0.0], [1.0], [3.0]], np.float32))
+    1.0
+    """
+    if len(train) < 2:
+        return np.inf
+    rng = np.random.default_rng(seed)
+    some = rng.choice(len(train), min(len(train), 2000), replace=False)
+    return float(np.median(find_neighbours(train, train[some], 2).distances[:, 1]))
+
+
 def find_duplicates(
-    neighbours: Neighbours, train: NDArray[np.uint8], test: NDArray[np.uint8]
+    neighbours: Neighbours,
+    usual: float,
+    train: NDArray[np.uint8],
+    test: NDArray[np.uint8],
 ) -> Duplicates:
     """Find test images that nearly equal a training image.
 
-    Candidates are the nearest neighbours at no more than half the usual distance of a
-    test image to its nearest training image. Those whose pixels correlate with at least
-    0.95 are listed.
+    Candidates are the nearest neighbours at no more than half the usual distance. Those
+    whose pixels correlate with at least 0.95 are listed.
 
     Parameters
     ----------
     neighbours : Neighbours
         Of the test images.
+    usual : float
+        See `usual_distance`.
     train, test : ndarray or memmap of uint8, shape (n, h, w, c)
         The images.
 
@@ -235,12 +267,14 @@ def find_duplicates(
     >>> test = 255 - train
     >>> test[3] = train[5]
     >>> flat = lambda X: X.reshape(len(X), -1).astype(np.float32)
-    >>> found = find_duplicates(find_neighbours(flat(train), flat(test)), train, test)
+    >>> usual = usual_distance(flat(train))
+    >>> near = find_neighbours(flat(train), flat(test))
+    >>> found = find_duplicates(near, usual, train, test)
     >>> found.test_rows, found.train_rows
     (array([3]), array([5]))
     """
     distance = neighbours.distances[:, 0]
-    near = np.flatnonzero(distance <= CLOSENESS * np.median(distance))
+    near = np.flatnonzero(distance <= CLOSENESS * usual)
     of = neighbours.rows[near, 0]
     likeness = np.array(
         [_correlation(test[a], train[b]) for a, b in zip(near, of, strict=True)],

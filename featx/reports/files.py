@@ -53,6 +53,8 @@ def save_run(
     """
     written = []
     with _told(folder):
+        # a folder is a run once it has results.json, so that one comes last of its kind
+        (folder / "results.json").unlink(missing_ok=True)
         if results.evidence is None:
             (folder / "evidence.npz").unlink(missing_ok=True)
         for name, content in _contents(results, dataset, command):
@@ -161,7 +163,6 @@ def _contents(
     results: BenchResults, dataset: Dataset, command: str
 ) -> Iterator[tuple[str, bytes]]:
     """Yield name and content of each file, the figures last."""
-    yield "results.json", _text(to_json(results, histories=True))
     yield "table.md", _text(markdown_page(results, command))
     yield "table.csv", _text(csv_table(results))
     yield "predictions.npz", predictions_npz(results, dataset.class_names)
@@ -171,6 +172,7 @@ def _contents(
     if results.evidence is not None:
         yield "evidence.npz", results.evidence.to_npz()
     yield "command.txt", _text(command)
+    yield "results.json", _text(to_json(results, histories=True))
     yield "report.html", _text(html_page(Run(results, album, command)))
     for name, axes in _figures(results, dataset):
         for kind, content in _drawn(axes):

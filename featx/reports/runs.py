@@ -5,17 +5,24 @@ from __future__ import annotations
 import io
 import json
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from featx.errors import DataError, MissingDataError
 from featx.evaluation.evidence import Evidence
 from featx.evaluation.results import BenchResults
 from featx.reports.album import Album, is_png
+
+_UNREADABLE = (
+    *(KeyError, TypeError, ValueError, IndexError, EOFError, OSError),
+    *(zipfile.BadZipFile, zlib.error),
+)
 
 
 @dataclass(frozen=True)
@@ -150,7 +157,7 @@ def load_run(folder: Path) -> Run:
             f"Got a run without {error.filename}. Make it again with the command in "
             f"{folder / 'command.txt'}."
         ) from error
-    except (KeyError, TypeError, ValueError, OSError, zipfile.BadZipFile) as error:
+    except _UNREADABLE as error:
         raise DataError(
             f"Got a run in {folder} that cannot be read ({type(error).__name__}: {error}),"
             " but expected the files as this version of featx writes them. Make it again "
@@ -190,6 +197,12 @@ def _load(folder: Path) -> Run:
         width,
         tuple((folder / name).read_bytes() for name in drawn["sheets"].tolist()),
     )
+    for sheet in album.sheets:
+        Image.open(io.BytesIO(sheet)).close()
+    for row in results.results:
+        right = int((results.predictions[row.name] == results.y_true).sum())
+        if right != int(row.scores.confusion.trace()):
+            raise ValueError(f"{row.name}: its scores are not those of its predictions")
     command = (folder / "command.txt").read_text(encoding="utf-8").rstrip("\n")
     return Run(results, album, command)
 

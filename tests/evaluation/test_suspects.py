@@ -15,6 +15,7 @@ from featx.evaluation.suspects import (
     find_duplicates,
     find_mislabelled,
     find_neighbours,
+    usual_distance,
 )
 from featx.features import CachedFeatures, EncodedDataset
 from featx.images import Dataset, ImageSet
@@ -90,7 +91,7 @@ def test_copies_across_the_parts_are_found():
     test[9] = np.clip(train[7].astype(int) + noise, 0, 255)
     test[20] = 255 - train[3]
     Z = [part.reshape(len(part), -1).astype(np.float32) for part in (train, test)]
-    found = find_duplicates(find_neighbours(*Z), train, test)
+    found = find_duplicates(find_neighbours(*Z), usual_distance(Z[0]), train, test)
     assert found.test_rows.tolist() == [4, 9]
     assert found.train_rows.tolist() == [150, 7]
     assert found.likeness[0] == pytest.approx(1) and 0.95 < found.likeness[1] < 1
@@ -100,7 +101,20 @@ def test_flat_images_are_duplicates_only_of_the_same_grey():
     train = np.full((3, 4, 4, 1), 10, np.uint8)
     test = np.stack([train[0], np.full((4, 4, 1), 90, np.uint8)])
     Z = [part.reshape(len(part), -1).astype(np.float32) for part in (train, test)]
-    assert find_duplicates(find_neighbours(*Z), train, test).test_rows.tolist() == [0]
+    found = find_duplicates(find_neighbours(*Z), usual_distance(Z[0]), train, test)
+    assert found.test_rows.tolist() == [0]
+
+
+@pytest.mark.parametrize("n_test", [1, 200])
+def test_a_test_part_of_nothing_but_copies_is_found_whole(n_test):
+    rng = np.random.default_rng(1)
+    train = rng.integers(0, 256, (200, 6, 6, 3), np.uint8)
+    noise = rng.integers(-9, 10, train.shape)
+    test = np.clip(train.astype(int) + noise, 0, 255).astype(np.uint8)[:n_test]
+    Z = [part.reshape(len(part), -1).astype(np.float32) for part in (train, test)]
+    found = find_duplicates(find_neighbours(*Z), usual_distance(Z[0]), train, test)
+    assert sorted(found.test_rows) == list(range(n_test))
+    assert np.array_equal(found.test_rows, found.train_rows)
 
 
 def test_components_do_not_depend_on_the_batch(digits, monkeypatch):

@@ -1,5 +1,6 @@
 """The page in a real browser; run with -m browser, see CONTRIBUTING.md."""
 
+import re
 import shutil
 
 import numpy as np
@@ -181,6 +182,9 @@ def test_no_sideways_scrolling_and_readable_text(page, width, theme):
     def luminance(colour):
         digits = colour[1:] if len(colour) == 7 else "".join(2 * c for c in colour[1:])
         rgb = np.array([int(digits[i : i + 2], 16) / 255 for i in (0, 2, 4)])
+        return brightness(rgb)
+
+    def brightness(rgb):
         linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
         return linear @ [0.2126, 0.7152, 0.0722]
 
@@ -189,11 +193,30 @@ def test_no_sideways_scrolling_and_readable_text(page, width, theme):
         high, low = max(text, ground), min(text, ground)
         assert (high + 0.05) / (low + 0.05) >= 4.5  # WCAG 2, level AA
 
+    # and the counts on the strongest colours that cells can have
+    for kind in ("td.d", "td:not(.d):not(.none)"):
+        seen = page.locator(f"#row-0 .cm {kind}").first.evaluate(
+            """cell => {
+            cell.style.setProperty('--p', cell.classList.contains('d') ? 0.7 : 1);
+            return [cell, document.body].map(e => getComputedStyle(e))
+                .flatMap((style, i) => i ? [style.backgroundColor, style.color]
+                                         : [style.backgroundColor]); }"""
+        )
+        cell, body, ink = (
+            np.array([float(x) for x in re.findall(r"[\d.]+", text)]) for text in seen
+        )
+        share = cell[3] if len(cell) > 3 else 1.0
+        mixed = brightness((share * cell[:3] + (1 - share) * body[:3]) / 255)
+        high, low = sorted((mixed, brightness(ink[:3] / 255)))[::-1]
+        assert (high + 0.05) / (low + 0.05) >= 4.5, (kind, theme)
+
 
 def test_the_theme_button(page):
     for name in ("light", "dark", "auto"):
         page.locator("#theme").click()
         assert name in page.locator("#theme").text_content()
+        ground = page.evaluate("getComputedStyle(document.body).backgroundColor")
+        assert (ground == "rgb(21, 24, 27)") == (name == "dark")
 
 
 def test_a_link_opens_its_row(page):

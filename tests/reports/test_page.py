@@ -11,7 +11,7 @@ from featx.reports import files as module
 from featx.reports import html_page, load_run, save_page, save_run
 from featx.reports.album import PER_CELL, cells, make_album
 from featx.reports.html.rows import answer, compared
-from featx.reports.runs import Run
+from featx.reports.runs import Run, predictions_npz
 
 NASTY = (
     "<script>alert('x')</script>",
@@ -90,7 +90,10 @@ def test_every_section_is_there(folder):
 
 def test_the_answer_says_no_more_than_the_numbers(results):
     clear = answer(results)
-    assert (clear["name"], clear["verdict"]) == ("conv + svm", "is best")
+    assert (clear["name"], clear["verdict"]) == (
+        "conv + svm",
+        "is better than the runner-up",
+    )
     assert "is better than pca + svm" in clear["lines"][0]
     unclear = [replace(test, p_value=0.3) for test in results.comparisons]
     said = answer(replace(results, comparisons=unclear))
@@ -185,6 +188,9 @@ def test_damaged_runs(folder, tmp_path):
         ("predictions.npz", b"no archive"),
         ("pictures.npz", (folder / "pictures.npz").read_bytes()[:200]),
         ("evidence.npz", b""),
+        ("predictions.npz", b""),
+        ("thumbnails/000.png", b""),
+        ("predictions.npz", _flipped(folder / "predictions.npz")),
     ]:
         broken = tmp_path / "broken"
         shutil.copytree(folder, broken, dirs_exist_ok=True)
@@ -196,6 +202,41 @@ def test_damaged_runs(folder, tmp_path):
     (broken / "pictures.npz").unlink()
     with pytest.raises(DataError, match=r"run without .*pictures\.npz"):
         load_run(broken)
+
+
+def _flipped(path):
+    data = bytearray(path.read_bytes())
+    data[len(data) // 3] ^= 0x55
+    return bytes(data)
+
+
+def test_predictions_of_another_run_are_refused(folder, build, tmp_path):
+    dataset, results = build()
+    turned = {name: (said + 1) % 3 for name, said in results.predictions.items()}
+    save_run(results, dataset, tmp_path, "featx")
+    other = replace(results, predictions=turned)
+    (tmp_path / "predictions.npz").write_bytes(
+        predictions_npz(other, dataset.class_names)
+    )
+    with pytest.raises(DataError, match="scores are not those of its predictions"):
+        load_run(tmp_path)
+
+
+def test_scores_are_not_called_probabilities(results, run):
+    dataset, _ = run
+    rows = [replace(row, classifier="mlp") for row in results.results[:1]]
+    mlp = replace(
+        results,
+        results=rows + results.results[1:],
+        comparisons=[],
+        predictions=results.predictions
+        | {"raw + mlp": results.predictions["raw + svm"]},
+        confidences=results.confidences
+        | {"raw + mlp": results.confidences["raw + svm"]},
+    )
+    page = html_page(Run(mlp, make_album(mlp, dataset), "featx"))
+    kinds = {row["name"]: row["kind"] for row in document(page)["rows"]}
+    assert kinds["raw + mlp"] == "probability" and kinds["conv + svm"] == "score"
 
 
 @pytest.mark.parametrize("shape", [(8, 8, 1), (1, 1, 3), (20, 31, 3), (200, 40, 1)])

@@ -57,6 +57,7 @@ def _loss(history: Mapping[str, Sequence[float]]) -> dict[str, Any] | None:
             if np.isfinite(v)
         )
 
+    curves = {key: one for key, one in curves.items() if np.isfinite(one).any()}
     judged = curves.get("validation_loss", next(iter(curves.values())))
     best = int(np.nanargmin(judged))
     return {

@@ -33,6 +33,7 @@ def feature_map(run: Run, names: Sequence[str], method: str) -> dict[str, Any] |
     return {
         "encoder": found.encoder,
         "method": {"pca": "first two principal components", "tsne": "t-SNE"}[method],
+        "pictured": sum(int(row) in tile for row in found.map_rows),
         "n": len(points),
         "n_test": len(run.results.y_true),
         "coloured": len(names) <= _MAP_COLOURED,
@@ -131,7 +132,7 @@ def suspects(run: Run, names: Sequence[str]) -> dict[str, Any] | None:
         "accuracy": f"{100 * found.left_out_accuracy:.1f}",
         "duplicates": duplicates[:_MAX_LISTED],
         "n_duplicates": found.n_duplicates,
-        "n_test": len(run.results.y_true),
+        "n_test": found.n_searched,
         "likeness": LIKENESS,
         "closeness": f"{100 * CLOSENESS:.0f}",
     }

@@ -61,7 +61,7 @@ function showCell(details, t, p) {
   const [, , count, shown, sure] = row.cells.find((c) => c[0] === t && c[1] === p) ?? [t, p, 0, [], []];
   const [truth, said] = [page.classes[t], page.classes[p]];
   const which = t === p ? "least confident" : "most confident";
-  const some = shown.length < count ? `the ${shown.length} ${which} of ${count.toLocaleString("en")}` : `${count.toLocaleString("en")}, ${which} first`;
+  const some = !shown.length ? `${count.toLocaleString("en")}, none of them in this page` : !sure.length ? `the first ${shown.length} of ${count.toLocaleString("en")}` : shown.length < count ? `the ${shown.length} ${which} of ${count.toLocaleString("en")}` : `${count.toLocaleString("en")}, ${which} first`;
   const list = make("ul", { className: "album" });
   shown.forEach((testRow, k) => {
     const i = tileOf.get(testRow);
@@ -78,9 +78,13 @@ function showCell(details, t, p) {
 
 function drawMatrix(details) {
   const place = details.querySelector(".grid");
-  if (place.childElementCount) return;
+  if (place.childNodes.length) return;
   const row = page.rows[Number(details.dataset.row)];
   const n = page.classes.length;
+  if (n > 150) {
+    place.textContent = `${n} classes are too many for a matrix; the pairs that are confused most stand beside.`;
+    return;
+  }
   const counts = Array.from({ length: n }, () => new Array(n).fill(0));
   for (const [t, p, count] of row.cells) counts[t][p] = count;
   const size = n > 40 ? "tiny" : n > 14 ? "small" : "";
@@ -113,11 +117,13 @@ function drawMatrix(details) {
     });
   });
   const cells = [...body.rows].map((tr) => [...tr.cells].slice(1));
-  cells[0][0].tabIndex = 0;
+  let stop = cells[0][0];
+  stop.tabIndex = 0;
   function move(t, p) {
     const goal = cells[Math.max(0, Math.min(n - 1, t))][Math.max(0, Math.min(n - 1, p))];
-    for (const line of cells) for (const cell of line) cell.tabIndex = -1;
+    stop.tabIndex = -1;
     goal.tabIndex = 0;
+    stop = goal;
     goal.focus();
   }
   table.addEventListener("keydown", (event) => {

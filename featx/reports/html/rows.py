@@ -52,7 +52,9 @@ def answer(results: BenchResults) -> dict[str, Any]:
         "percent": f"{100 * best.scores.accuracy:.1f}",
         "interval": f"{100 * low:.1f} to {100 * high:.1f}",
         "n_test": f"{len(results.y_true):,}",
-        "verdict": "is best" if clear else "has the highest accuracy",
+        "verdict": "is better than the runner-up"
+        if clear
+        else "has the highest accuracy",
         "lines": lines,
     }
 
@@ -129,8 +131,10 @@ def compared(mine: BenchResults, other: BenchResults) -> dict[str, Any]:
     """Set two runs side by side; tested in pairs where the test images are the same."""
     theirs = {row.name: row for row in other.results}
     both = [row for row in mine.results if row.name in theirs]
-    same = np.array_equal(mine.ids, other.ids) and np.array_equal(
-        mine.y_true, other.y_true
+    same = (
+        np.array_equal(mine.ids, other.ids)
+        and np.array_equal(mine.y_true, other.y_true)
+        and mine.data.get("class_names") == other.data.get("class_names")
     )
     tests = {}
     if same:
@@ -163,6 +167,7 @@ def compared(mine: BenchResults, other: BenchResults) -> dict[str, Any]:
     return {
         "rows": rows,
         "same": same,
+        "pixels": mine.data.get("test_digest") == other.data.get("test_digest"),
         "only_mine": [row.name for row in mine.results if row.name not in theirs],
         "only_other": [row.name for row in other.results if row.name not in names],
     }

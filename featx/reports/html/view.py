@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from itertools import takewhile
 from typing import Any
 
-import numpy as np
 from PIL import Image
 
+from featx.classifiers import PROBABILITIES
 from featx.evaluation.results import BenchResults, Result
 from featx.reports.album import COLUMNS, PER_CELL, PER_SHEET, Album, cells
 from featx.reports.documents import dumps
@@ -162,9 +162,7 @@ def _document(
             shown = list(takewhile(tile.__contains__, first))
             said = [] if sure is None else [float(f"{sure[i]:.3g}") for i in shown]
             listed.append([t, p, len(behind), shown, said])
-        # a classifier that gives no probabilities gives scores of any size
-        within = sure is not None and bool(np.all((sure >= 0) & (sure <= 1)))
-        kind = "probability" if within else "score"
+        kind = "probability" if row.classifier in PROBABILITIES else "score"
         rows.append({"name": row.name, "kind": kind, "cells": listed})
     return {
         "classes": list(names),
