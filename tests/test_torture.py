@@ -143,7 +143,7 @@ def _mutated(rng):
     buffer = io.BytesIO()
     try:
         picture.save(buffer, kind)
-    except OSError:  # not every format has every mode
+    except (OSError, ValueError):  # not every format has every mode
         picture.convert("RGB").save(buffer, kind)
     data = bytearray(buffer.getvalue())
     how = rng.integers(4)
