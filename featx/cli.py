@@ -337,6 +337,7 @@ def encode(
         "encode_seconds": encoded.encode_seconds,
         "encode_images_per_second": encoded.images_per_second,
         "cached": encoded.cached,
+        "n_encoded": encoded.n_encoded,
         "features": {
             part: str(cache.folder / "features" / features.key / "features.npy")
             for part, features in (("train", encoded.train), ("test", encoded.test))
@@ -349,8 +350,8 @@ def encode(
         how = (
             "all from the cache"
             if all(encoded.cached.values())
-            else f"trained in {encoded.encoder.train_seconds:.1f} s, encoded at "
-            f"{encoded.images_per_second:,.0f} images/s"
+            else f"trained in {encoded.encoder.train_seconds:.1f} s, "
+            f"{encoded.n_encoded:,} encoded at {encoded.images_per_second:,.0f} images/s"
         )
         _say(
             shared,

@@ -120,7 +120,8 @@ def file_digest(path: Path) -> str:
 
 
 def _files(folder: Path) -> list[str]:
-    return sorted(name for name in os.listdir(folder) if name not in (SUMS, _STAMP))
+    names = os.listdir(folder)
+    return sorted(n for n in names if n != SUMS and not n.startswith(_STAMP))
 
 
 def _states(folder: Path) -> dict[str, list[int]]:

@@ -23,7 +23,7 @@ from featx._version import __version__
 from featx.errors import CacheError, FeatxError
 from featx.seals import check, seal
 
-FORMAT = 3  # of everything in the cache; a new number makes every entry anew
+FORMAT = 4  # of everything in the cache; a new number makes every entry anew
 MANIFEST = "manifest.json"
 
 

@@ -161,8 +161,9 @@ class FeatureCache:
     ) -> CachedFeatures:
         """Encode images, or open the features if they were encoded before.
 
-        The array is written in chunks; an interrupted encoding continues from its last
-        whole chunk.
+        Images that this encoder has seen before, in whatever order or company, are not
+        encoded again. The array is written in chunks; an interrupted encoding continues
+        from its last whole chunk.
 
         Parameters
         ----------
@@ -191,11 +192,9 @@ class FeatureCache:
         )
         folder = self.folder / "features" / key
         manifest = read_manifest(folder)
-        cached = manifest is not None
         if manifest is None:
             with sole_maker(folder, f"encode {name}", progress):
                 manifest = read_manifest(folder)  # another process may have made it
-                cached = manifest is not None
                 if manifest is None:
                     with cache_errors(folder.parent):
                         manifest = encode_chunks(
@@ -210,7 +209,8 @@ class FeatureCache:
                     f"them with 'featx cache rm {folder.name}' and run again."
                 ) from error
         seconds = manifest["encode_seconds"]
-        return CachedFeatures(X, images.y, images.ids, key, seconds, cached)
+        n_encoded = manifest.get("n_encoded", 0)
+        return CachedFeatures(X, images.y, images.ids, key, seconds, n_encoded)
 
     def entries(self) -> list[Entry]:
         """List what is in the cache, oldest first.

@@ -14,8 +14,10 @@ from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 
 from featx.features.entries import CachedEncoder
+from featx.features.known_rows import find_known_rows
 from featx.features.progress import Progress
 from featx.images import ImageSet
+from featx.images.imageset import row_digests
 from featx.seals import seal
 from featx.storage import (
     MANIFEST,
@@ -38,18 +40,21 @@ def encode_chunks(
 ) -> dict[str, Any]:
     """Encode into a folder beside `folder`, chunk by chunk, then give it its name.
 
-    A chunk is written while the next one is encoded.
+    An image that the encoder has seen before, here or in another entry, is not encoded
+    again: its features are copied. A chunk is written while the next one is encoded.
     """
     work = folder.with_name(folder.name + ".partial")
     work.mkdir(parents=True, exist_ok=True)
     state = work / "progress.json"
     done = _whole_chunks(work, state)
     path = work / "features.npy"
+    digests = row_digests(images.X)
+    first = _first_occurrences(digests)
+    known = find_known_rows(folder.parent, encoder.digest, digests)
+    new = (known.entry < 0) & (first == np.arange(len(images)))
     whole = hashlib.sha256()  # of the file, as it grows
-    fitted = encoder.encoder  # read from disk, if need be, before time is taken
-    start = time.perf_counter() - done["seconds"]
 
-    def write(begin: int, chunk: NDArray[np.float32]) -> None:
+    def write(begin: int, chunk: NDArray[np.float32], seconds: float) -> None:
         if not path.is_file():
             reserve(path, (len(images), chunk.shape[1]), np.float32)
         if not begin:
@@ -59,32 +64,57 @@ def encode_chunks(
         array.flush()
         whole.update(np.ascontiguousarray(chunk).data)
         done["checksums"].append(_checksum(chunk))
-        done["seconds"] = time.perf_counter() - start
+        done["seconds"] += seconds
         write_json(state, done)
 
+    seen = [*known.arrays]  # features of some images, whichever
     if done["checksums"]:
         whole.update(_header(path))
         array = np.load(path, mmap_mode="r")
+        seen.append(array)
         for i in range(len(done["checksums"])):
             whole.update(np.ascontiguousarray(_chunk(array, i)).data)
+    todo = range(len(done["checksums"]) * CHUNK_ROWS, len(images), CHUNK_ROWS)
+    n_encoded = int(new[todo.start :].sum())
+    if n_encoded:
+        fitted = encoder.encoder  # read from disk, if need be, before time is taken
+
+    def encode(part: NDArray[np.uint8]) -> NDArray[np.float32]:
+        if len(part):
+            return np.asarray(fitted.transform(part), np.float32)
+        return seen[0][:0]
+
     with ThreadPoolExecutor(1) as writer:
         writing: Future[None] | None = None
-        for begin in range(
-            len(done["checksums"]) * CHUNK_ROWS, len(images), CHUNK_ROWS
-        ):
+        for begin in todo:
             if progress:
                 progress(f"encode {name}", begin, len(images))
-            part = images.X[begin : begin + CHUNK_ROWS]
-            chunk = np.asarray(fitted.transform(part), np.float32)
+            start = time.perf_counter()
+            here = slice(begin, min(begin + CHUNK_ROWS, len(images)))
+            part, unseen = images.X[here], new[here]
+            chunk = encode(part if unseen.all() else part[unseen])
             release_pages(part)
             if writing:
                 writing.result()  # one chunk waits, not more: memory is bounded
-            writing = writer.submit(write, begin, chunk)
+            seconds = time.perf_counter() - start
+            if not unseen.all():
+                encoded, chunk = (
+                    chunk,
+                    np.empty((len(part), chunk.shape[1]), np.float32),
+                )
+                chunk[unseen] = encoded
+                seconds += known.copy(here, chunk)
+                again = np.flatnonzero(~unseen & (known.entry[here] < 0))
+                _copy_repeated(path, chunk, begin, again, first[here][again])
+            seen = seen or [chunk[:0].copy()]
+            writing = writer.submit(write, begin, chunk, seconds)
+        start = time.perf_counter()
         if writing:
             writing.result()
+            done["seconds"] += time.perf_counter() - start
     if progress:
         progress(f"encode {name}", len(images), len(images))
-    np.savez(work / "rows.npz", y=images.y, ids=images.ids)
+    np.savez(work / "rows.npz", y=images.y, ids=images.ids, digests=digests)
     manifest = {
         "what": f"{name}, {len(images):,} images",
         "images": images.digest,
@@ -99,7 +129,27 @@ def encode_chunks(
     # the state stays: whoever is killed before the folder has its name begins there
     seal(work, {path.name: whole.hexdigest()})
     rename_folder(work, folder)
-    return manifest
+    return manifest | {"n_encoded": n_encoded}
+
+
+def _copy_repeated(
+    path: Path,
+    chunk: NDArray[np.float32],
+    begin: int,
+    rows: NDArray[np.int64],
+    sources: NDArray[np.int64],
+) -> None:
+    """Fill `rows` of a chunk from `sources`: from itself, or from chunks on disk."""
+    earlier = sources < begin
+    if earlier.any():
+        chunk[rows[earlier]] = np.load(path, mmap_mode="r")[sources[earlier]]
+    chunk[rows[~earlier]] = chunk[sources[~earlier] - begin]
+
+
+def _first_occurrences(digests: NDArray[np.bytes_]) -> NDArray[np.int64]:
+    """For each image the first one of the same content; shape (n,)."""
+    _, first, of = np.unique(digests, return_index=True, return_inverse=True)
+    return first[of].astype(np.int64)
 
 
 def _whole_chunks(work: Path, state: Path) -> dict[str, Any]:

@@ -37,6 +37,11 @@ class EncodedDataset:
         }
 
     @property
+    def n_encoded(self) -> int:
+        """Images that were encoded this time; the others were found in the cache."""
+        return self.train.n_encoded + self.test.n_encoded
+
+    @property
     def encode_seconds(self) -> float:
         """Wall time of encoding both parts, when that was done."""
         return self.train.encode_seconds + self.test.encode_seconds

@@ -65,8 +65,8 @@ class CachedFeatures:
         Name of the entry.
     encode_seconds : float
         Wall time of the encoding when it was done.
-    cached : bool
-        True if nothing was encoded this time.
+    n_encoded : int
+        Images that were encoded this time; the others were found in the cache.
     """
 
     X: NDArray[np.float32]
@@ -74,7 +74,12 @@ class CachedFeatures:
     ids: NDArray[np.str_]
     key: str
     encode_seconds: float
-    cached: bool
+    n_encoded: int
+
+    @property
+    def cached(self) -> bool:
+        """True if nothing was encoded this time."""
+        return self.n_encoded == 0
 
 
 @dataclass(frozen=True)
@@ -94,7 +99,7 @@ class Entry:
     what : str
         What it holds, for people.
     complete : bool
-        False for an encoding that was interrupted and can be resumed.
+        False for a training or an encoding that was interrupted and can be resumed.
     """
 
     kind: str

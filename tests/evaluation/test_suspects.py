@@ -134,7 +134,7 @@ def evidence(digits):
 
     def part(rows):
         images = ImageSet(pixels[rows], y[rows], ids[rows], names)
-        return images, CachedFeatures(X[rows], y[rows], ids[rows], "", 0.0, False)
+        return images, CachedFeatures(X[rows], y[rows], ids[rows], "", 0.0, 1)
 
     (train, a), (test, b) = part(slice(0, 900)), part(slice(900, None))
     dataset = Dataset("digits", train, test, np.zeros(900, bool))

@@ -21,7 +21,7 @@ def make_part(class_names, per_class, shape, seed):
 
 def as_features(part):
     rows = part.X.reshape(len(part), -1)[:, :500].astype(np.float32)
-    return CachedFeatures(rows, part.y, part.ids, "key", 1.0, False)
+    return CachedFeatures(rows, part.y, part.ids, "key", 1.0, 1)
 
 
 def make_run(
