@@ -26,6 +26,7 @@ _HOMES = {
     "load": "featx.bundle",
     "load_dataset": "featx.images",
     "make_classifier": "featx.classifiers",
+    "resumable": "featx.autoencoders",
     "save": "featx.bundle",
 }
 

@@ -5,14 +5,17 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 import shlex
 import sys
-from collections.abc import Callable, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -20,7 +23,7 @@ from rich.filesize import decimal
 
 from featx._version import __version__
 from featx.console import StderrProgress
-from featx.errors import FeatxError
+from featx.errors import FeatxError, FeatxWarning
 from featx.options import (
     SharedOptions,
     one_name,
@@ -97,18 +100,22 @@ def main(argv: Sequence[str] | None = None) -> int:
         0 done, 1 an expected error, 2 usage, 3 images were skipped and --strict was
         given, 130 interrupted.
     """
+    words = list(sys.argv[1:] if argv is None else argv)
     try:
-        words = list(sys.argv[1:] if argv is None else argv)
-        app(args=words, prog_name="featx", obj=shlex.join(["featx", *words]))
+        with _own_warnings_in_one_line():
+            app(args=words, prog_name="featx", obj=shlex.join(["featx", *words]))
     except SystemExit as stop:
         return int(stop.code or 0)
     except KeyboardInterrupt:
+        err.print("featx: interrupted. The same command goes on from what is finished.")
         return 130
     except FeatxError as error:
         return _fail(str(error))
     except (MemoryError, RuntimeError) as error:
         # torch has no error of its own for memory of the processor
-        if isinstance(error, RuntimeError) and "allocate memory" not in str(error):
+        if isinstance(error, RuntimeError) and not re.search(
+            "allocate memory|out of memory", str(error)
+        ):
             raise
         return _fail(
             "Got no more memory from the system. Use fewer or smaller images (--limit, "
@@ -118,9 +125,28 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _fail(message: str) -> int:
-    line = f"featx: {' '.join(message.split())}"
-    err.print(line, style="red", soft_wrap=True, markup=False)
+    _print_line(message, "red")
     return 1
+
+
+def _print_line(message: object, style: str) -> None:
+    line = f"featx: {' '.join(str(message).split())}"
+    err.print(line, style=style, soft_wrap=True, markup=False)
+
+
+@contextmanager
+def _own_warnings_in_one_line() -> Iterator[None]:
+    with warnings.catch_warnings():
+        show = warnings.showwarning
+
+        def show_line(message: Any, category: type[Warning], *place: Any) -> None:
+            if issubclass(category, FeatxWarning):
+                _print_line(message, "yellow")
+            else:
+                show(message, category, *place)
+
+        warnings.showwarning = show_line  # type: ignore[assignment]
+        yield
 
 
 def _version(value: bool) -> None:

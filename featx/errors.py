@@ -25,6 +25,10 @@ class FeatxError(Exception):
     """Base of every error that featx raises on purpose."""
 
 
+class FeatxWarning(UserWarning):
+    """Something went another way than was asked for, and featx went on."""
+
+
 class DataError(FeatxError, ValueError):
     """Images or labels that cannot be used as they are."""
 

@@ -63,6 +63,10 @@ class SharedOptions:
     cache_dir: Annotated[
         Path | None, Option(help="Where encoders and features are kept.")
     ] = None
+    resume: Annotated[
+        bool,
+        Option(help="Continue a training or an encoding that was interrupted."),
+    ] = True
     strict: Annotated[
         bool, Option("--strict", help="End with exit code 3 if images were skipped.")
     ] = False
@@ -166,7 +170,7 @@ class SharedOptions:
         """Open the cache that the options name."""
         from featx.features import FeatureCache
 
-        return FeatureCache(self.cache_dir)
+        return FeatureCache(self.cache_dir, resume=self.resume)
 
 
 def parse_size(text: str) -> int:

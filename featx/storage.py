@@ -25,6 +25,9 @@ from featx.seals import check, seal
 
 FORMAT = 4  # of everything in the cache; a new number makes every entry anew
 MANIFEST = "manifest.json"
+PARTIAL = (
+    ".partial"  # ends the name of a folder that an interrupted process can go on with
+)
 
 
 def default_cache_dir() -> Path:
@@ -78,6 +81,11 @@ def new_folder(final: Path) -> Iterator[Path]:
             rename_folder(work, final)
     finally:
         shutil.rmtree(work, ignore_errors=True)
+
+
+def partial_folder(final: Path) -> Path:
+    """Where the parts of an entry are until it is whole."""
+    return final.with_name(final.name + PARTIAL)
 
 
 def reserve(file: Path, shape: tuple[int, ...], dtype: DTypeLike) -> None:

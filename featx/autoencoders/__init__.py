@@ -1,5 +1,6 @@
 """Transformers that turn images into features."""
 
+from featx.autoencoders.checkpoint import resumable
 from featx.autoencoders.conv import ConvAutoencoder
 from featx.autoencoders.denoising import DenoisingAutoencoder
 from featx.autoencoders.masked import MaskedAutoencoder
@@ -16,4 +17,5 @@ __all__ = [
     "RawPixels",
     "UntrainedAutoencoder",
     "VariationalAutoencoder",
+    "resumable",
 ]

@@ -180,21 +180,35 @@ class NetworkTransformer(ImageTransformer):
         return np.clip(images, *self._clip) if self._clip else images
 
     def _run(self, method: str, batch: Array) -> Array:
-        """Call the network's `encode` or `decode` on one batch."""
+        """Call the network's `encode` or `decode` on one batch.
+
+        Where the memory of the device is not enough, on one half after the other.
+        """
         import torch
 
-        from featx.autoencoders.device import choose_device, encoding_dtype
+        from featx.autoencoders.device import (
+            choose_device,
+            encoding_dtype,
+            tell_out_of_memory,
+        )
         from featx.autoencoders.tensors import to_tensor
 
         device = choose_device(self.device)
         module = self.module_.to(device).eval()
         dtype = encoding_dtype(self.precision)
-        with (
-            torch.inference_mode(),
-            torch.autocast(device.type, dtype, enabled=dtype != torch.float32),
-        ):
-            output = getattr(module, method)(to_tensor(batch).to(device))
-        return output.float().cpu().numpy()
+        try:
+            with (
+                torch.inference_mode(),
+                torch.autocast(device.type, dtype, enabled=dtype != torch.float32),
+            ):
+                output = getattr(module, method)(to_tensor(batch).to(device))
+            return output.float().cpu().numpy()
+        except torch.OutOfMemoryError:
+            if len(batch) == 1:
+                raise
+        halves = np.array_split(batch, 2)
+        tell_out_of_memory(device, len(halves[0]))
+        return np.concatenate([self._run(method, half) for half in halves])
 
     def __getstate__(self) -> dict[str, Any]:
         state = dict(super().__getstate__())
@@ -271,7 +285,9 @@ class Autoencoder(CallbackSupportMixin, NetworkTransformer):  # type: ignore[mis
         context = self._init_callback_context(max_subtasks=max_epochs)
         context.call_on_fit_task_begin(estimator=self, X=X, y=y)
 
-        def begin_epoch(n_steps: int) -> Any:
+        def begin_epoch(number: int, n_steps: int) -> Any:
+            for _ in range(number - self.n_iter_):  # done before an interruption
+                context.subcontext(task_name="epoch")
             epoch = context.subcontext(task_name="epoch", max_subtasks=n_steps)
             return epoch.call_on_fit_task_begin(estimator=self, X=X, y=y)
 
@@ -295,7 +311,7 @@ class Autoencoder(CallbackSupportMixin, NetworkTransformer):  # type: ignore[mis
             )
 
         if max_epochs:
-            train(
+            self.history_ = train(
                 self.module_,
                 samples,
                 np.sort(order[n_validation:]),
@@ -315,6 +331,7 @@ class Autoencoder(CallbackSupportMixin, NetworkTransformer):  # type: ignore[mis
                 end_step=end_step,
                 end_epoch=end_epoch,
             )
+            self.n_iter_ = len(self.history_["loss"])
         self._finish(images, seed)
         context.call_on_fit_task_end(estimator=self, X=X, y=y)
         return self

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+import warnings
 
 import torch
 
-from featx.errors import ParameterError, unknown_name
+from featx.errors import FeatxWarning, ParameterError, unknown_name
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 PRECISIONS = ("auto", "float32", "bfloat16")
@@ -114,6 +115,18 @@ def encoding_dtype(precision: str) -> torch.dtype:
     torch.float32
     """
     return torch.bfloat16 if precision == "bfloat16" else torch.float32
+
+
+def tell_out_of_memory(device: torch.device, n_images: int) -> None:
+    """Warn that fewer images go through the network at once, after a lack of memory."""
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
+    warnings.warn(
+        f"Got too little memory on {describe_device(device)}; from now on {n_images} "
+        "images at once are tried. A smaller batch size avoids this.",
+        FeatxWarning,
+        stacklevel=2,
+    )
 
 
 def describe_device(device: torch.device) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import hashlib
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,7 +14,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from featx.autoencoders.device import training_dtype
+from featx.autoencoders.base import batches
+from featx.autoencoders.checkpoint import current_checkpoint
+from featx.autoencoders.device import tell_out_of_memory, training_dtype
 from featx.autoencoders.processes import Processes
 from featx.autoencoders.tensors import batch_reader
 from featx.errors import TrainingError
@@ -64,7 +67,7 @@ def train(
     validation_rows: NDArray[np.int64],
     plan: TrainingPlan,
     *,
-    begin_epoch: Callable[[int], Any],
+    begin_epoch: Callable[[int, int], Any],
     end_step: Callable[[Any], None],
     end_epoch: Callable[[Any, dict[str, list[float]]], bool],
 ) -> dict[str, list[float]]:
@@ -81,8 +84,9 @@ def train(
     plan : TrainingPlan
         How to train.
     begin_epoch : callable
-        Called before each epoch with the number of its steps that will be told; what it
-        returns goes to `end_step` and `end_epoch`.
+        Called before each epoch with its number, from 0 or wherever an interrupted
+        training continues, and the number of its steps that will be told; what it returns
+        goes to `end_step` and `end_epoch`.
     end_step : callable
         Called at most 50 times in an epoch, after evenly many batches.
     end_epoch : callable
@@ -116,6 +120,7 @@ def train(
     )
 
     shared = processes.wrap(network)
+    parts = _Parts(device, alone=processes.n == 1)
 
     def loss_of(rows: NDArray[np.int64], generator: torch.Generator) -> Tensor:
         batch = read(rows)
@@ -127,14 +132,45 @@ def train(
                 return shared(batch, generator)
             return network.loss(batch, generator)  # type: ignore[operator]
 
+    def learn_from(rows: NDArray[np.int64], weight: float) -> Tensor:
+        """One step of the optimiser; return the loss before it."""
+
+        def gradients() -> Tensor:
+            optimizer.zero_grad(set_to_none=True)
+            total = torch.zeros((), device=device)
+            for part in parts.of(rows):
+                loss = weight * len(part) / len(rows) * loss_of(part, generator)
+                loss.backward()  # type: ignore[no-untyped-call]
+                total += loss.detach()
+            return total
+
+        loss = parts.fit_into_memory(gradients, len(rows))
+        optimizer.step()
+        schedule.step()
+        return loss
+
     told_every = math.ceil(n_batches / 50)
     history: dict[str, list[float]] = {"loss": []}
     if len(validation_rows):
         history["validation_loss"] = []
     best_loss, best_epoch = math.inf, -1
     best_state: dict[str, Tensor] = {}
-    for epoch in range(plan.max_epochs):
-        context = begin_epoch(n_batches // told_every)
+    checkpoint = current_checkpoint() if processes.n == 1 else None
+    first_epoch = 0
+    if checkpoint:
+        training = _fingerprint(network, images, train_rows, validation_rows, plan)
+        state = checkpoint.read(training)
+        if state:
+            network.load_state_dict(state["network"])
+            optimizer.load_state_dict(state["optimizer"])
+            schedule.load_state_dict(state["schedule"])
+            generator.set_state(state["generator"])
+            shuffle.bit_generator.state = state["shuffle"]
+            history, first_epoch = state["history"], state["epoch"]
+            best_loss, best_epoch = state["best_loss"], state["best_epoch"]
+            best_state, parts.n = state["best_state"], state["parts"]
+    for epoch in range(first_epoch, plan.max_epochs):
+        context = begin_epoch(epoch, n_batches // told_every)
         network.train()
         total = torch.zeros((), device=device)
         order = shuffle.permutation(train_rows)
@@ -142,12 +178,8 @@ def train(
             mine, weight = processes.share(np.sort(rows))  # sorted: reads forwards
             if len(mine) == 1:  # one image has no batch statistics; two equal ones do
                 mine = np.repeat(mine, 2)
-            loss = weight * loss_of(mine, generator)
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()  # type: ignore[no-untyped-call]
-            optimizer.step()
-            schedule.step()
-            total += loss.detach() * len(rows)  # summed on the device: no waiting
+            # summed on the device: no waiting
+            total += learn_from(mine, weight) * len(rows)
             if step % told_every == 0:
                 end_step(context)
         network.eval()
@@ -159,7 +191,7 @@ def train(
                     rows, torch.Generator(device).manual_seed(plan.seed)
                 ),
                 validation_rows,
-                plan.batch_size,
+                -(-plan.batch_size // parts.n),
             )
             history["validation_loss"].append(processes.mean(validation_loss, device))
         current = history.get("validation_loss", history["loss"])[-1]
@@ -175,9 +207,75 @@ def train(
         stop = processes.mean(end_epoch(context, history), device) > 0
         if stop or (best_state and epoch - best_epoch >= plan.n_iter_no_change):
             break
+        if checkpoint:
+            checkpoint.keep(
+                training,
+                {
+                    "network": network.state_dict(),
+                    "optimizer": optimizer.state_dict(),
+                    "schedule": schedule.state_dict(),
+                    "generator": generator.get_state(),
+                    "shuffle": shuffle.bit_generator.state,
+                    "history": history,
+                    "epoch": epoch + 1,
+                    "best_loss": best_loss,
+                    "best_epoch": best_epoch,
+                    "best_state": best_state,
+                    "parts": parts.n,
+                },
+            )
     if best_state:
         network.load_state_dict(best_state)
     return history
+
+
+class _Parts:
+    """In how many parts a batch goes through the network, one after another.
+
+    One, as long as the memory of the device is enough. The gradients of the parts add up
+    to that of the batch; only batch statistics are then those of a part.
+    """
+
+    def __init__(self, device: torch.device, *, alone: bool) -> None:
+        self.n = 1
+        self.device = device
+        self.alone = alone
+
+    def of(self, rows: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+        """Cut the rows of a batch; no part has fewer than two, if there are two."""
+        return np.array_split(rows, max(1, min(self.n, len(rows) // 2)))
+
+    def fit_into_memory(self, run: Callable[[], Tensor], n_rows: int) -> Tensor:
+        """Run, with twice as many parts whenever the memory is not enough."""
+        while True:
+            try:
+                return run()
+            except torch.OutOfMemoryError:
+                # of several processes, the others would wait for this one for ever
+                if not self.alone or 2 * self.n > n_rows // 2:
+                    raise
+            self.n *= 2
+            tell_out_of_memory(self.device, -(-n_rows // self.n))
+
+
+def _fingerprint(
+    network: nn.Module,
+    images: Array,
+    train_rows: NDArray[np.int64],
+    validation_rows: NDArray[np.int64],
+    plan: TrainingPlan,
+) -> str:
+    """Hash all that the outcome of a training depends on."""
+    digest = hashlib.sha256(repr(plan).encode())
+    for name, tensor in network.state_dict().items():
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+    for rows in (train_rows, validation_rows):
+        digest.update(rows.tobytes())
+    digest.update(f"{images.dtype} {images.shape}".encode())
+    for part in batches(len(images), 4096):
+        digest.update(np.ascontiguousarray(images[part]).data)
+    return digest.hexdigest()
 
 
 def _validation_loss(

@@ -14,8 +14,15 @@ import numpy as np
 from sklearn.base import BaseEstimator
 
 import featx.autoencoders
+from featx.autoencoders.checkpoint import resumable
 from featx.autoencoders.registry import describe_choices
-from featx.errors import CacheError, FeatxError, ParameterError
+from featx.errors import (
+    CacheError,
+    DataError,
+    FeatxError,
+    ParameterError,
+    TrainingError,
+)
 from featx.features.chunks import encode_chunks
 from featx.features.digest import digest_estimator, digest_json
 from featx.features.entries import CachedEncoder, CachedFeatures, Entry
@@ -25,9 +32,11 @@ from featx.seals import damage
 from featx.storage import (
     FORMAT,
     MANIFEST,
+    PARTIAL,
     cache_errors,
     default_cache_dir,
     new_folder,
+    partial_folder,
     provenance,
     read_manifest,
     sole_maker,
@@ -50,6 +59,8 @@ class FeatureCache:
     ----------
     folder : str or Path, default=None
         Where to keep them; ``FEATX_CACHE`` or the system's cache folder by default.
+    resume : bool, default=True
+        Continue trainings and encodings that were interrupted; else begin them anew.
 
     Examples
     --------
@@ -65,8 +76,11 @@ class FeatureCache:
     ((359, 64), False, True)
     """
 
-    def __init__(self, folder: str | Path | None = None) -> None:
+    def __init__(
+        self, folder: str | Path | None = None, *, resume: bool = True
+    ) -> None:
         self.folder = Path(folder) if folder is not None else default_cache_dir()
+        self.resume = resume
 
     def fit(
         self,
@@ -120,6 +134,7 @@ class FeatureCache:
             with sole_maker(folder, f"train {name}", progress):
                 manifest = read_manifest(folder)  # another process may have made it
                 if manifest is None:
+                    self._begin(folder)
                     manifest = _train(encoder, images, name, params, folder, progress)
                     fitted = encoder
         here = {k: v for k, v in params.items() if k in _WITHOUT_EFFECT}
@@ -139,6 +154,11 @@ class FeatureCache:
             manifest["history"],
             fitted is None,
         )
+
+    def _begin(self, folder: Path) -> None:
+        """Forget how far an interrupted process came, if that is wanted."""
+        if not self.resume:
+            shutil.rmtree(partial_folder(folder), ignore_errors=True)
 
     def _load(self, folder: Path) -> BaseEstimator:
         import skops.io
@@ -196,6 +216,7 @@ class FeatureCache:
             with sole_maker(folder, f"encode {name}", progress):
                 manifest = read_manifest(folder)  # another process may have made it
                 if manifest is None:
+                    self._begin(folder)
                     with cache_errors(folder.parent):
                         manifest = encode_chunks(
                             folder, encoder, images, name, progress
@@ -229,7 +250,7 @@ class FeatureCache:
                 found.append(
                     Entry(
                         kind,
-                        folder.name.removesuffix(".partial"),
+                        folder.name.removesuffix(PARTIAL),
                         size,
                         str(manifest.get("created", "")),
                         used.isoformat(timespec="seconds"),
@@ -344,7 +365,7 @@ class FeatureCache:
         return chosen if dry_run else self._remove(chosen)
 
     def _folder_of(self, entry: Entry) -> Path:
-        end = "" if entry.complete else ".partial"
+        end = "" if entry.complete else PARTIAL
         return self.folder / entry.kind / f"{entry.key}{end}"
 
     def _remove(self, entries: list[Entry]) -> list[Entry]:
@@ -401,20 +422,30 @@ def _train(
     import skops.io
 
     start = time.perf_counter()
-    with training_progress(encoder, name, progress):
-        _fit(encoder, images, name)
-    manifest = {
-        "what": f"{name} on {len(images):,} images",
-        "params": params,
-        "images": images.digest,
-        "digest": digest_estimator(encoder),
-        "train_seconds": time.perf_counter() - start,
-        "history": getattr(encoder, "history_", {}),
-        "choices": describe_choices(encoder),
-    } | provenance()
-    with new_folder(folder) as work, cache_errors(folder.parent):
-        skops.io.dump(encoder, work / "encoder.skops")
-        write_json(work / MANIFEST, manifest)
+    partial = partial_folder(folder)
+    try:
+        with (
+            cache_errors(folder.parent),
+            resumable(partial / "training.state") as checkpoint,
+        ):
+            with training_progress(encoder, name, progress):
+                _fit(encoder, images, name)
+            manifest = {
+                "what": f"{name} on {len(images):,} images",
+                "params": params,
+                "images": images.digest,
+                "digest": digest_estimator(encoder),
+                "train_seconds": checkpoint.seconds + time.perf_counter() - start,
+                "history": getattr(encoder, "history_", {}),
+                "choices": describe_choices(encoder),
+            } | provenance()
+            with new_folder(folder) as work:
+                skops.io.dump(encoder, work / "encoder.skops")
+                write_json(work / MANIFEST, manifest)
+    except (DataError, ParameterError, TrainingError):
+        shutil.rmtree(partial, ignore_errors=True)  # it would go wrong again
+        raise
+    shutil.rmtree(partial, ignore_errors=True)
     return manifest
 
 

@@ -21,6 +21,7 @@ from featx.images.imageset import row_digests
 from featx.seals import seal
 from featx.storage import (
     MANIFEST,
+    partial_folder,
     provenance,
     release_pages,
     rename_folder,
@@ -43,7 +44,7 @@ def encode_chunks(
     An image that the encoder has seen before, here or in another entry, is not encoded
     again: its features are copied. A chunk is written while the next one is encoded.
     """
-    work = folder.with_name(folder.name + ".partial")
+    work = partial_folder(folder)
     work.mkdir(parents=True, exist_ok=True)
     state = work / "progress.json"
     done = _whole_chunks(work, state)

@@ -57,13 +57,19 @@ class EpochProgress:
 def training_progress(
     encoder: BaseEstimator, name: str, progress: Progress | None
 ) -> Iterator[None]:
-    """Tell the progress of whatever is fitted inside."""
+    """Tell the progress of whatever is fitted inside.
+
+    Callbacks of its own hear the training too. Afterwards it has none: they are no part of
+    what is kept.
+    """
     if progress is not None:
         progress(f"train {name}", 0, 0)
-    if progress is None or not hasattr(encoder, "max_epochs"):
+    if not hasattr(encoder, "max_epochs"):
         yield
         return
-    encoder.set_callbacks(EpochProgress(name, progress))
+    if progress is not None:
+        own = getattr(encoder, "_skl_callbacks", ())
+        encoder.set_callbacks(*own, EpochProgress(name, progress))
     try:
         yield
     finally:
