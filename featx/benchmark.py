@@ -28,7 +28,7 @@ from featx.classifiers import (
     predict_with_confidence,
     search_space,
 )
-from featx.errors import CacheError, ParameterError
+from featx.errors import CacheError, DataError, ParameterError
 from featx.evaluation import (
     CONTROLS,
     N_QUERIES,
@@ -325,6 +325,12 @@ def fit_row(
     if balanced and not can_balance(classifier):
         notes.append(f"{name} takes no class weights, though the class counts differ")
     if tune:
+        if len(np.unique(y[~dataset.validation])) < 2:
+            raise DataError(
+                "Got images of one class outside the validation part, but expected at "
+                "least two to choose settings. Give another validation part, or leave "
+                "tune out."
+            )
         search = GridSearchCV(
             classifier,
             search_space(name, n_features=X.shape[1], n_images=n_images),

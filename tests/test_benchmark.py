@@ -13,7 +13,7 @@ from featx import (
     UntrainedAutoencoder,
 )
 from featx.benchmark import bench, fit_row, is_unequal
-from featx.errors import CacheError, ParameterError
+from featx.errors import CacheError, DataError, ParameterError
 from featx.features import encode
 from featx.rows import row_key
 
@@ -144,6 +144,34 @@ def test_tuning_chooses_on_the_validation_part_and_never_sees_the_test_part(
     assert n == 60 and len(folds) == 1
     assert np.array_equal(folds[0][1], np.flatnonzero(dataset.validation))
     assert "chosen on 6 validation images" in result.notes[-1]
+
+
+@pytest.mark.parametrize("name", ["logreg", "svm", "linear-svm", "mlp", "knn"])
+@pytest.mark.parametrize("without", ["validation", "the rest", "training", "test"])
+def test_a_class_that_a_part_lacks(dataset, cache, name, without):
+    train, test, validation = dataset.train, dataset.test, dataset.validation
+    if without == "validation":
+        validation = validation & (train.y != 2)
+    elif without == "the rest":
+        validation = validation | (train.y == 2)
+    elif without == "training":
+        rows = np.flatnonzero(train.y != 2)
+        train, validation = train.take(rows), validation[rows]
+    else:
+        test = test.take(np.flatnonzero(test.y != 2))
+    changed = replace(dataset, train=train, test=test, validation=validation)
+    row = bench(changed, {"raw": RawPixels()}, [name], cache=cache, tune=True).best
+    if without == "training":
+        assert row.scores.per_class["c"].recall == 0
+        assert row.scores.balanced_accuracy == pytest.approx(2 / 3, abs=0.1)
+    else:
+        assert row.scores.macro_f1 == row.scores.balanced_accuracy == 1
+
+
+def test_a_single_class_cannot_be_tuned_on(dataset, cache):
+    changed = replace(dataset, validation=dataset.train.y > 0)
+    with pytest.raises(DataError, match="one class outside the validation part"):
+        bench(changed, {"raw": RawPixels()}, ["svm"], cache=cache, tune=True)
 
 
 def test_class_weights_follow_the_class_counts():

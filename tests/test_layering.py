@@ -80,6 +80,38 @@ def test_a_heavy_library_stays_in_its_place(library, allowed):
     assert users <= allowed
 
 
+DANGEROUS = {  # they run what a file says
+    *("eval", "exec", "compile", "__import__", "torch.load", "joblib.load"),
+    *("yaml.load", "yaml.unsafe_load", "pickle.load", "pickle.loads"),
+    *("pandas.read_pickle", "os.system", "os.popen", "marshal.loads", "shelve.open"),
+}
+
+
+def dangers(source):
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Call):
+            if ast.unparse(node.func) in DANGEROUS:
+                yield ast.unparse(node.func)
+            for given in node.keywords:
+                if given.arg in ("allow_pickle", "shell", "weights_only"):
+                    yield ast.unparse(given)
+
+
+@pytest.mark.parametrize("path", MODULES, ids=str)
+def test_nothing_runs_what_a_file_says(path):
+    found = set(dangers((ROOT / path).read_text()))
+    assert found <= {"allow_pickle=False"}
+
+
+def test_dangers_are_seen():
+    source = "import os\nnp.load(f, allow_pickle=True)\neval(s)\nmodule.eval()\n"
+    source += "torch.load(f)\ntorch.load(f, weights_only=False)\n"
+    assert list(dangers(source)) == [
+        *("allow_pickle=True", "eval", "torch.load", "torch.load"),
+        "weights_only=False",
+    ]
+
+
 @pytest.mark.parametrize(
     "code",
     [

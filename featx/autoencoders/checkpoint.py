@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -52,7 +51,7 @@ class Checkpoint:
             As `keep` got it; None if there is none, or it is damaged or of another
             training.
         """
-        import torch
+        import skops.io
 
         self._start = self._kept = time.perf_counter()
         try:
@@ -61,8 +60,7 @@ class Checkpoint:
             return None
         if hashlib.sha256(content[_DIGEST:]).digest() != content[:_DIGEST]:
             return None
-        stream = io.BytesIO(content[_DIGEST:])
-        kept = torch.load(stream, map_location="cpu", weights_only=True)
+        kept = skops.io.loads(content[_DIGEST:], trusted=[])
         if kept["training"] != training:
             return None
         self.epoch, self.seconds = kept["state"]["epoch"], kept["seconds"]
@@ -77,17 +75,17 @@ class Checkpoint:
         training : str
             What it belongs to.
         state : dict
-            Tensors, numbers, text and containers of them; ``"epoch"`` among them.
+            Arrays, numbers, text and containers of them; ``"epoch"`` among them.
         """
-        import torch
+        import skops.io
 
         start = time.perf_counter()
         if self._cost > _SHARE * (start - self._kept):
             return
         seconds = self.seconds + start - self._start
-        stream = io.BytesIO()
-        torch.save({"training": training, "state": state, "seconds": seconds}, stream)
-        content = stream.getvalue()
+        content = skops.io.dumps(
+            {"training": training, "state": state, "seconds": seconds}
+        )
         part = self.file.with_name(self.file.name + ".part")
         self.file.parent.mkdir(parents=True, exist_ok=True)
         try:

@@ -20,6 +20,30 @@ def to_tensor(images: Array) -> torch.Tensor:
     return torch.from_numpy(np.array(images, dtype))
 
 
+def to_arrays(state: Any) -> Any:
+    """Turn every tensor of a nested state into an array."""
+    return _converted(state, torch.Tensor, lambda tensor: tensor.cpu().numpy())
+
+
+def to_tensors(state: Any) -> Any:
+    """Turn every array of a nested state into a tensor.
+
+    Examples
+    --------
+    >>> to_tensors({"a": [np.zeros(1), 2]})
+    {'a': [tensor([0.], dtype=torch.float64), 2]}
+    """
+    return _converted(state, np.ndarray, torch.from_numpy)
+
+
+def _converted(state: Any, kind: type, convert: Callable[[Any], Any]) -> Any:
+    if isinstance(state, dict):
+        return {key: _converted(value, kind, convert) for key, value in state.items()}
+    if isinstance(state, list | tuple):
+        return type(state)(_converted(value, kind, convert) for value in state)
+    return convert(state) if isinstance(state, kind) else state
+
+
 def batch_reader(
     images: Array, device: torch.device
 ) -> Callable[[NDArray[np.int64]], torch.Tensor]:

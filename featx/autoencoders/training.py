@@ -18,7 +18,7 @@ from featx.autoencoders.base import batches
 from featx.autoencoders.checkpoint import current_checkpoint
 from featx.autoencoders.device import tell_out_of_memory, training_dtype
 from featx.autoencoders.processes import Processes
-from featx.autoencoders.tensors import batch_reader
+from featx.autoencoders.tensors import batch_reader, to_arrays, to_tensors
 from featx.errors import TrainingError
 
 Array = NDArray[Any]
@@ -161,14 +161,14 @@ def train(
         training = _fingerprint(network, images, train_rows, validation_rows, plan)
         state = checkpoint.read(training)
         if state:
-            network.load_state_dict(state["network"])
-            optimizer.load_state_dict(state["optimizer"])
+            network.load_state_dict(to_tensors(state["network"]))
+            _load_optimizer(optimizer, to_tensors(state["optimizer"]))
             schedule.load_state_dict(state["schedule"])
-            generator.set_state(state["generator"])
+            generator.set_state(torch.from_numpy(state["generator"]))
             shuffle.bit_generator.state = state["shuffle"]
             history, first_epoch = state["history"], state["epoch"]
             best_loss, best_epoch = state["best_loss"], state["best_epoch"]
-            best_state, parts.n = state["best_state"], state["parts"]
+            best_state, parts.n = to_tensors(state["best_state"]), state["parts"]
     for epoch in range(first_epoch, plan.max_epochs):
         context = begin_epoch(epoch, n_batches // told_every)
         network.train()
@@ -211,22 +211,34 @@ def train(
             checkpoint.keep(
                 training,
                 {
-                    "network": network.state_dict(),
-                    "optimizer": optimizer.state_dict(),
+                    "network": to_arrays(network.state_dict()),
+                    "optimizer": to_arrays(optimizer.state_dict()),
                     "schedule": schedule.state_dict(),
-                    "generator": generator.get_state(),
+                    "generator": generator.get_state().numpy(),
                     "shuffle": shuffle.bit_generator.state,
                     "history": history,
                     "epoch": epoch + 1,
                     "best_loss": best_loss,
                     "best_epoch": best_epoch,
-                    "best_state": best_state,
+                    "best_state": to_arrays(best_state),
                     "parts": parts.n,
                 },
             )
     if best_state:
         network.load_state_dict(best_state)
     return history
+
+
+def _load_optimizer(optimizer: torch.optim.Optimizer, state: dict[str, Any]) -> None:
+    """Load the state of an optimiser, in memory as its parameters are.
+
+    The fused ones go through parameters and averages side by side as they lie there.
+    """
+    optimizer.load_state_dict(state)
+    for parameter, averages in optimizer.state.items():
+        for name, value in averages.items():
+            if value.shape == parameter.shape:
+                averages[name] = torch.empty_like(parameter).copy_(value)
 
 
 class _Parts:

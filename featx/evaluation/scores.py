@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import (
-    balanced_accuracy_score,
     confusion_matrix,
     precision_recall_fscore_support,
 )
@@ -98,6 +97,8 @@ def score(
     columns = precision_recall_fscore_support(
         y_true, y_pred, labels=labels, zero_division=0.0
     )
+    asked = columns[3] > 0  # classes that stand in the test part
+    known = asked | np.isin(labels, y_pred)
     per_class = {
         name: ClassScores(float(p), float(r), float(f), int(s))
         for name, p, r, f, s in zip(class_names, *columns, strict=True)
@@ -105,8 +106,8 @@ def score(
     return Scores(
         accuracy=right / len(y_true),
         accuracy_ci95=(float(low), float(high)),
-        balanced_accuracy=float(balanced_accuracy_score(y_true, y_pred)),
-        macro_f1=float(columns[2].mean()),
+        balanced_accuracy=float(columns[1][asked].mean()),
+        macro_f1=float(columns[2][known].mean()),
         per_class=per_class,
         confusion=confusion_matrix(y_true, y_pred, labels=labels),
     )

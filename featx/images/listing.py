@@ -14,7 +14,7 @@ from featx.errors import DataError
 from featx.images.split import TEST, TRAIN, VALIDATION
 
 EXTENSIONS = (
-    ".bmp .gif .jpeg .jpg .pgm .png .ppm .tif .tiff .webp".split()
+    ".avif .bmp .gif .jp2 .jpeg .jpg .pgm .png .ppm .tif .tiff .webp".split()
 )  # fmt: skip
 PART_FOLDERS = {
     "train": TRAIN,

@@ -17,6 +17,11 @@ from featx.errors import DataError
 GREY_MODES = ("1", "L", "LA", "La", "I", "F")  # and I;16 in its byte orders
 ORIENTATION = 0x0112  # EXIF tag; 5 to 8 turn the image on its side
 WHITE = (255, 255, 255, 255)
+# What an image may be, whatever its name says. Pillow knows forty formats more: some run
+# another program (EPS), and each is one more decoder that a stranger's file can reach.
+_WANTED = "AVIF BMP GIF JPEG JPEG2000 MPO PNG PPM TIFF WEBP".split()
+Image.init()
+FORMATS = [name for name in _WANTED if name in Image.OPEN]  # not every build has all
 
 
 @dataclass(frozen=True)
@@ -62,7 +67,7 @@ def read_header(path: str | PathLike[str]) -> Header:
     Exception
         Whatever Pillow raises for a file it cannot read.
     """
-    with Image.open(path) as image:
+    with Image.open(path, formats=FORMATS) as image:
         width, height = image.size
         # Asking a PNG without EXIF for it would decode the pixels.
         if "exif" in image.info and image.getexif().get(ORIENTATION, 1) >= 5:
@@ -97,7 +102,7 @@ def read_pixels(
     Exception
         Whatever Pillow raises for a file it cannot read, cut short or damaged.
     """
-    with Image.open(path) as opened:
+    with Image.open(path, formats=FORMATS) as opened:
         # A large JPEG is decoded at half, a quarter or an eighth of its size, never
         # below twice the wanted one.
         opened.draft(None, (2 * max(size), 2 * max(size)))

@@ -366,7 +366,7 @@ test_damaged.__test__ = False
     [
         (empty, r"Got an empty folder .*tree, but expected CLASS/\*\.png"),
         (loose, "Got 1 images in .* but no folder per class.*Move the images"),
-        (text_only, "Got 1 files but no images in .*Known extensions: .bmp"),
+        (text_only, "Got 1 files but no images in .*Known extensions: .avif .bmp"),
         (one_class, r"Got 1 class \(cat\) in .*, but expected at least 2"),
         (
             too_few,

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from featx.errors import DataError
 from featx.images.pixels import read_header, read_pixels
@@ -106,3 +106,13 @@ def test_values_out_of_range(tmp_path, values, words):
     Image.fromarray(values).save(file)
     with pytest.raises(DataError, match=words):
         read_pixels(file, (4, 4), 1)
+
+
+@pytest.mark.parametrize("kind", ["EPS", "PDF", "ICO", "PCX"])
+def test_other_formats_are_refused_whatever_their_name(tmp_path, kind):
+    path = tmp_path / "picture.png"
+    Image.new("RGB", (8, 8)).save(path, kind)
+    with pytest.raises(UnidentifiedImageError):
+        read_pixels(path, (8, 8), 3)
+    with pytest.raises(UnidentifiedImageError):
+        read_header(path)
