@@ -72,9 +72,11 @@ def main():
     # imported before any fork, so that kills meet work and not imports
     import torch  # noqa: F401
 
+    from featx.autoencoders import checkpoint
     from featx.features import chunks
 
     chunks.CHUNK_ROWS = 32  # many chunks of few images
+    checkpoint._SHARE = float("inf")  # and a state of training after every epoch
     kills, folder = int(sys.argv[1]), Path(sys.argv[2])
     words = [word.replace("FOLDER", str(folder)) for word in sys.argv[3:]]
     fresh(folder)

@@ -31,7 +31,7 @@ SHARED = ["--limit", "300", "--quiet", "--cache-dir", "FOLDER/cache"]
 @pytest.mark.parametrize(
     ("kills", "words"),
     [
-        (100, ["encode", "--encoder", "conv", "--epochs", "1"]),
+        (100, ["encode", "--encoder", "conv", "--epochs", "5"]),
         (
             60,
             [
