@@ -21,6 +21,7 @@ from sklearn.pipeline import Pipeline
 from featx._version import __version__
 from featx.budget import Budget, fit_to, rows_within
 from featx.classifiers import (
+    SharedReduction,
     accelerated,
     can_balance,
     check_classifiers,
@@ -193,6 +194,7 @@ def bench(
                     filters[encoder_name] = learned
         if tell and encoded.encoder.choices:
             tell(f"{encoder_name}: {encoded.encoder.choices}")
+        shared = SharedReduction()
         for position, name in enumerate(classifiers):
             if progress:
                 progress(f"fit {name} on {encoder_name}", len(results), n_rows)
@@ -214,6 +216,7 @@ def bench(
                     **how,
                     seconds=(share - (time.perf_counter() - start))
                     / (len(classifiers) - position),
+                    shared=shared,
                 )
                 if keep:
                     keep(encoded.encoder.encoder, fitted)
@@ -274,6 +277,7 @@ def fit_row(
     balanced: bool,
     seed: int,
     seconds: float = math.inf,
+    shared: SharedReduction | None = None,
 ) -> FittedRow:
     """Fit one classifier on the training features and score it on the test part.
 
@@ -293,6 +297,9 @@ def fit_row(
         Seed of the classifier.
     seconds : float
         Time for the fit; if it is short, fewer images are fitted on, and a note says so.
+    shared : SharedReduction, default=None
+        What other classifiers were fitted with on the same features. The row's time is
+        still that of a fit alone.
 
     Returns
     -------
@@ -311,7 +318,7 @@ def fit_row(
             random_state=seed,
         )
 
-    X, y, notes = np.asarray(train.X), train.y, []
+    X, y, notes, saved = np.asarray(train.X), train.y, [], 0.0
     start = time.perf_counter()
     if seconds < math.inf:
         rows = rows_within(name, make, X, y, seconds)
@@ -337,7 +344,7 @@ def fit_row(
             cv=PredefinedSplit(np.where(dataset.validation, 0, -1)),
             error_score="raise",
         )
-        notes += _fit(search, X, y)
+        notes += _notes_of(lambda: search.fit(X, y))
         classifier = search.best_estimator_
         chosen = ", ".join(
             f"{key.partition('__')[2]}={value:g}"
@@ -348,8 +355,12 @@ def fit_row(
             f"({100 * search.best_score_:.1f} % right there)"
         )
     else:
-        notes += _fit(classifier, X, y)
-    fit_seconds = time.perf_counter() - start
+        if shared is None or len(y) < len(train.y):
+            shared = SharedReduction()
+        before = shared.seconds_saved
+        notes += _notes_of(lambda: shared.fit(classifier, X, y))
+        saved = shared.seconds_saved - before
+    fit_seconds = time.perf_counter() - start + saved
     start = time.perf_counter()
     predicted, confidence = predict_with_confidence(classifier, np.asarray(test.X))
     predict_seconds = time.perf_counter() - start
@@ -372,13 +383,13 @@ def fit_row(
     return FittedRow(row, classifier)
 
 
-def _fit(classifier: BaseEstimator, X: NDArray[Any], y: NDArray[np.int64]) -> list[str]:
+def _notes_of(fit: Callable[[], Any]) -> list[str]:
     """Fit, and return what a reader of the table should know of it."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", ConvergenceWarning)
         # wide features share a few strong components; the penalty is there for that
         warnings.simplefilter("ignore", LinAlgWarning)
-        classifier.fit(X, y)
+        fit()
     unfinished = any(issubclass(w.category, ConvergenceWarning) for w in caught)
     for other in caught:
         if not issubclass(other.category, ConvergenceWarning):

@@ -2,6 +2,7 @@
 
 from featx.classifiers.confidence import PROBABILITIES, predict_with_confidence
 from featx.classifiers.linear_svm import WideLinearSVC
+from featx.classifiers.reduction import SharedReduction
 from featx.classifiers.registry import (
     CLASSIFIERS,
     accelerated,
@@ -16,6 +17,7 @@ from featx.classifiers.whitening import WhitenedPCA
 __all__ = [
     "CLASSIFIERS",
     "PROBABILITIES",
+    "SharedReduction",
     "WhitenedPCA",
     "WideLinearSVC",
     "accelerated",

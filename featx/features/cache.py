@@ -25,6 +25,7 @@ from featx.errors import (
 )
 from featx.features.chunks import encode_chunks
 from featx.features.digest import digest_estimator, digest_json
+from featx.features.engines import Engine, encode_here
 from featx.features.entries import CachedEncoder, CachedFeatures, Entry
 from featx.features.progress import Progress, training_progress
 from featx.images import ImageSet
@@ -178,6 +179,7 @@ class FeatureCache:
         *,
         name: str = "",
         progress: Progress | None = None,
+        engine: Engine = encode_here,
     ) -> CachedFeatures:
         """Encode images, or open the features if they were encoded before.
 
@@ -195,6 +197,8 @@ class FeatureCache:
             What to call the encoder in listings and progress.
         progress : callable, default=None
             Called with a description, the images done and the images in all.
+        engine : callable, default=encode_here
+            Where images are encoded, see `make_engine`.
 
         Returns
         -------
@@ -219,7 +223,7 @@ class FeatureCache:
                     self._begin(folder)
                     with cache_errors(folder.parent):
                         manifest = encode_chunks(
-                            folder, encoder, images, name, progress
+                            folder, encoder, images, name, progress, engine
                         )
         with cache_errors(folder):
             try:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 
+from featx.features.engines import Engine, Rows
 from featx.features.entries import CachedEncoder
 from featx.features.known_rows import find_known_rows
 from featx.features.progress import Progress
@@ -23,7 +24,6 @@ from featx.storage import (
     MANIFEST,
     partial_folder,
     provenance,
-    release_pages,
     rename_folder,
     reserve,
     write_json,
@@ -38,6 +38,7 @@ def encode_chunks(
     images: ImageSet,
     name: str,
     progress: Progress | None,
+    engine: Engine,
 ) -> dict[str, Any]:
     """Encode into a folder beside `folder`, chunk by chunk, then give it its name.
 
@@ -76,36 +77,27 @@ def encode_chunks(
         for i in range(len(done["checksums"])):
             whole.update(np.ascontiguousarray(_chunk(array, i)).data)
     todo = range(len(done["checksums"]) * CHUNK_ROWS, len(images), CHUNK_ROWS)
+    unseen = [_rows(new, begin) for begin in todo]
     n_encoded = int(new[todo.start :].sum())
-    if n_encoded:
-        fitted = encoder.encoder  # read from disk, if need be, before time is taken
-
-    def encode(part: NDArray[np.uint8]) -> NDArray[np.float32]:
-        if len(part):
-            return np.asarray(fitted.transform(part), np.float32)
-        return seen[0][:0]
+    features = engine(encoder, images.X, [rows for rows in unseen if _count(rows)])
 
     with ThreadPoolExecutor(1) as writer:
         writing: Future[None] | None = None
-        for begin in todo:
+        for begin, rows in zip(todo, unseen, strict=True):
             if progress:
                 progress(f"encode {name}", begin, len(images))
             start = time.perf_counter()
-            here = slice(begin, min(begin + CHUNK_ROWS, len(images)))
-            part, unseen = images.X[here], new[here]
-            chunk = encode(part if unseen.all() else part[unseen])
-            release_pages(part)
+            chunk = next(features) if _count(rows) else seen[0][:0]
             if writing:
                 writing.result()  # one chunk waits, not more: memory is bounded
             seconds = time.perf_counter() - start
-            if not unseen.all():
-                encoded, chunk = (
-                    chunk,
-                    np.empty((len(part), chunk.shape[1]), np.float32),
-                )
-                chunk[unseen] = encoded
+            if not isinstance(rows, slice):
+                here = slice(begin, min(begin + CHUNK_ROWS, len(images)))
+                encoded = chunk
+                chunk = np.empty((here.stop - begin, encoded.shape[1]), np.float32)
+                chunk[rows - begin] = encoded
                 seconds += known.copy(here, chunk)
-                again = np.flatnonzero(~unseen & (known.entry[here] < 0))
+                again = np.flatnonzero(~new[here] & (known.entry[here] < 0))
                 _copy_repeated(path, chunk, begin, again, first[here][again])
             seen = seen or [chunk[:0].copy()]
             writing = writer.submit(write, begin, chunk, seconds)
@@ -131,6 +123,16 @@ def encode_chunks(
     seal(work, {path.name: whole.hexdigest()})
     rename_folder(work, folder)
     return manifest | {"n_encoded": n_encoded}
+
+
+def _rows(new: NDArray[np.bool_], begin: int) -> Rows:
+    """Rows of a chunk that must be encoded; a slice where that is all of them."""
+    here = slice(begin, min(begin + CHUNK_ROWS, len(new)))
+    return here if new[here].all() else begin + np.flatnonzero(new[here])
+
+
+def _count(rows: Rows) -> int:
+    return rows.stop - rows.start if isinstance(rows, slice) else len(rows)
 
 
 def _copy_repeated(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from sklearn.base import BaseEstimator
 
 from featx.features.cache import FeatureCache
+from featx.features.engines import make_engine
 from featx.features.entries import CachedEncoder, CachedFeatures
 from featx.features.progress import Progress
 from featx.images import Dataset
@@ -59,6 +60,8 @@ def encode(
     cache: FeatureCache | None = None,
     name: str = "",
     progress: Progress | None = None,
+    engine: str = "local",
+    address: str | None = None,
 ) -> EncodedDataset:
     """Fit an encoder on the training images and encode both parts, or load it all.
 
@@ -74,6 +77,11 @@ def encode(
         What to call the encoder in listings and progress.
     progress : callable, default=None
         Called with a description, the steps done and the steps in all.
+    engine : {"local", "ray"}, default="local"
+        Where images are encoded: in this process, or in the workers of a Ray cluster.
+        Training runs here either way.
+    address : str, default=None
+        Of the cluster; without it Ray is started on this machine.
 
     Returns
     -------
@@ -84,6 +92,8 @@ def encode(
     ------
     CacheError
         If the cache cannot be written or an entry is damaged.
+    DependencyError
+        If Ray is wanted and not installed.
 
     Examples
     --------
@@ -95,9 +105,16 @@ def encode(
     (1438, 64)
     """
     cache = cache or FeatureCache()
+    chosen = make_engine(engine, address)
     fitted = cache.fit(encoder, dataset.train, name=name, progress=progress)
     train, test = (
-        cache.encode(fitted, part, name=f"{name} {label}".strip(), progress=progress)
+        cache.encode(
+            fitted,
+            part,
+            name=f"{name} {label}".strip(),
+            progress=progress,
+            engine=chosen,
+        )
         for part, label in ((dataset.train, "train"), (dataset.test, "test"))
     )
     return EncodedDataset(fitted, train, test)

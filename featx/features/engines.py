@@ -1,0 +1,255 @@
+"""Where images are encoded: in this process, or in the workers of a Ray cluster."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
+
+from featx.errors import DataError, DependencyError, FeatxError, unknown_name
+from featx.features.entries import CachedEncoder
+from featx.storage import release_pages
+
+Rows = slice | NDArray[np.int64]
+Features = NDArray[np.float32]
+# fitted encoder, all images, the rows of each chunk -> features of the chunks, in order
+Engine = Callable[
+    [CachedEncoder, NDArray[np.uint8], Sequence[Rows]], Iterator[Features]
+]
+ENGINES = ("local", "ray")
+
+
+def make_engine(name: str, address: str | None = None) -> Engine:
+    """Choose where images are encoded.
+
+    Parameters
+    ----------
+    name : {"local", "ray"}
+        This process, or the workers of a Ray cluster, one encoder each.
+    address : str, default=None
+        Of the cluster; without it Ray is started on this machine.
+
+    Returns
+    -------
+    callable
+        To be handed to `FeatureCache.encode`.
+
+    Raises
+    ------
+    ParameterError
+        If the name is not known.
+    DependencyError
+        If Ray is wanted and not installed.
+
+    Examples
+    --------
+    >>> make_engine("local").__name__
+    'encode_here'
+    """
+    if name == "local":
+        return encode_here
+    if name == "ray":
+        _import_ray()
+        return RayEngine(address)
+    raise unknown_name("engine", name, ENGINES)
+
+
+def encode_here(
+    encoder: CachedEncoder, X: NDArray[np.uint8], chunks: Sequence[Rows]
+) -> Iterator[Features]:
+    """Encode chunk after chunk in this process.
+
+    Parameters
+    ----------
+    encoder : CachedEncoder
+        Fitted.
+    X : ndarray or memmap of uint8, shape (n, h, w, c)
+        All images.
+    chunks : sequence of slice or ndarray
+        Rows of each chunk.
+
+    Returns
+    -------
+    iterator of ndarray of float32, shape (rows, n_features)
+        Features of each chunk.
+    """
+    fitted = encoder.encoder  # read from disk, if need be, before time is taken
+    return (_transform(fitted, X, rows) for rows in chunks)
+
+
+def _transform(fitted: BaseEstimator, X: NDArray[np.uint8], rows: Rows) -> Features:
+    part = X[rows]
+    features = np.asarray(fitted.transform(part), np.float32)
+    release_pages(part)
+    return features
+
+
+@dataclass(frozen=True)
+class RayEngine:
+    """Encodes chunks with Ray Data, in workers that hold one encoder each.
+
+    A worker has one processor core, or one GPU where the cluster has any. Chunks come back
+    in order; a chunk whose worker died is given to another.
+
+    Parameters
+    ----------
+    address : str, default=None
+        Of the cluster; without it Ray is started on this machine, unless it runs already.
+    """
+
+    address: str | None = None
+
+    def __call__(
+        self, encoder: CachedEncoder, X: NDArray[np.uint8], chunks: Sequence[Rows]
+    ) -> Iterator[Features]:
+        """Encode as `encode_here` does.
+
+        Raises
+        ------
+        FeatxError
+            If the cluster cannot be reached or a worker cannot read the images.
+        """
+        ray = start_ray(self.address)
+        gpus = ray.cluster_resources().get("GPU", 0)
+        workers = int(gpus or ray.cluster_resources().get("CPU", 1))
+        context = ray.data.DataContext.get_current()
+        context.enable_progress_bars = False
+        context.execution_options.preserve_order = True
+        logging.getLogger("ray.data").setLevel(logging.ERROR)
+        given = ray.put((encoder.encoder, _Images.of(X, ray), list(chunks)))
+        features = ray.data.range(
+            len(chunks), override_num_blocks=len(chunks)
+        ).map_batches(
+            _Worker,
+            batch_size=1,
+            compute=ray.data.ActorPoolStrategy(
+                min_size=1, max_size=max(1, min(workers, len(chunks)))
+            ),
+            fn_constructor_args=([given],),  # in a list, or Ray would warn of restarts
+            num_cpus=None if gpus else 1,
+            num_gpus=1 if gpus else None,
+        )
+        return _in_order(features, given, ray)
+
+
+class _Worker:
+    """What a worker of Ray keeps: the encoder, and where the images are."""
+
+    def __init__(self, given: list[Any]) -> None:
+        import ray
+
+        self.encoder, images, self.chunks = ray.get(given[0])
+        self.X = images.open(ray)
+
+    def __call__(self, batch: dict[str, NDArray[Any]]) -> dict[str, Any]:
+        rows = self.chunks[int(batch["id"][0])]
+        return {"features": _transform(self.encoder, self.X, rows)[None]}
+
+
+@dataclass(frozen=True)
+class _Images:
+    """Where workers find the images: a file that all of them see, or Ray's own store."""
+
+    shape: tuple[int, ...]
+    file: str = ""
+    offset: int = 0
+    stored: Any = None
+
+    @classmethod
+    def of(cls, X: NDArray[np.uint8], ray: Any) -> _Images:
+        if not isinstance(X, np.memmap) or not X.flags.c_contiguous:
+            return cls(X.shape, stored=ray.put(np.ascontiguousarray(X)))
+        assert X.filename is not None
+        whole: Any = X
+        while isinstance(whole.base, np.memmap):  # X may be a part of the file
+            whole = whole.base
+        skipped = (
+            X.__array_interface__["data"][0] - whole.__array_interface__["data"][0]
+        )
+        file = str(Path(X.filename).resolve())
+        return cls(X.shape, file, whole.offset + skipped)
+
+    def open(self, ray: Any) -> NDArray[np.uint8]:
+        if self.stored is not None:
+            stored: NDArray[np.uint8] = ray.get(self.stored)
+            return stored
+        try:
+            return np.memmap(self.file, np.uint8, "r", self.offset, self.shape)
+        except OSError as error:
+            raise DataError(
+                f"Got {error.strerror} at {self.file}, but expected every worker of the "
+                "cluster to see the cache folder. Put it on storage that they share, "
+                "with --cache-dir."
+            ) from error
+
+
+def _in_order(dataset: Any, given: Any, ray: Any) -> Iterator[Features]:
+    """Hand out the features of chunk after chunk; `given` must live as long."""
+    try:
+        for row in dataset.iter_rows():
+            yield np.asarray(row["features"], np.float32)
+    except ray.exceptions.RayError as error:
+        cause: BaseException | None = error
+        while cause is not None:
+            if isinstance(cause, FeatxError):
+                raise cause from None
+            cause = getattr(cause, "cause", None) or cause.__cause__
+        raise FeatxError(f"The Ray cluster could not encode: {error}") from error
+    del given
+
+
+def start_ray(address: str | None) -> Any:
+    """Connect to a Ray cluster, or start Ray on this machine; return its module.
+
+    Parameters
+    ----------
+    address : str or None
+        Of the cluster.
+
+    Returns
+    -------
+    module
+        ``ray``, ready.
+
+    Raises
+    ------
+    DependencyError
+        If Ray is not installed.
+    FeatxError
+        If there is no cluster at the address.
+    """
+    ray = _import_ray()
+    if not ray.is_initialized():
+        try:
+            ray.init(
+                address=address or "local",
+                log_to_driver=False,
+                logging_level=logging.ERROR,
+                **({} if address else {"include_dashboard": False}),
+            )
+        except (ConnectionError, ValueError, RuntimeError) as error:
+            raise FeatxError(
+                f"Got no Ray cluster at {address!r} ({error}). Start one with 'ray start "
+                "--head', or leave --address out to use this machine alone."
+            ) from error
+    return ray
+
+
+def _import_ray() -> Any:
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is sent anywhere
+    try:
+        import ray
+        import ray.data
+    except ImportError as error:
+        raise DependencyError(
+            "Got engine 'ray', but Ray is not installed here. Install it with pip install "
+            "'featx[ray]', or use --engine local."
+        ) from error
+    return ray
