@@ -4,67 +4,32 @@ from __future__ import annotations
 
 import math
 import time
-import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import LinAlgWarning
 from sklearn.base import BaseEstimator
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.model_selection import GridSearchCV, PredefinedSplit
-from sklearn.pipeline import Pipeline
 
 from featx._version import __version__
-from featx.budget import Budget, fit_to, rows_within
-from featx.classifiers import (
-    SharedReduction,
-    accelerated,
-    can_balance,
-    check_classifiers,
-    make_classifier,
-    predict_with_confidence,
-    search_space,
-)
-from featx.errors import CacheError, DataError, ParameterError
+from featx.budget import Budget, fit_to
+from featx.classifiers import SharedReduction, accelerated, check_classifiers
+from featx.errors import CacheError, ParameterError
 from featx.evaluation import (
     CONTROLS,
     N_QUERIES,
     BenchResults,
-    Result,
     compare_with_controls,
-    score,
 )
-from featx.features import (
-    EncodedDataset,
-    FeatureCache,
-    encode,
-    plain_params,
-)
+from featx.features import EncodedDataset, FeatureCache, encode
 from featx.features.progress import Progress
+from featx.fitting import FittedRow, Job, fit_row, fit_rows, kept
 from featx.images import Dataset
 from featx.machine import describe_machine
-from featx.rows import Row, evidence_of, keep_row, recall_row, row_key
+from featx.rows import Row, evidence_of, recall_row, row_key
 
 UNEQUAL = 1.1  # classes are weighed when the largest has this many times the smallest
-
-
-class FittedRow(NamedTuple):
-    """A row of the table, and the classifier it was made with.
-
-    Parameters
-    ----------
-    row : Row
-        The row, and what was said of every test image.
-    classifier : Pipeline
-        Fitted on the features of the training images.
-    """
-
-    row: Row
-    classifier: Pipeline
 
 
 def bench(
@@ -79,6 +44,9 @@ def bench(
     budget: float | None = None,
     n_examples: int = 48,
     examine: bool = True,
+    engine: str = "local",
+    address: str | None = None,
+    joblib_backend: str | None = None,
     progress: Progress | None = None,
     tell: Callable[[str], None] | None = None,
     keep: Callable[[BaseEstimator, FittedRow], None] | None = None,
@@ -113,6 +81,13 @@ def bench(
     examine : bool, default=True
         Look into the features of the best row: for a map, the nearest neighbours of some
         images, and images that spoil the comparison.
+    engine : {"local", "ray"}, default="local"
+        Where images are encoded and, by default, classifiers are fitted.
+    address : str, default=None
+        Of the Ray cluster; without it Ray is started on this machine.
+    joblib_backend : str, default=None
+        Fit the classifiers side by side with this back end of joblib, such as "loky"; with
+        Ray where that is the engine, one after another otherwise.
     progress : callable, default=None
         Called with a description, the steps done and the steps in all.
     tell : callable, default=None
@@ -155,6 +130,13 @@ def bench(
             "Got both tune and a budget, but searches cannot be kept to a time. Use one "
             "of them."
         )
+    if engine == "ray" and joblib_backend is None:
+        joblib_backend = "ray"
+    if budget is not None and joblib_backend:
+        raise ParameterError(
+            f"Got a budget and fits side by side with {joblib_backend!r}, which share the "
+            "time in no known way. Use one of them."
+        )
     cache = cache or FeatureCache()
     rng = np.random.default_rng(seed)
     n_examples = min(n_examples, len(dataset.test))
@@ -163,9 +145,8 @@ def bench(
     ).astype(np.int64)
     examples = np.array(dataset.test.X[example_rows])
     balanced = is_unequal(dataset.train.class_counts)
-    results: list[Result] = []
-    predictions: dict[str, NDArray[np.int64]] = {}
-    confidences: dict[str, NDArray[np.float32]] = {}
+    rows: dict[tuple[str, str], Row | None] = {}
+    jobs: list[tuple[Job, Path]] = []
     histories: dict[str, dict[str, list[float]]] = {}
     reconstructions: dict[str, NDArray[np.uint8]] = {}
     filters: dict[str, NDArray[np.uint8]] = {}
@@ -182,7 +163,13 @@ def bench(
         if purse:
             encoder = fit_to(encoder, dataset, share / 2)
         encoded = encode(
-            dataset, encoder, cache=cache, name=encoder_name, progress=progress
+            dataset,
+            encoder,
+            cache=cache,
+            name=encoder_name,
+            progress=progress,
+            engine=engine,
+            address=address,
         )
         every[encoder_name] = encoded
         if encoded.encoder.history:
@@ -197,7 +184,7 @@ def bench(
         shared = SharedReduction()
         for position, name in enumerate(classifiers):
             if progress:
-                progress(f"fit {name} on {encoder_name}", len(results), n_rows)
+                progress(f"fit {name} on {encoder_name}", len(rows), n_rows)
             how: dict[str, Any] = {"tune": tune, "balanced": balanced, "seed": seed}
             folder = cache.folder / "rows" / row_key(dataset, encoded, name, **how)
             # with a budget, a row depends on the time there is; and whoever keeps the
@@ -207,27 +194,39 @@ def bench(
                 if purse or keep
                 else recall_row(folder, dataset, encoded, (encoder_name, name))
             )
-            if known is None:
+            job = Job(
+                encoder_name,
+                name,
+                encoded,
+                dataset.class_names,
+                dataset.validation,
+                **how,
+            )
+            if known is None and joblib_backend and not keep:
+                jobs.append((job, folder))
+            elif known is None:
                 fitted = fit_row(
-                    dataset,
-                    encoded,
-                    encoder_name,
-                    name,
-                    **how,
+                    job,
                     seconds=(share - (time.perf_counter() - start))
                     / (len(classifiers) - position),
                     shared=shared,
                 )
                 if keep:
                     keep(encoded.encoder.encoder, fitted)
-                known = fitted.row
-                if purse is None:
-                    known = _kept(folder, known)
-            results.append(known.result)
-            predictions[known.result.name] = known.predicted
-            confidences[known.result.name] = known.confidence
+                known = fitted.row if purse else kept(folder, fitted.row)
+            rows[encoder_name, name] = known
+    if jobs and joblib_backend:
+        if progress:
+            progress(f"fit {len(jobs)} rows side by side", 0, 0)
+        fits = fit_rows(jobs, joblib_backend, address)
+        for (job, _), row in zip(jobs, fits, strict=True):
+            rows[job.encoder, job.classifier] = row
     if progress:
         progress("fit", n_rows, n_rows)
+    made = [row for row in rows.values() if row is not None]
+    results = [row.result for row in made]
+    predictions = {row.result.name: row.predicted for row in made}
+    confidences = {row.result.name: row.confidence for row in made}
     evidence = None
     if examine:
         best = max(results, key=lambda row: row.scores.accuracy).encoder
@@ -265,138 +264,6 @@ def bench(
         examples=examples,
         example_rows=example_rows,
     )
-
-
-def fit_row(
-    dataset: Dataset,
-    encoded: EncodedDataset,
-    encoder_name: str,
-    name: str,
-    *,
-    tune: bool,
-    balanced: bool,
-    seed: int,
-    seconds: float = math.inf,
-    shared: SharedReduction | None = None,
-) -> FittedRow:
-    """Fit one classifier on the training features and score it on the test part.
-
-    Parameters
-    ----------
-    dataset : Dataset
-        For the validation part and the class names.
-    encoded : EncodedDataset
-        Its features.
-    encoder_name, name : str
-        Names of encoder and classifier.
-    tune : bool
-        Search the classifier's space on the validation part first.
-    balanced : bool
-        Weigh the classes, where the classifier can.
-    seed : int
-        Seed of the classifier.
-    seconds : float
-        Time for the fit; if it is short, fewer images are fitted on, and a note says so.
-    shared : SharedReduction, default=None
-        What other classifiers were fitted with on the same features. The row's time is
-        still that of a fit alone.
-
-    Returns
-    -------
-    FittedRow
-        The row of the table and what it was made with.
-    """
-    train, test = encoded.train, encoded.test
-    n_validation = int(dataset.validation.sum()) if tune else 0
-
-    def make(n_images: int) -> Pipeline:
-        return make_classifier(
-            name,
-            n_features=train.X.shape[1],
-            n_images=n_images,
-            balanced=balanced,
-            random_state=seed,
-        )
-
-    X, y, notes, saved = np.asarray(train.X), train.y, [], 0.0
-    start = time.perf_counter()
-    if seconds < math.inf:
-        rows = rows_within(name, make, X, y, seconds)
-        if len(rows) < len(y):
-            X, y = X[rows], y[rows]
-            notes.append(
-                f"fitted on {len(y):,} of {len(train.y):,} images, to fit the budget"
-            )
-    n_images = len(y) - n_validation
-    classifier = make(n_images)
-    if balanced and not can_balance(classifier):
-        notes.append(f"{name} takes no class weights, though the class counts differ")
-    if tune:
-        if len(np.unique(y[~dataset.validation])) < 2:
-            raise DataError(
-                "Got images of one class outside the validation part, but expected at "
-                "least two to choose settings. Give another validation part, or leave "
-                "tune out."
-            )
-        search = GridSearchCV(
-            classifier,
-            search_space(name, n_features=X.shape[1], n_images=n_images),
-            cv=PredefinedSplit(np.where(dataset.validation, 0, -1)),
-            error_score="raise",
-        )
-        notes += _notes_of(lambda: search.fit(X, y))
-        classifier = search.best_estimator_
-        chosen = ", ".join(
-            f"{key.partition('__')[2]}={value:g}"
-            for key, value in search.best_params_.items()
-        )
-        notes.append(
-            f"{chosen} chosen on {n_validation:,} validation images "
-            f"({100 * search.best_score_:.1f} % right there)"
-        )
-    else:
-        if shared is None or len(y) < len(train.y):
-            shared = SharedReduction()
-        before = shared.seconds_saved
-        notes += _notes_of(lambda: shared.fit(classifier, X, y))
-        saved = shared.seconds_saved - before
-    fit_seconds = time.perf_counter() - start + saved
-    start = time.perf_counter()
-    predicted, confidence = predict_with_confidence(classifier, np.asarray(test.X))
-    predict_seconds = time.perf_counter() - start
-    result = Result(
-        encoder=encoder_name,
-        classifier=name,
-        n_features=train.X.shape[1],
-        scores=score(test.y, predicted.astype(np.int64), dataset.class_names),
-        train_seconds=encoded.encoder.train_seconds,
-        encode_seconds=encoded.encode_seconds,
-        encode_images_per_second=encoded.images_per_second,
-        fit_seconds=fit_seconds,
-        predict_seconds=predict_seconds,
-        encoder_params=encoded.encoder.params,
-        classifier_params=plain_params(classifier),
-        cached=encoded.cached | {"classifier": False},
-        notes=tuple(notes),
-    )
-    row = Row(result, predicted.astype(np.int64), confidence.astype(np.float32))
-    return FittedRow(row, classifier)
-
-
-def _notes_of(fit: Callable[[], Any]) -> list[str]:
-    """Fit, and return what a reader of the table should know of it."""
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", ConvergenceWarning)
-        # wide features share a few strong components; the penalty is there for that
-        warnings.simplefilter("ignore", LinAlgWarning)
-        fit()
-    unfinished = any(issubclass(w.category, ConvergenceWarning) for w in caught)
-    for other in caught:
-        if not issubclass(other.category, ConvergenceWarning):
-            warnings.warn_explicit(
-                other.message, other.category, other.filename, other.lineno
-            )
-    return ["stopped at its limit of iterations"] if unfinished else []
 
 
 def is_unequal(class_counts: NDArray[np.int64]) -> bool:
@@ -455,16 +322,6 @@ def filter_pictures(encoder: BaseEstimator, k: int = 64) -> NDArray[np.uint8] | 
     shown = np.asarray(components[:k], np.float64)
     strongest = np.abs(shown).max(axis=(1, 2, 3), keepdims=True)
     return np.rint(127.5 * (1 + shown / np.maximum(strongest, 1e-12))).astype(np.uint8)
-
-
-def _kept(folder: Path, row: Row) -> Row:
-    """Keep a row; where that cannot be done, it says so, and is not lost."""
-    try:
-        keep_row(folder, row)
-    except CacheError as error:
-        notes = (*row.result.notes, f"not kept in the cache: {error.__cause__}")
-        return row._replace(result=replace(row.result, notes=notes))
-    return row
 
 
 def _protocol(balanced: bool, tune: bool, seed: int) -> dict[str, Any]:

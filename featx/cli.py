@@ -36,8 +36,8 @@ from featx.options import (
 if TYPE_CHECKING:
     from sklearn.base import BaseEstimator
 
-    from featx.benchmark import FittedRow
     from featx.evaluation import BenchResults
+    from featx.fitting import FittedRow
     from featx.images import Dataset, Skipped
 
 app = typer.Typer(
@@ -199,6 +199,15 @@ def bench(
             "images for slow classifiers are chosen to fit.",
         ),
     ] = None,
+    joblib_backend: Annotated[
+        str | None,
+        typer.Option(
+            "--joblib",
+            metavar="BACKEND",
+            help="Fit classifiers side by side with this back end of joblib: loky for "
+            "processes on this machine, or one that a library registered.",
+        ),
+    ] = None,
     out_dir: Annotated[
         Path | None, typer.Option("--out", help="Run folder; default runs/TIME-DATA.")
     ] = None,
@@ -206,7 +215,10 @@ def bench(
     """Compare encoders with classifiers and leave a folder of results."""
     from featx.reports import save_run
 
-    results, dataset = _compare(shared, data, encoders, clf, tune, repeats, budget)
+    results, dataset = _compare(
+        *(shared, data, encoders, clf, tune, repeats, budget),
+        joblib_backend=joblib_backend,
+    )
     folder = out_dir or Path("runs") / _run_name(dataset.name)
     save_run(results, dataset, folder, context.obj)
     _print_results(results, shared)
@@ -353,7 +365,12 @@ def encode(
         built = shared.encoders(dataset, [one_name(encoder)])[encoder]
         cache = shared.cache()
         encoded = encode_dataset(
-            dataset, built, cache=cache, name=encoder, progress=progress
+            dataset,
+            built,
+            cache=cache,
+            name=encoder,
+            progress=progress,
+            **shared.where,
         )
     summary = {
         "encoder": encoder,
@@ -508,6 +525,7 @@ def _compare(
     budget: float | None = None,
     n_examples: int = 48,
     keep: Callable[[BaseEstimator, FittedRow], None] | None = None,
+    joblib_backend: str | None = None,
 ) -> tuple[BenchResults, Dataset]:
     """Do what bench and fit have in common."""
     from featx.classifiers import check_classifiers, default_classifiers
@@ -537,6 +555,8 @@ def _compare(
                 budget=60 * budget / repeats if budget else None,
                 n_examples=n_examples,
                 examine=n_examples > 0 and position == 0,
+                joblib_backend=joblib_backend,
+                **shared.where,
                 progress=progress,
                 tell=lambda line: _say(shared, line),
                 keep=keep,

@@ -67,6 +67,14 @@ class SharedOptions:
         bool,
         Option(help="Continue a training or an encoding that was interrupted."),
     ] = True
+    engine: Annotated[
+        str,
+        Option(
+            help="local, or ray: encode and fit in the workers of a Ray cluster, which is "
+            "started on this machine unless --address names one."
+        ),
+    ] = "local"
+    address: Annotated[str | None, Option(help="Address of the Ray cluster.")] = None
     strict: Annotated[
         bool, Option("--strict", help="End with exit code 3 if images were skipped.")
     ] = False
@@ -165,6 +173,11 @@ class SharedOptions:
             options=self.encoder_options,
             settings=self.encoder_settings,
         )
+
+    @property
+    def where(self) -> dict[str, Any]:
+        """Where the work is done, as `encode` and `bench` take it."""
+        return {"engine": self.engine, "address": self.address}
 
     def cache(self) -> FeatureCache:
         """Open the cache that the options name."""

@@ -12,9 +12,10 @@ from featx import (
     RawPixels,
     UntrainedAutoencoder,
 )
-from featx.benchmark import bench, fit_row, is_unequal
+from featx.benchmark import bench, is_unequal
 from featx.errors import CacheError, DataError, ParameterError
 from featx.features import encode
+from featx.fitting import Job, fit_row
 from featx.rows import row_key
 
 CACHED = ("encoder", "features", "classifier")
@@ -27,6 +28,11 @@ def encoders():
         "untrained": UntrainedAutoencoder(random_state=0),
         "conv": ConvAutoencoder(max_epochs=2, random_state=0),
     }
+
+
+def job_of(dataset, encoded, name, **how):
+    parts = (dataset.class_names, dataset.validation)
+    return Job("raw", name, encoded, *parts, **how)
 
 
 def test_every_encoder_meets_every_classifier(dataset, encoders, cache):
@@ -127,7 +133,7 @@ def test_tuning_chooses_on_the_validation_part_and_never_sees_the_test_part(
 ):
     encoded = encode(dataset, RawPixels(), cache=cache)
     seen = []
-    import featx.benchmark as module
+    import featx.fitting as module
 
     search_class = module.GridSearchCV
 
@@ -137,9 +143,7 @@ def test_tuning_chooses_on_the_validation_part_and_never_sees_the_test_part(
             return super().fit(X, y)
 
     monkeypatch.setattr(module, "GridSearchCV", Spy)
-    (result, *_), _ = fit_row(
-        dataset, encoded, "raw", name, tune=True, balanced=False, seed=0
-    )
+    (result, *_), _ = fit_row(job_of(dataset, encoded, name, tune=True))
     ((n, folds),) = seen
     assert n == 60 and len(folds) == 1
     assert np.array_equal(folds[0][1], np.flatnonzero(dataset.validation))
@@ -180,9 +184,7 @@ def test_class_weights_follow_the_class_counts():
 
 def test_a_classifier_without_class_weights_says_so(dataset, cache):
     encoded = encode(dataset, RawPixels(), cache=cache)
-    (result, *_), _ = fit_row(
-        dataset, encoded, "raw", "knn", tune=False, balanced=True, seed=0
-    )
+    (result, *_), _ = fit_row(job_of(dataset, encoded, "knn", balanced=True))
     assert "takes no class weights" in result.notes[0]
 
 

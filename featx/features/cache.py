@@ -7,6 +7,7 @@ import shutil
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -139,14 +140,8 @@ class FeatureCache:
                     manifest = _train(encoder, images, name, params, folder, progress)
                     fitted = encoder
         here = {k: v for k, v in params.items() if k in _WITHOUT_EFFECT}
-
-        def load() -> BaseEstimator:
-            if fitted is not None:
-                return fitted
-            return self._load(folder).set_params(**here)
-
-        return CachedEncoder(
-            load,
+        found = CachedEncoder(
+            partial(_load, folder, here),
             params,
             manifest.get("choices", ""),
             key,
@@ -155,22 +150,14 @@ class FeatureCache:
             manifest["history"],
             fitted is None,
         )
+        if fitted is not None:
+            vars(found)["encoder"] = fitted
+        return found
 
     def _begin(self, folder: Path) -> None:
         """Forget how far an interrupted process came, if that is wanted."""
         if not self.resume:
             shutil.rmtree(partial_folder(folder), ignore_errors=True)
-
-    def _load(self, folder: Path) -> BaseEstimator:
-        import skops.io
-
-        try:
-            return skops.io.load(folder / "encoder.skops", trusted=ENCODER_TYPES)
-        except Exception as error:  # whatever a damaged file makes the reader raise
-            raise CacheError(
-                f"Got an encoder that cannot be read in {folder} ({error}). Remove it "
-                f"with 'featx cache rm {folder.name}' and run again."
-            ) from error
 
     def encode(
         self,
@@ -451,6 +438,19 @@ def _train(
         raise
     shutil.rmtree(partial, ignore_errors=True)
     return manifest
+
+
+def _load(folder: Path, params: dict[str, Any]) -> BaseEstimator:
+    import skops.io
+
+    try:
+        encoder = skops.io.load(folder / "encoder.skops", trusted=ENCODER_TYPES)
+    except Exception as error:  # whatever a damaged file makes the reader raise
+        raise CacheError(
+            f"Got an encoder that cannot be read in {folder} ({error}). Remove it "
+            f"with 'featx cache rm {folder.name}' and run again."
+        ) from error
+    return encoder.set_params(**params)
 
 
 def _fit(encoder: BaseEstimator, images: ImageSet, name: str) -> None:

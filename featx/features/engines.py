@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -228,18 +229,25 @@ def start_ray(address: str | None) -> Any:
     ray = _import_ray()
     if not ray.is_initialized():
         try:
+            _check_reachable(address)  # Ray itself would try for minutes
             ray.init(
                 address=address or "local",
                 log_to_driver=False,
                 logging_level=logging.ERROR,
                 **({} if address else {"include_dashboard": False}),
             )
-        except (ConnectionError, ValueError, RuntimeError) as error:
+        except (OSError, ValueError, RuntimeError) as error:
             raise FeatxError(
                 f"Got no Ray cluster at {address!r} ({error}). Start one with 'ray start "
                 "--head', or leave --address out to use this machine alone."
             ) from error
     return ray
+
+
+def _check_reachable(address: str | None) -> None:
+    host, _, port = (address or "").removeprefix("ray://").rpartition(":")
+    if host and port.isdigit():
+        socket.create_connection((host, int(port)), timeout=10).close()
 
 
 def _import_ray() -> Any:

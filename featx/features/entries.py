@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,8 @@ class CachedEncoder:
     Parameters
     ----------
     load : callable
-        Gives the fitted transformer; `encoder` is what it gave, and asks for it once.
+        Gives the fitted transformer; `encoder` is what it gave, and asks for it once. So
+        what travels to another process is small.
     params : dict
         Its parameters as plain data.
     choices : str
@@ -47,6 +49,9 @@ class CachedEncoder:
     def encoder(self) -> BaseEstimator:
         """The fitted transformer; what is cached need not be read until it is used."""
         return self.load()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {field.name: getattr(self, field.name) for field in fields(self)}
 
 
 @dataclass(frozen=True)
@@ -80,6 +85,18 @@ class CachedFeatures:
     def cached(self) -> bool:
         """True if nothing was encoded this time."""
         return self.n_encoded == 0
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Give what travels to another process: a file's name, not what is in it."""
+        state = dict(vars(self))
+        if isinstance(self.X, np.memmap):
+            state["X"] = Path(str(self.X.filename))
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        if isinstance(state["X"], Path):
+            vars(self)["X"] = np.load(state["X"], mmap_mode="r")
 
 
 @dataclass(frozen=True)

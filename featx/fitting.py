@@ -1,0 +1,257 @@
+"""One row of the table, or many at once: classifiers fitted on features and scored."""
+
+from __future__ import annotations
+
+import math
+import time
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import joblib
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import LinAlgWarning
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.model_selection import GridSearchCV, PredefinedSplit
+from sklearn.pipeline import Pipeline
+
+from featx.budget import rows_within
+from featx.classifiers import (
+    SharedReduction,
+    can_balance,
+    make_classifier,
+    predict_with_confidence,
+    search_space,
+)
+from featx.errors import CacheError, DataError, ParameterError
+from featx.evaluation import Result, score
+from featx.features import EncodedDataset, plain_params
+from featx.features.engines import start_ray
+from featx.rows import Row, keep_row
+
+
+class FittedRow(NamedTuple):
+    """A row of the table, and the classifier it was made with.
+
+    Parameters
+    ----------
+    row : Row
+        The row, and what was said of every test image.
+    classifier : Pipeline
+        Fitted on the features of the training images.
+    """
+
+    row: Row
+    classifier: Pipeline
+
+
+@dataclass(frozen=True)
+class Job:
+    """A row of the table that is to be fitted: all that a worker needs to know.
+
+    Parameters
+    ----------
+    encoder, classifier : str
+        Their names.
+    encoded : EncodedDataset
+        The features; they travel as names of files.
+    class_names : tuple of str
+        Names of the classes.
+    validation : ndarray of bool, shape (n_train,)
+        The validation part.
+    tune : bool
+        Search the classifier's space on the validation part first.
+    balanced : bool
+        Weigh the classes, where the classifier can.
+    seed : int
+        Seed of the classifier.
+    """
+
+    encoder: str
+    classifier: str
+    encoded: EncodedDataset
+    class_names: tuple[str, ...]
+    validation: NDArray[np.bool_]
+    tune: bool = False
+    balanced: bool = False
+    seed: int = 0
+
+
+def fit_row(
+    job: Job,
+    *,
+    seconds: float = math.inf,
+    shared: SharedReduction | None = None,
+) -> FittedRow:
+    """Fit one classifier on the training features and score it on the test part.
+
+    Parameters
+    ----------
+    job : Job
+        What to fit on what.
+    seconds : float
+        Time for the fit; if it is short, fewer images are fitted on, and a note says so.
+    shared : SharedReduction, default=None
+        What other classifiers were fitted with on the same features. The row's time is
+        still that of a fit alone.
+
+    Returns
+    -------
+    FittedRow
+        The row of the table and what it was made with.
+    """
+    name, encoded, tune = job.classifier, job.encoded, job.tune
+    train, test = encoded.train, encoded.test
+    n_validation = int(job.validation.sum()) if tune else 0
+
+    def make(n_images: int) -> Pipeline:
+        return make_classifier(
+            name,
+            n_features=train.X.shape[1],
+            n_images=n_images,
+            balanced=job.balanced,
+            random_state=job.seed,
+        )
+
+    X, y, notes, saved = np.asarray(train.X), train.y, [], 0.0
+    start = time.perf_counter()
+    if seconds < math.inf:
+        rows = rows_within(name, make, X, y, seconds)
+        if len(rows) < len(y):
+            X, y = X[rows], y[rows]
+            notes.append(
+                f"fitted on {len(y):,} of {len(train.y):,} images, to fit the budget"
+            )
+    n_images = len(y) - n_validation
+    classifier = make(n_images)
+    if job.balanced and not can_balance(classifier):
+        notes.append(f"{name} takes no class weights, though the class counts differ")
+    if tune:
+        if len(np.unique(y[~job.validation])) < 2:
+            raise DataError(
+                "Got images of one class outside the validation part, but expected at "
+                "least two to choose settings. Give another validation part, or leave "
+                "tune out."
+            )
+        search = GridSearchCV(
+            classifier,
+            search_space(name, n_features=X.shape[1], n_images=n_images),
+            cv=PredefinedSplit(np.where(job.validation, 0, -1)),
+            error_score="raise",
+        )
+        notes += _notes_of(lambda: search.fit(X, y))
+        classifier = search.best_estimator_
+        chosen = ", ".join(
+            f"{key.partition('__')[2]}={value:g}"
+            for key, value in search.best_params_.items()
+        )
+        notes.append(
+            f"{chosen} chosen on {n_validation:,} validation images "
+            f"({100 * search.best_score_:.1f} % right there)"
+        )
+    else:
+        if shared is None or len(y) < len(train.y):
+            shared = SharedReduction()
+        before = shared.seconds_saved
+        notes += _notes_of(lambda: shared.fit(classifier, X, y))
+        saved = shared.seconds_saved - before
+    fit_seconds = time.perf_counter() - start + saved
+    start = time.perf_counter()
+    predicted, confidence = predict_with_confidence(classifier, np.asarray(test.X))
+    predict_seconds = time.perf_counter() - start
+    result = Result(
+        encoder=job.encoder,
+        classifier=name,
+        n_features=train.X.shape[1],
+        scores=score(test.y, predicted.astype(np.int64), job.class_names),
+        train_seconds=encoded.encoder.train_seconds,
+        encode_seconds=encoded.encode_seconds,
+        encode_images_per_second=encoded.images_per_second,
+        fit_seconds=fit_seconds,
+        predict_seconds=predict_seconds,
+        encoder_params=encoded.encoder.params,
+        classifier_params=plain_params(classifier),
+        cached=encoded.cached | {"classifier": False},
+        notes=tuple(notes),
+    )
+    row = Row(result, predicted.astype(np.int64), confidence.astype(np.float32))
+    return FittedRow(row, classifier)
+
+
+def _notes_of(fit: Callable[[], Any]) -> list[str]:
+    """Fit, and return what a reader of the table should know of it."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", ConvergenceWarning)
+        # wide features share a few strong components; the penalty is there for that
+        warnings.simplefilter("ignore", LinAlgWarning)
+        fit()
+    unfinished = any(issubclass(w.category, ConvergenceWarning) for w in caught)
+    for other in caught:
+        if not issubclass(other.category, ConvergenceWarning):
+            warnings.warn_explicit(
+                other.message, other.category, other.filename, other.lineno
+            )
+    return ["stopped at its limit of iterations"] if unfinished else []
+
+
+def fit_rows(
+    jobs: Sequence[tuple[Job, Path]],
+    backend: str,
+    address: str | None = None,
+) -> list[Row]:
+    """Fit many rows side by side and keep each as soon as it is done.
+
+    Parameters
+    ----------
+    jobs : sequence of (Job, Path)
+        What to fit, and where to keep each row.
+    backend : str
+        A back end of joblib: "loky" for processes on this machine, "ray", or any that was
+        registered.
+    address : str, default=None
+        Of the Ray cluster.
+
+    Returns
+    -------
+    list of Row
+        In the order of the jobs.
+
+    Raises
+    ------
+    ParameterError
+        If joblib does not know the back end.
+    """
+    if backend == "ray":
+        start_ray(address)
+        from ray.util.joblib import register_ray
+
+        register_ray()
+    try:
+        context = joblib.parallel_config(backend=backend, n_jobs=-1)
+    except (ValueError, KeyError) as error:
+        raise ParameterError(
+            f"Got joblib back end {backend!r}, but expected 'loky', 'ray' or "
+            "another that is registered with joblib."
+        ) from error
+    with context:
+        rows: list[Row] = joblib.Parallel()(
+            joblib.delayed(_fit_and_keep)(job, folder) for job, folder in jobs
+        )
+    return rows
+
+
+def _fit_and_keep(job: Job, folder: Path) -> Row:
+    return kept(folder, fit_row(job).row)
+
+
+def kept(folder: Path, row: Row) -> Row:
+    """Keep a row; where that cannot be done, it says so, and is not lost."""
+    try:
+        keep_row(folder, row)
+    except CacheError as error:
+        notes = (*row.result.notes, f"not kept in the cache: {error.__cause__}")
+        return row._replace(result=replace(row.result, notes=notes))
+    return row

@@ -1,0 +1,183 @@
+"""Encoding and fitting in the workers of Ray: equal to this process, whatever is killed."""
+
+import contextlib
+import json
+import os
+import signal
+import sys
+import threading
+import time
+
+import numpy as np
+import pytest
+from blocks import make_images
+
+from featx import PatchAutoencoder, RawPixels, UntrainedAutoencoder, bench
+from featx.cli import main
+from featx.errors import FeatxError
+from featx.features import FeatureCache, chunks
+from featx.features.engines import RayEngine, make_engine
+
+ray = pytest.importorskip("ray")
+pytestmark = [pytest.mark.ray, pytest.mark.filterwarnings("default")]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def stopped_afterwards():
+    yield
+    ray.shutdown()
+
+
+@pytest.fixture(autouse=True)
+def small_chunks(monkeypatch):
+    monkeypatch.setattr(chunks, "CHUNK_ROWS", 10)
+
+
+@pytest.fixture
+def mapped(tmp_path):
+    """Images in a memory map, as those of a folder are."""
+    images = make_images(120, size=12, channels=3)
+    np.save(tmp_path / "images.npy", images.X)
+    X = np.load(tmp_path / "images.npy", mmap_mode="r")
+    return type(images)(X[7:], images.y[7:], images.ids[7:], images.class_names)
+
+
+@pytest.mark.parametrize(
+    "encoder",
+    [
+        RawPixels(),
+        UntrainedAutoencoder(random_state=0),
+        PatchAutoencoder(n_components=16, max_epochs=1, n_patches=500, random_state=0),
+    ],
+    ids=lambda e: type(e).__name__,
+)
+def test_features_equal_those_of_this_process_to_the_bit(encoder, mapped, tmp_path):
+    here, there = FeatureCache(tmp_path / "here"), FeatureCache(tmp_path / "there")
+    local = here.encode(here.fit(encoder, mapped), mapped)
+    far = there.encode(there.fit(encoder, mapped), mapped, engine=make_engine("ray"))
+    assert np.array_equal(local.X, far.X)
+    file = f"features/{local.key}/features.npy"
+    assert (here.folder / file).read_bytes() == (there.folder / file).read_bytes()
+    assert there.verify() == []
+    shuffled = mapped.take(np.arange(len(mapped))[::-1])
+    more = make_images(30, size=12, channels=3, seed=9)
+    assert there.encode(there.fit(encoder, mapped), shuffled).cached
+    assert (
+        there.encode(
+            there.fit(encoder, mapped), more, engine=make_engine("ray")
+        ).n_encoded
+        == 30
+    )
+
+
+class Slow(RawPixels):
+    """Takes its time, and tells which process it is in."""
+
+    def transform(self, X):
+        with open(os.environ["FEATX_TEST_PIDS"], "a") as file:
+            file.write(f"{os.getpid()}\n")
+        time.sleep(0.3)
+        return super().transform(X)
+
+
+def test_a_killed_worker_changes_nothing(mapped, tmp_path, monkeypatch):
+    told = tmp_path / "pids"
+    ray.shutdown()  # workers see the environment that Ray was started in
+    ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])
+    monkeypatch.setenv("FEATX_TEST_PIDS", str(told))
+    cache = FeatureCache(tmp_path / "cache")
+    fitted = cache.fit(RawPixels(), mapped)
+    vars(fitted)["encoder"] = Slow().fit(mapped.X)
+    killed = []
+
+    def kill():
+        while len(killed) < 3:
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+                for pid in set(map(int, told.read_text().split())) - set(killed):
+                    os.kill(pid, signal.SIGKILL)
+                    killed.append(pid)
+                    time.sleep(0.5)
+            time.sleep(0.05)
+
+    threading.Thread(target=kill, daemon=True).start()
+    encoded = cache.encode(fitted, mapped, engine=make_engine("ray"))
+    assert len(killed) >= 3
+    assert np.array_equal(encoded.X, RawPixels().fit_transform(mapped.X))
+    ray.shutdown()
+
+
+def test_an_interrupted_encoding_goes_on(mapped, tmp_path):
+    cache = FeatureCache(tmp_path / "cache")
+    fitted = cache.fit(RawPixels(), mapped)
+
+    def broken(encoder, X, rows):
+        yield from list(make_engine("ray")(encoder, X, rows[:4]))
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        cache.encode(fitted, mapped, engine=broken)
+    encoded = cache.encode(fitted, mapped, engine=make_engine("ray"))
+    assert encoded.n_encoded in (73, 83)  # the last chunk may not have been written yet
+    assert np.array_equal(encoded.X, RawPixels().fit_transform(mapped.X))
+
+
+def test_a_whole_table_equals_the_local_one(dataset, tmp_path, capsys):
+    encoders = {
+        "raw": RawPixels(),
+        "untrained": UntrainedAutoencoder(random_state=0),
+        "patch": PatchAutoencoder(
+            n_components=16, max_epochs=1, n_patches=500, random_state=0
+        ),
+        "small": UntrainedAutoencoder(n_components=4, random_state=1),
+    }
+    classifiers = ["linear-svm", "svm", "logreg", "knn"]
+    tables = []
+    for engine in ("local", "ray"):
+        cache = FeatureCache(tmp_path / engine)
+        results = bench(dataset, encoders, classifiers, cache=cache, engine=engine)
+        assert len([e for e in cache.entries() if e.kind == "rows"]) == 16
+        tables.append(
+            [
+                (
+                    row.name,
+                    row.scores.accuracy,
+                    row.scores.confusion.tolist(),
+                    row.notes,
+                )
+                for row in results.results
+            ]
+        )
+        again = bench(dataset, encoders, classifiers, cache=cache, engine=engine)
+        assert all(row.cached["classifier"] for row in again.results)
+    assert tables[0] == tables[1]
+
+
+def test_the_command_line(tmp_path, capsys):
+    words = ["encode", "--encoder", "untrained", "--limit", "100", "--quiet", "--json"]
+    shown = []
+    for engine in ("local", "ray"):
+        cache = str(tmp_path / engine)
+        assert main([*words, "--engine", engine, "--cache-dir", cache]) == 0
+        shown.append(json.loads(capsys.readouterr().out))
+    files = [one["features"]["train"] for one in shown]
+    assert open(files[0], "rb").read() == open(files[1], "rb").read()
+
+
+def test_a_cluster_that_is_not_there(mapped, tmp_path):
+    ray.shutdown()
+    cache = FeatureCache(tmp_path / "cache")
+    with pytest.raises(FeatxError, match=r"no Ray cluster at '127.0.0.1:1'.*--address"):
+        cache.encode(
+            cache.fit(RawPixels(), mapped), mapped, engine=RayEngine("127.0.0.1:1")
+        )
+
+
+def test_images_that_workers_cannot_see(mapped, tmp_path):
+    gone = np.memmap(tmp_path / "images.npy", np.uint8, "r", 0, (20, 12, 12, 3))
+    images = type(mapped)(gone, mapped.y[:20], mapped.ids[:20], mapped.class_names)
+    cache = FeatureCache(tmp_path / "cache")
+    fitted = cache.fit(RawPixels(), images)
+    images.digest  # noqa: B018  # read before it is gone
+    (tmp_path / "images.npy").unlink()
+    with pytest.raises(FeatxError, match="every worker of the cluster to see"):
+        cache.encode(fitted, images, engine=make_engine("ray"))
