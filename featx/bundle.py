@@ -20,6 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 from sklearn.pipeline import Pipeline
 
+from featx import remote
 from featx.archive import check_estimator, members, refused
 from featx.classifiers import (
     WhitenedPCA,
@@ -27,7 +28,13 @@ from featx.classifiers import (
     predict_with_confidence,
 )
 from featx.classifiers.stock import to_stock
-from featx.errors import BundleError, CacheError, DataError, MissingDataError
+from featx.errors import (
+    BundleError,
+    CacheError,
+    DataError,
+    MissingDataError,
+    StorageError,
+)
 from featx.features.cache import ENCODER_TYPES
 from featx.storage import provenance
 
@@ -186,14 +193,16 @@ def save(model: Model, path: str | os.PathLike[str]) -> None:
     model : Model
         As `Model.of` makes it.
     path : path-like
-        The file, ``model.featx`` by custom. One of that name is replaced.
+        The file, ``model.featx`` by custom, or a URL that fsspec knows. One of that name
+        is replaced.
 
     Raises
     ------
     CacheError
         If the file cannot be written.
+    StorageError
+        If the storage of a URL cannot be reached.
     """
-    path = Path(path)
     encoder = copy.copy(model.pipeline[0])
     if "device" in encoder.get_params():
         encoder.set_params(device="auto")  # there may be another one where it is read
@@ -211,6 +220,10 @@ def save(model: Model, path: str | os.PathLike[str]) -> None:
         archive.writestr(_MODEL, content)
         archive.comment = bytes(_DIGEST)  # its place at the very end
     whole = stream.getvalue()[:-_DIGEST]
+    if remote.is_remote(path):
+        remote.write_file(str(path), whole + digest(whole))
+        return
+    path = Path(path)
     try:
         descriptor, part = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
         try:
@@ -235,7 +248,7 @@ def load(path: str | os.PathLike[str]) -> Model:
     Parameters
     ----------
     path : path-like
-        The file.
+        The file, or a URL that fsspec knows.
 
     Returns
     -------
@@ -252,7 +265,13 @@ def load(path: str | os.PathLike[str]) -> Model:
     """
     what = str(path)
     try:
-        data = Path(path).read_bytes()
+        data = (
+            remote.read_file(what)
+            if remote.is_remote(what)
+            else Path(path).read_bytes()
+        )
+    except StorageError:
+        raise
     except OSError as error:
         raise MissingDataError(
             f"Got {error.strerror or error} at {path}, but expected a model as "

@@ -60,7 +60,8 @@ Data = Annotated[
     str,
     typer.Argument(
         help="A name (digits, cifar10, cifar100, mnist, fashion-mnist, svhn, stl10), a "
-        "folder with a folder per class, or an .npz file."
+        "folder with a folder per class, or an .npz file; folder and file may be URLs such "
+        "as s3://bucket/images."
     ),
 ]
 Encoder = Annotated[
@@ -244,7 +245,7 @@ def fit(
         Path | None, typer.Option("--out", help="Write a run folder too.")
     ] = None,
     save: Annotated[
-        Path | None,
+        str | None,
         typer.Option(
             metavar="MODEL", help="Write encoder and classifier to this .featx file."
         ),
@@ -279,7 +280,7 @@ def fit(
 
 @app.command()
 def predict(
-    model: Annotated[Path, typer.Argument(help="As 'featx fit --save' writes it.")],
+    model: Annotated[str, typer.Argument(help="As 'featx fit --save' writes it.")],
     paths: Annotated[
         list[str],
         typer.Argument(

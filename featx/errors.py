@@ -8,6 +8,7 @@
     ├── ParameterError   (ValueError)         a name or value that is not known
     ├── TrainingError    (RuntimeError)       training went wrong (non-finite loss)
     ├── CacheError       (OSError)            the cache folder cannot be read or written
+    ├── StorageError     (OSError)            files on another machine cannot be reached
     ├── BundleError      (ValueError)         a model file that cannot be trusted or read
     └── DependencyError  (ImportError)        an optional library is missing or broken
 
@@ -49,6 +50,12 @@ class TrainingError(FeatxError, RuntimeError):
 
 class CacheError(FeatxError, OSError):
     """The cache folder cannot be read or written."""
+
+    __str__ = Exception.__str__
+
+
+class StorageError(FeatxError, OSError):
+    """Files on another machine cannot be reached."""
 
     __str__ = Exception.__str__
 

@@ -14,6 +14,7 @@ ROOT = Path(featx.__file__).parent
 LAYERS = [  # each may import those before it
     ("_version",),
     ("errors",),
+    ("remote",),
     ("seals",),
     ("storage",),
     ("machine",),

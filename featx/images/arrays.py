@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import io
 import zipfile
 import zlib
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from featx.errors import DataError
+from featx.errors import DataError, FeatxError, MissingDataError
 from featx.images.imageset import Dataset
 from featx.images.memory import Part, to_dataset
 from featx.images.options import Options
 from featx.images.split import TEST, TRAIN, VALIDATION
+from featx.remote import is_remote, read_file
 
 ARRAYS = {
     TRAIN: ("X_train", "y_train"),
@@ -24,15 +26,16 @@ ARRAYS = {
 EXPECTED = "expected an .npz with X_train, y_train, X_test and y_test"
 
 
-def load_arrays(path: Path, options: Options) -> Dataset:
+def load_arrays(path: Path | str, options: Options) -> Dataset:
     """Load images and labels from an ``.npz`` file.
 
     Parameters
     ----------
-    path : Path
-        A file with ``X_train, y_train`` and, where there are any, ``X_test, y_test``,
-        ``X_val, y_val`` and ``class_names``. Images are (n, h, w) or (n, h, w, c) with
-        1, 3 or 4 channels, integers 0 to 255 or floats 0 to 1 or 0 to 255.
+    path : Path or str
+        A file or URL with ``X_train, y_train`` and, where there are any, ``X_test,
+        y_test``, ``X_val, y_val`` and ``class_names``. Images are (n, h, w) or
+        (n, h, w, c) with 1, 3 or 4 channels, integers 0 to 255 or floats 0 to 1 or 0 to
+        255.
     options : Options
         What was asked for.
 
@@ -77,27 +80,31 @@ def load_arrays(path: Path, options: Options) -> Dataset:
     return to_dataset(str(path), parts, tuple(map(str, class_names)), options)
 
 
-def _read(path: Path) -> dict[str, NDArray[Any]]:
+def _read(path: Path | str) -> dict[str, NDArray[Any]]:
     """Read the arrays featx knows; nothing is unpickled."""
     known = [name for names in ARRAYS.values() for name in names] + ["class_names"]
-    if path.suffix.lower() != ".npz":
+    if not str(path).lower().endswith(".npz"):
         raise DataError(
             f"Got file {path}, but expected a folder of images or an .npz file. Unpack "
             "an archive first."
         )
-    if not zipfile.is_zipfile(path):
-        raise DataError(
-            f"Got {path}, which is not an .npz file or is cut short, but {EXPECTED}. "
-            "Write it with numpy.savez."
-        )
     arrays = {}
     name = ""
     try:
-        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
+        with _opened(path) as stream:
+            if not zipfile.is_zipfile(stream):
+                raise DataError(
+                    f"Got {path}, which is not an .npz file or is cut short, but "
+                    f"{EXPECTED}. Write it with numpy.savez."
+                )
+            stream.seek(0)
+            file = np.load(stream, allow_pickle=False)
             names = file.files
             for name in known:
                 if name in names:
                     arrays[name] = file[name]
+    except FeatxError:
+        raise
     except (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile, zlib.error,
             NotImplementedError) as error:  # fmt: skip
         if "allow_pickle" in str(error):
@@ -114,6 +121,17 @@ def _read(path: Path) -> dict[str, NDArray[Any]]:
             f"Got arrays {', '.join(names) or 'none'} in {path}, but {EXPECTED}."
         )
     return arrays
+
+
+def _opened(path: Path | str) -> IO[bytes]:
+    if is_remote(path):
+        try:
+            return io.BytesIO(read_file(str(path)))
+        except (FileNotFoundError, PermissionError) as error:
+            raise MissingDataError(
+                f"Got {path}, but cannot read it: {error}."
+            ) from error
+    return open(path, "rb")
 
 
 def _class_names(arrays: dict[str, NDArray[Any]], targets: list[str]) -> list[Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -10,9 +11,11 @@ from typing import Any
 import joblib
 from numpy.lib.format import open_memmap
 
+from featx import remote
 from featx.images.options import Progress
 from featx.images.pixels import (
     Header,
+    Source,
     read_header,
     read_pixels,
     reason,
@@ -20,6 +23,7 @@ from featx.images.pixels import (
 )
 
 CHUNK = 256  # images per task
+AT_ONCE = 64  # files that are fetched from another machine together
 SERIAL = 2048  # starting processes does not pay below this many images
 
 Damage = dict[int, str]  # row -> what is wrong with its image
@@ -118,13 +122,29 @@ def _counted(
     return len(paths), work(start, paths, *extra)
 
 
+def _sources(paths: Sequence[str]) -> Iterator[Source | Exception]:
+    """Give what Pillow opens; files on other machines are fetched, some at once."""
+    if not paths or not remote.is_remote(paths[0]):
+        yield from paths
+        return
+    for start in range(0, len(paths), AT_ONCE):
+        for content in remote.read_files(paths[start : start + AT_ONCE]):
+            yield io.BytesIO(content) if isinstance(content, bytes) else content
+
+
+def _found(source: Source | Exception) -> Source:
+    if isinstance(source, Exception):
+        raise source
+    return source
+
+
 def _survey_chunk(start: int, paths: Sequence[str]) -> tuple[Counter[Header], Damage]:
     headers: Counter[Header] = Counter()
     damage: Damage = {}
     with strict_pillow():
-        for row, path in enumerate(paths, start):
+        for row, source in enumerate(_sources(paths), start):
             try:
-                headers[read_header(path)] += 1
+                headers[read_header(_found(source))] += 1
             except Exception as error:  # a damaged file makes Pillow raise anything
                 damage[row] = reason(error)
     return headers, damage
@@ -136,9 +156,9 @@ def _decode_chunk(
     images = open_memmap(file, mode="r+")
     damage: Damage = {}
     with strict_pillow():
-        for row, path in enumerate(paths, start):
+        for row, source in enumerate(_sources(paths), start):
             try:
-                pixels = read_pixels(path, shape[:2], shape[2])
+                pixels = read_pixels(_found(source), shape[:2], shape[2])
             except Exception as error:  # a damaged file makes Pillow raise anything
                 damage[row] = reason(error)
             else:

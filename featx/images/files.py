@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import io
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -12,10 +13,11 @@ from itertools import chain
 import numpy as np
 from numpy.typing import NDArray
 
-from featx.errors import MissingDataError
+from featx import remote
+from featx.errors import MissingDataError, StorageError
 from featx.images.imageset import Skipped
-from featx.images.listing import is_image
 from featx.images.pixels import read_pixels, reason, strict_pillow
+from featx.images.trees import is_image
 
 _AT_ONCE = 256  # images
 _PIXELS_AT_ONCE = 2**26  # values of them
@@ -48,7 +50,7 @@ def find_images(places: Iterable[str]) -> Iterator[str]:
     places : iterable of str
         Files, whatever they are called; folders, which are searched at any depth for
         files with the extension of an image, hidden ones left out; or patterns such as
-        ``scans/*.png``.
+        ``scans/*.png``. All may be URLs that fsspec knows.
 
     Returns
     -------
@@ -62,7 +64,10 @@ def find_images(places: Iterable[str]) -> Iterator[str]:
     """
     found = []
     for place in places:
-        matches = [place] if os.path.lexists(place) else sorted(glob.glob(place))
+        if remote.is_remote(place):
+            matches = [url for url in remote.find_files(place) if is_image(url)]
+        else:
+            matches = [place] if os.path.lexists(place) else sorted(glob.glob(place))
         if not matches:
             raise MissingDataError(
                 f"Got {place!r}, but expected a file, a folder or a pattern that some "
@@ -115,10 +120,14 @@ def _read(
     paths: Sequence[str], shape: tuple[int, int, int], pool: ThreadPoolExecutor
 ) -> ImageBatch:
     def one(path: str) -> NDArray[np.uint8] | Skipped:
-        if not os.path.isfile(path):  # a pipe would be waited for
+        there = remote.is_remote(path)
+        if not there and not os.path.isfile(path):  # a pipe would be waited for
             return Skipped(path, "no file")
         try:
-            return read_pixels(path, shape[:2], shape[2])
+            source = io.BytesIO(remote.read_file(path)) if there else path
+            return read_pixels(source, shape[:2], shape[2])
+        except StorageError:
+            raise
         except Exception as error:  # a damaged file makes Pillow raise anything
             return Skipped(path, reason(error))
 

@@ -11,21 +11,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from featx import storage
-from featx.errors import DataError
+from featx.errors import DataError, FeatxError
 from featx.images import decoding, store
 from featx.images.imageset import Dataset, ImageSet, Skipped, content_digest
 from featx.images.listing import Listing, list_images
 from featx.images.options import Options
 from featx.images.selection import choose_rows
 from featx.images.split import TEST, check_classes, validation_mask
+from featx.images.trees import Tree
 
 
-def load_folder(root: Path, options: Options, cache_dir: Path) -> Dataset:
+def load_folder(root: Tree, options: Options, cache_dir: Path) -> Dataset:
     """Load a tree of images, one folder per class.
 
     Parameters
     ----------
-    root : Path
+    root : Tree
         ``CLASS/*.png``, or ``train/CLASS/*`` with or without ``test/`` and ``val/``.
     options : Options
         What was asked for.
@@ -48,6 +49,8 @@ def load_folder(root: Path, options: Options, cache_dir: Path) -> Dataset:
     """
     try:
         listing, notes = list_images(root)
+    except FeatxError:
+        raise
     except OSError as error:
         raise DataError(
             f"Got {error.strerror or error} while listing {error.filename or root}, "
@@ -67,9 +70,9 @@ def load_folder(root: Path, options: Options, cache_dir: Path) -> Dataset:
     return _dataset(entry, options)
 
 
-def _key(root: Path, listing: Listing, size: tuple[int, int] | None) -> str:
+def _key(root: Tree, listing: Listing, size: tuple[int, int] | None) -> str:
     """Hash all that the decoded images depend on; the chosen rows stand for options."""
-    digest = hashlib.sha256(repr((storage.FORMAT, str(root.resolve()), size)).encode())
+    digest = hashlib.sha256(repr((storage.FORMAT, root.key, size)).encode())
     for id_, part, (length, mtime) in zip(
         listing.ids, listing.part.tolist(), listing.stamps, strict=True
     ):
@@ -79,7 +82,7 @@ def _key(root: Path, listing: Listing, size: tuple[int, int] | None) -> str:
 
 def _decode(
     folder: Path,
-    root: Path,
+    root: Tree,
     listing: Listing,
     options: Options,
     notes: tuple[str, ...],
@@ -97,14 +100,17 @@ def _decode(
             )
         return listing.take(good, listing.part[good])
 
+    def places(listing: Listing) -> list[str]:
+        return [root.place(id_) for id_ in listing.ids]
+
     def fill(scratch: Path) -> None:
         file = scratch / "images.npy"
-        sizes, grey, damage = decoding.survey(listing.paths(root), options.progress)
+        sizes, grey, damage = decoding.survey(places(listing), options.progress)
         readable = without(listing, damage)
         size, size_notes = _common_size(sizes, options.size)
         shape = (*size, 1 if grey else 3)
         storage.reserve(file, (len(readable.ids), *shape), np.uint8)
-        damage = decoding.decode(readable.paths(root), file, shape, options.progress)
+        damage = decoding.decode(places(readable), file, shape, options.progress)
         if damage:
             readable = without(readable, damage)
             store.drop_rows(file, sorted(damage))
@@ -117,7 +123,7 @@ def _decode(
             scratch,
             {
                 "kind": "images",
-                "source": str(root.resolve()),
+                "source": root.key,
                 "size": list(size),
                 "channels": shape[2],
                 "n_train": n_train,
@@ -136,7 +142,7 @@ def _decode(
     store.write_entry(folder, fill)
 
 
-def _check(readable: Listing, root: Path, skipped: Sequence[Skipped]) -> None:
+def _check(readable: Listing, root: Tree, skipped: Sequence[Skipped]) -> None:
     """Check the classes again when damaged images are gone."""
     try:
         if not (readable.part == TEST).any():

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from featx.errors import DataError
 from featx.images.split import TEST, TRAIN, VALIDATION
+from featx.images.trees import EXTENSIONS, Stamp, Tree, is_image
 
-EXTENSIONS = (
-    ".avif .bmp .gif .jp2 .jpeg .jpg .pgm .png .ppm .tif .tiff .webp".split()
-)  # fmt: skip
 PART_FOLDERS = {
     "train": TRAIN,
     "val": VALIDATION,
@@ -33,8 +28,8 @@ class Listing:
     ----------
     ids : list of str
         Paths relative to the root, with forward slashes.
-    stamps : list of (int, int)
-        Size in bytes and time of change in nanoseconds.
+    stamps : list of (int, int or str)
+        Size in bytes and what changes with the content: time of change, or a tag.
     y : ndarray of int64, shape (n,)
         Labels.
     part : ndarray of int8, shape (n,)
@@ -44,7 +39,7 @@ class Listing:
     """
 
     ids: list[str]
-    stamps: list[tuple[int, int]]
+    stamps: list[Stamp]
     y: NDArray[np.int64]
     part: NDArray[np.int8]
     class_names: tuple[str, ...]
@@ -59,18 +54,14 @@ class Listing:
             self.class_names,
         )
 
-    def paths(self, root: Path) -> list[str]:
-        """Return the paths to open."""
-        return [os.path.join(root, id_) for id_ in self.ids]
 
-
-def list_images(root: Path) -> tuple[Listing, tuple[str, ...]]:
+def list_images(root: Tree) -> tuple[Listing, tuple[str, ...]]:
     """List a tree of images, one folder per class.
 
     Parameters
     ----------
-    root : Path
-        The folder.
+    root : Tree
+        The folder, here or on another machine.
 
     Returns
     -------
@@ -84,7 +75,7 @@ def list_images(root: Path) -> tuple[Listing, tuple[str, ...]]:
     DataError
         If there is no class folder with images.
     """
-    folders = _subfolders(root)
+    folders = root.subfolders()
     parts = {f: PART_FOLDERS[f.lower()] for f in folders if f.lower() in PART_FOLDERS}
     if parts and TRAIN not in parts.values():
         raise DataError(
@@ -95,14 +86,14 @@ def list_images(root: Path) -> tuple[Listing, tuple[str, ...]]:
     if parts:
         for folder, part in parts.items():
             classes += [
-                (f"{folder}/{name}", name, part) for name in _subfolders(root / folder)
+                (f"{folder}/{name}", name, part) for name in root.subfolders(folder)
             ]
     else:
         classes = [(name, name, TRAIN) for name in folders]
 
     found = {}
     for folder, _, _ in classes:
-        found[folder] = sorted(_images(root, folder))
+        found[folder] = sorted(root.images(folder))
     if not any(found.values()):
         raise _nothing_found(root)
     without = [folder for folder, files in found.items() if not files]
@@ -128,34 +119,9 @@ def list_images(root: Path) -> tuple[Listing, tuple[str, ...]]:
     return listing, notes
 
 
-def _subfolders(folder: Path) -> list[str]:
-    """Names of the folders inside a folder, sorted, hidden ones left out."""
-    with os.scandir(folder) as entries:
-        return sorted(e.name for e in entries if e.is_dir() and e.name[0] != ".")
-
-
-def _images(root: Path, folder: str) -> Iterator[tuple[str, tuple[int, int]]]:
-    """Yield path and stamp of every image below a folder, at any depth."""
-    with os.scandir(root / folder) as entries:
-        for entry in entries:
-            path = f"{folder}/{entry.name}"
-            if entry.name[0] == ".":
-                continue
-            if entry.is_dir(follow_symlinks=False):
-                yield from _images(root, path)
-            elif is_image(entry.name) and entry.is_file():
-                stat = entry.stat()
-                yield path, (stat.st_size, stat.st_mtime_ns)
-
-
-def is_image(name: str) -> bool:
-    """Whether a file has the extension of an image."""
-    return os.path.splitext(name)[1].lower() in EXTENSIONS
-
-
-def _nothing_found(root: Path) -> DataError:
+def _nothing_found(root: Tree) -> DataError:
     """Say what lies in a folder without class folders of images."""
-    names = [p.name for p in root.rglob("*") if p.is_file() and p.name[0] != "."]
+    names = root.names()
     images = [name for name in names if is_image(name)]
     if images:
         return DataError(

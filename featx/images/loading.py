@@ -15,6 +15,8 @@ from featx.images.folder import load_folder
 from featx.images.imageset import Dataset
 from featx.images.named import NAMED, load_named
 from featx.images.options import Options, Progress, silent
+from featx.images.trees import LocalTree, RemoteTree
+from featx.remote import is_remote
 
 
 def load_dataset(
@@ -36,7 +38,8 @@ def load_dataset(
     source : str or path-like, default="digits"
         A name in `NAMED`, a folder (``CLASS/*.png`` or ``train/CLASS/*``,
         ``test/CLASS/*``, optionally ``val/``), or an ``.npz`` file (``X_train``,
-        ``y_train``, ``X_test``, ``y_test``). A name wins over a folder of that name;
+        ``y_train``, ``X_test``, ``y_test``). Both may be URLs that fsspec knows, such as
+        ``s3://bucket/images``. A name wins over a folder of that name;
         write ``./digits`` for the folder.
     data_dir : Path, optional
         Where named sets are downloaded to; by default the user's data folder.
@@ -76,6 +79,8 @@ def load_dataset(
         If an option is out of range or names an unknown class.
     CacheError
         If `cache_dir` cannot be written.
+    StorageError
+        If the storage of a URL does not answer.
     DependencyError
         If torchvision is needed and does not import.
 
@@ -95,9 +100,14 @@ def load_dataset(
     )
     if isinstance(source, str) and source in NAMED:
         return load_named(source, options, data_dir or user_data_path("featx"))
+    if is_remote(source):
+        url = str(source)
+        if url.lower().endswith(".npz"):
+            return load_arrays(url, options)
+        return load_folder(RemoteTree(url), options, Path(cache_dir))
     path = Path(source).expanduser()
     if path.is_dir():
-        return load_folder(path, options, Path(cache_dir))
+        return load_folder(LocalTree(path), options, Path(cache_dir))
     if path.exists():
         return load_arrays(path, options)
     near = difflib.get_close_matches(str(source), NAMED, n=1)

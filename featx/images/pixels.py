@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from os import PathLike
+from typing import IO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from featx.errors import DataError
 
+Source = str | PathLike[str] | IO[bytes]
 GREY_MODES = ("1", "L", "LA", "La", "I", "F")  # and I;16 in its byte orders
 ORIENTATION = 0x0112  # EXIF tag; 5 to 8 turn the image on its side
 WHITE = (255, 255, 255, 255)
@@ -49,12 +51,12 @@ def strict_pillow() -> Iterator[None]:
         yield
 
 
-def read_header(path: str | PathLike[str]) -> Header:
+def read_header(path: Source) -> Header:
     """Read size and mode of an image without decoding it.
 
     Parameters
     ----------
-    path : path-like
+    path : path-like or binary file
         An image file.
 
     Returns
@@ -77,7 +79,7 @@ def read_header(path: str | PathLike[str]) -> Header:
 
 
 def read_pixels(
-    path: str | PathLike[str], size: tuple[int, int], channels: int
+    path: Source, size: tuple[int, int], channels: int
 ) -> NDArray[np.uint8]:
     """Decode an image file.
 
@@ -85,7 +87,7 @@ def read_pixels(
 
     Parameters
     ----------
-    path : path-like
+    path : path-like or binary file
         An image file.
     size : tuple of int
         Height and width wanted; other sizes are resized (Lanczos, antialiased).
