@@ -7,7 +7,11 @@ import featx.autoencoders
 from featx.autoencoders import ConvAutoencoder
 
 TRANSFORMERS = [
-    getattr(featx.autoencoders, name)() for name in featx.autoencoders.__all__
+    kind()
+    for kind in (
+        getattr(featx.autoencoders, name) for name in featx.autoencoders.__all__
+    )
+    if isinstance(kind, type)
 ]
 
 
