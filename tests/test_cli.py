@@ -46,7 +46,10 @@ def folder(tmp_path):
 
 
 def test_bench_prints_a_table_and_leaves_a_run_folder(run, folder):
-    code, out, err = run("bench", folder, "--epochs", 2, "--clf", "logreg,knn")
+    words = ["bench", folder, "--epochs", 2, "--clf", "logreg,knn"]
+    words += ["--encoders", "raw,untrained,patch,denoising"]
+    words += ["--set", "patch.n_patches=5000"]
+    code, out, err = run(*words)
     assert code == 0
     for text in ("patch", "untrained", "logreg", "knn", "Accuracy for class: a is"):
         assert text in out
@@ -58,7 +61,7 @@ def test_bench_prints_a_table_and_leaves_a_run_folder(run, folder):
     names = {p.name for p in made.iterdir()}
     assert names >= {"results.json", "table.md", "table.csv", "predictions.npz"}
     assert (made / "figures" / "confusion_patch_knn.png").stat().st_size > 1000
-    again = run("bench", folder, "--epochs", 2, "--clf", "logreg,knn", "--json")
+    again = run(*words, "--json")
     document = json.loads(again[1])
     assert all(all(r["cached"].values()) for r in document["results"])
     stored = json.loads((made / "results.json").read_text())

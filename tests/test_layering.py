@@ -115,19 +115,20 @@ def test_dangers_are_seen():
     ]
 
 
-@pytest.mark.parametrize(
-    "code",
-    [
+def test_torch_and_matplotlib_are_not_imported_before_they_are_needed():
+    steps = [
         "import featx; dir(featx)",
         "import featx.cli; featx.cli.main(['--help'])",
         "from featx import load_dataset, make_classifier",
         "import featx.reports, featx.evaluation",
-    ],
-)
-def test_torch_and_matplotlib_are_not_imported_before_they_are_needed(code):
+    ]
     check = "import sys; assert not {'torch', 'matplotlib'} & set(sys.modules)"
     subprocess.run(
-        [sys.executable, "-c", f"{code}\n{check}"],
+        [
+            sys.executable,
+            "-c",
+            "\n".join(f"{step}\n{check}, {step!r}" for step in steps),
+        ],
         check=True,
         stdout=subprocess.DEVNULL,
     )
