@@ -106,10 +106,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         with _own_warnings_in_one_line():
             app(args=words, prog_name="featx", obj=shlex.join(["featx", *words]))
     except SystemExit as stop:
+        if stop.code == 130:  # Ctrl-C, as typer passes it on
+            _print_line(
+                "interrupted; the same command goes on from what is finished.", "yellow"
+            )
         return int(stop.code or 0)
-    except KeyboardInterrupt:
-        err.print("featx: interrupted. The same command goes on from what is finished.")
-        return 130
     except FeatxError as error:
         return _fail(str(error))
     except (MemoryError, RuntimeError) as error:

@@ -6,6 +6,7 @@ again for two minutes, and is an error after that: images are never skipped beca
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -203,10 +204,11 @@ def _patiently(work: Callable[[], Any], url: str) -> Any:
             raise
         except Exception as error:  # every library has errors of its own
             waited = time.monotonic() - start
-            if waited + pause > _PATIENCE:
+            hopeless = re.search("credential|auth|token", type(error).__name__, re.I)
+            if hopeless or waited + pause > _PATIENCE:
                 raise StorageError(
-                    f"Got {type(error).__name__} ({error}) at {url}, again and again for "
-                    f"{waited:.0f} seconds. Look whether the storage answers; the same "
+                    f"Got {type(error).__name__} ({error}) at {url}, after {waited:.0f} "
+                    "seconds of asking. Look whether the storage answers you; the same "
                     "command goes on from what is finished."
                 ) from error
         time.sleep(pause)

@@ -296,7 +296,11 @@ def test_an_interrupt_is_exit_code_130(run, monkeypatch):
         raise KeyboardInterrupt
 
     monkeypatch.setattr("featx.images.load_dataset", interrupted)
-    assert run("fit")[0] == 130
+    code, _, err = run("fit")
+    assert code == 130
+    assert (
+        err == "featx: interrupted; the same command goes on from what is finished.\n"
+    )
 
 
 def test_quiet_leaves_stderr_empty(run):
