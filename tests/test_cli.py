@@ -20,6 +20,18 @@ QUICK = ["--epochs", "2", "--limit", "200"]
 
 
 @pytest.fixture
+def figures():
+    """Asked for by tests that look at figures."""
+
+
+@pytest.fixture(autouse=True)
+def without_figures(request, monkeypatch):
+    """Most of the time of a run goes into its figures; they have tests of their own."""
+    if "figures" not in request.fixturenames:
+        monkeypatch.setattr("featx.reports.files._figures", lambda *_: iter(()))
+
+
+@pytest.fixture
 def run(capsys, monkeypatch, tmp_path):
     """Call the command line in an empty folder; exit code, stdout and stderr."""
     (tmp_path / "here").mkdir()
@@ -45,7 +57,7 @@ def folder(tmp_path):
     return root
 
 
-def test_bench_prints_a_table_and_leaves_a_run_folder(run, folder):
+def test_bench_prints_a_table_and_leaves_a_run_folder(run, folder, figures):
     words = ["bench", folder, "--epochs", 2, "--set", "patch.n_patches=5000"]
     code, out, err = run(
         *words, "--clf", "logreg,knn", "--encoders", "raw,patch,denoising"

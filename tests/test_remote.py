@@ -68,7 +68,10 @@ def test_parts_and_deeper_folders(bucket, tmp_path):
 def test_a_changed_file_is_read_again(bucket, tmp_path):
     fill(bucket, "/images")
     first = featx.load_dataset("memory://images", cache_dir=tmp_path)
-    bucket.pipe_file("/images/a/0.png", png(np.full((8, 8, 3), 9, np.uint8)))
+    (before,) = remote.list_files("memory://images/a/0.png").values()
+    other = make_images(1, channels=3, seed=3).X[0]
+    bucket.pipe_file("/images/a/0.png", png(other))
+    assert before["created"] != bucket.info("/images/a/0.png")["created"]
     bucket.pipe_file("/images/a/new.png", png(np.full((8, 8, 3), 7, np.uint8)))
     second = featx.load_dataset("memory://images", cache_dir=tmp_path)
     assert len(second.train) + len(second.test) == 37

@@ -90,7 +90,7 @@ def find_known_rows(
         at = np.searchsorted(there, digests, sorter=order)
         at = order[np.minimum(at, len(order) - 1)]
         new = (there[at] == digests) & (known.entry < 0)
-        if not new.any() or damage(path.parent):
+        if not new.any() or not _whole(path.parent):
             continue
         note_use(path.parent)
         known.entry[new] = len(known.arrays)
@@ -98,3 +98,10 @@ def find_known_rows(
         known.arrays.append(X)
         known.seconds.append(manifest["encode_seconds"] / len(there))
     return known
+
+
+def _whole(folder: Path) -> bool:
+    try:
+        return not damage(folder)
+    except FileNotFoundError:  # another process removed it meanwhile
+        return False

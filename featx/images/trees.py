@@ -14,6 +14,10 @@ from featx.errors import MissingDataError
 EXTENSIONS = (
     ".avif .bmp .gif .jp2 .jpeg .jpg .pgm .png .ppm .tif .tiff .webp".split()
 )  # fmt: skip
+_TAGS = (  # what storages call a hash of the content, or a time; the better ones first
+    *("ETag", "etag", "md5Hash", "content_md5", "md5", "sha256", "blob_id"),
+    *("mtime", "LastModified", "last_modified", "updated", "created"),
+)
 Stamp = tuple[int, int | str]  # bytes, and what changes with the content
 
 
@@ -146,14 +150,7 @@ class RemoteTree:
         below: dict[str, list[tuple[str, Stamp]]] = {}
         for path, info in self.files.items():
             if is_image(path):
-                tag = next(
-                    (
-                        info[key]
-                        for key in ("ETag", "etag", "md5", "mtime")
-                        if key in info
-                    ),
-                    info.get("LastModified", ""),
-                )
+                tag = next((info[key] for key in _TAGS if info.get(key)), "")
                 stamp = (int(info.get("size") or 0), str(tag))
                 steps = path.split("/")[:-1]
                 for depth in (1, 2):
