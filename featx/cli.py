@@ -60,8 +60,8 @@ Data = Annotated[
     str,
     typer.Argument(
         help="A name (digits, cifar10, cifar100, mnist, fashion-mnist, svhn, stl10), a "
-        "folder with a folder per class, or an .npz file; folder and file may be URLs such "
-        "as s3://bucket/images."
+        "folder with a folder per class, an .npz file, or shards: .tar or .parquet files, "
+        "or a folder of them. All may be URLs such as s3://bucket/images."
     ),
 ]
 Encoder = Annotated[

@@ -29,8 +29,8 @@ from featx.classifiers import (
 from featx.errors import CacheError, DataError, ParameterError
 from featx.evaluation import Result, score
 from featx.features import EncodedDataset, plain_params
-from featx.features.engines import start_ray
 from featx.rows import Row, keep_row
+from featx.workers import start_ray
 
 
 class FittedRow(NamedTuple):

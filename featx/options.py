@@ -160,6 +160,7 @@ class SharedOptions:
             keep=self.kept,
             seed=self.seed,
             progress=progress,
+            **self.where,
         )
 
     def encoders(self, dataset: Dataset, names: Sequence[str]) -> dict[str, Any]:
@@ -176,7 +177,7 @@ class SharedOptions:
 
     @property
     def where(self) -> dict[str, Any]:
-        """Where the work is done, as `encode` and `bench` take it."""
+        """Where the work is done, as `load_dataset`, `encode` and `bench` take it."""
         return {"engine": self.engine, "address": self.address}
 
     def cache(self) -> FeatureCache:

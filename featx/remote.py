@@ -7,15 +7,19 @@ again for two minutes, and is an error after that: images are never skipped beca
 from __future__ import annotations
 
 import re
+import tarfile
 import time
+from bisect import bisect_right
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import IO, Any, TypeVar
 
-from featx.errors import DependencyError, StorageError
+from featx.errors import DependencyError, FeatxError, StorageError
 
 _PATIENCE = 120.0  # seconds; the libraries ask several times by themselves, too
 _LONGEST_PAUSE = 30.0
 _MISSING = (FileNotFoundError, IsADirectoryError, PermissionError)
+_GAP = 65536  # bytes between two pieces that are read along rather than asked for apart
+T = TypeVar("T")
 
 
 def is_remote(place: object) -> bool:
@@ -178,6 +182,90 @@ def read_file(url: str) -> bytes:
     return content
 
 
+def read_from(place: str, work: Callable[[IO[bytes]], T]) -> T:
+    """Open a file here or on another machine and let `work` read from it.
+
+    Parameters
+    ----------
+    place : str
+        Path or URL.
+    work : callable
+        Called with the open file; called again if the storage failed meanwhile.
+
+    Returns
+    -------
+    object
+        What `work` returns.
+
+    Raises
+    ------
+    FileNotFoundError
+        If it is missing.
+    StorageError
+        If the storage does not answer.
+    """
+    if not is_remote(place):
+        with open(place, "rb") as file:
+            return work(file)
+    storage, path = connect(place)
+
+    def read() -> T:
+        with storage.open(path, "rb") as file:
+            return work(file)
+
+    found: T = _patiently(read, place)
+    return found
+
+
+def read_pieces(place: str, spans: Sequence[tuple[int, int]]) -> list[bytes]:
+    """Read pieces of a file here or on another machine.
+
+    Parameters
+    ----------
+    place : str
+        Path or URL.
+    spans : sequence of (int, int)
+        Where each begins and ends, in bytes. Those close to each other are read at once.
+
+    Returns
+    -------
+    list of bytes
+        The pieces.
+
+    Raises
+    ------
+    StorageError
+        If the storage does not answer.
+    """
+    if not is_remote(place):
+        with open(place, "rb") as file:
+            pieces = []
+            for start, end in spans:
+                file.seek(start)
+                pieces.append(file.read(end - start))
+            return pieces
+    runs: list[list[int]] = []
+    for start, end in sorted(spans):
+        if runs and start - runs[-1][1] <= _GAP:
+            runs[-1][1] = max(end, runs[-1][1])
+        else:
+            runs.append([start, end])
+    storage, path = connect(place)
+    firsts = [first for first, _ in runs]
+    read: list[bytes] = _patiently(
+        lambda: storage.cat_ranges(
+            [path] * len(runs), firsts, [last for _, last in runs], on_error="raise"
+        ),
+        place,
+    )
+
+    def cut(start: int, end: int) -> bytes:
+        run = bisect_right(firsts, start) - 1
+        return read[run][start - firsts[run] : end - firsts[run]]
+
+    return [cut(*span) for span in spans]
+
+
 def write_file(url: str, content: bytes) -> None:
     """Write a file, which is whole or absent where the storage promises that.
 
@@ -200,8 +288,8 @@ def _patiently(work: Callable[[], Any], url: str) -> Any:
     while True:
         try:
             return work()
-        except _MISSING:
-            raise
+        except (*_MISSING, FeatxError, tarfile.TarError):
+            raise  # another time would end the same
         except Exception as error:  # every library has errors of its own
             waited = time.monotonic() - start
             hopeless = re.search("credential|auth|token", type(error).__name__, re.I)

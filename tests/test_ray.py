@@ -12,11 +12,19 @@ import numpy as np
 import pytest
 from blocks import make_images
 
-from featx import PatchAutoencoder, RawPixels, UntrainedAutoencoder, bench
+from featx import (
+    PatchAutoencoder,
+    RawPixels,
+    UntrainedAutoencoder,
+    bench,
+    load_dataset,
+)
 from featx.cli import main
-from featx.errors import FeatxError
+from featx.errors import DataError, FeatxError
 from featx.features import FeatureCache, chunks
 from featx.features.engines import RayEngine, make_engine
+from featx.images import decoding
+from featx.workers import make_spread
 
 ray = pytest.importorskip("ray")
 pytestmark = [pytest.mark.ray, pytest.mark.filterwarnings("default")]
@@ -104,6 +112,49 @@ def test_a_killed_worker_changes_nothing(mapped, tmp_path, monkeypatch):
     assert len(killed) >= 3
     assert np.array_equal(encoded.X, RawPixels().fit_transform(mapped.X))
     ray.shutdown()
+
+
+def slowly(number):
+    with open(os.environ["FEATX_TEST_PIDS"], "a") as file:
+        file.write(f"{os.getpid()}\n")
+    time.sleep(0.2)
+    return number**2
+
+
+def test_tasks_of_killed_workers_are_done_by_others(tmp_path, monkeypatch):
+    told = tmp_path / "pids"
+    ray.shutdown()
+    ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])
+    monkeypatch.setenv("FEATX_TEST_PIDS", str(told))
+    done, killed = {}, []
+    for number, result in make_spread("ray")(slowly, [(i,) for i in range(40)]):
+        assert number not in done
+        done[number] = result
+        if len(killed) < 3:
+            killed.append(int(told.read_text().split()[-1]))
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(killed[-1], signal.SIGKILL)
+    assert done == {i: i**2 for i in range(40)} and len(killed) == 3
+    assert len(told.read_text().split()) > 40  # some were begun twice
+    ray.shutdown()
+
+
+def test_images_read_by_workers_equal_those_read_here(tmp_path, monkeypatch):
+    from test_shards import pairs, write_tar
+
+    monkeypatch.setattr(decoding, "SERIAL", 1)
+    monkeypatch.setattr(decoding, "CHUNK", 7)
+    root = tmp_path / "set"
+    members = [*pairs(0, 30), ("x.png", b"no image"), ("x.cls", b"a")]
+    write_tar(root / "train-0.tar", members)
+    write_tar(root / "test-0.tar", pairs(30, 60))
+    here = load_dataset(root, cache_dir=tmp_path / "here")
+    there = load_dataset(root, cache_dir=tmp_path / "there", engine="ray")
+    assert here.describe() == there.describe()
+    assert [one.id for one in there.skipped] == ["train-0.tar/x.png"]
+    (root / "train-0.tar").write_bytes(b"cut short")
+    with pytest.raises(DataError, match="no whole tar"):
+        load_dataset(root, cache_dir=tmp_path / "there", engine="ray")
 
 
 def test_an_interrupted_encoding_goes_on(mapped, tmp_path):

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
-import socket
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,9 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 
-from featx.errors import DataError, DependencyError, FeatxError, unknown_name
+from featx.errors import DataError, unknown_name
 from featx.features.entries import CachedEncoder
 from featx.storage import release_pages
+from featx.workers import ENGINES, as_our_own, import_ray, start_ray
 
 Rows = slice | NDArray[np.int64]
 Features = NDArray[np.float32]
@@ -24,7 +23,6 @@ Features = NDArray[np.float32]
 Engine = Callable[
     [CachedEncoder, NDArray[np.uint8], Sequence[Rows]], Iterator[Features]
 ]
-ENGINES = ("local", "ray")
 
 
 def make_engine(name: str, address: str | None = None) -> Engine:
@@ -57,7 +55,7 @@ def make_engine(name: str, address: str | None = None) -> Engine:
     if name == "local":
         return encode_here
     if name == "ray":
-        _import_ray()
+        import_ray()
         return RayEngine(address)
     raise unknown_name("engine", name, ENGINES)
 
@@ -197,67 +195,5 @@ def _in_order(dataset: Any, given: Any, ray: Any) -> Iterator[Features]:
         for row in dataset.iter_rows():
             yield np.asarray(row["features"], np.float32)
     except ray.exceptions.RayError as error:
-        cause: BaseException | None = error
-        while cause is not None:
-            if isinstance(cause, FeatxError):
-                raise cause from None
-            cause = getattr(cause, "cause", None) or cause.__cause__
-        raise FeatxError(f"The Ray cluster could not encode: {error}") from error
+        raise as_our_own(error) from error
     del given
-
-
-def start_ray(address: str | None) -> Any:
-    """Connect to a Ray cluster, or start Ray on this machine; return its module.
-
-    Parameters
-    ----------
-    address : str or None
-        Of the cluster.
-
-    Returns
-    -------
-    module
-        ``ray``, ready.
-
-    Raises
-    ------
-    DependencyError
-        If Ray is not installed.
-    FeatxError
-        If there is no cluster at the address.
-    """
-    ray = _import_ray()
-    if not ray.is_initialized():
-        try:
-            _check_reachable(address)  # Ray itself would try for minutes
-            ray.init(
-                address=address or "local",
-                log_to_driver=False,
-                logging_level=logging.ERROR,
-                **({} if address else {"include_dashboard": False}),
-            )
-        except (OSError, ValueError, RuntimeError) as error:
-            raise FeatxError(
-                f"Got no Ray cluster at {address!r} ({error}). Start one with 'ray start "
-                "--head', or leave --address out to use this machine alone."
-            ) from error
-    return ray
-
-
-def _check_reachable(address: str | None) -> None:
-    host, _, port = (address or "").removeprefix("ray://").rpartition(":")
-    if host and port.isdigit():
-        socket.create_connection((host, int(port)), timeout=10).close()
-
-
-def _import_ray() -> Any:
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is sent anywhere
-    try:
-        import ray
-        import ray.data
-    except ImportError as error:
-        raise DependencyError(
-            "Got engine 'ray', but Ray is not installed here. Install it with pip install "
-            "'featx[ray]', or use --engine local."
-        ) from error
-    return ray

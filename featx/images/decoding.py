@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import io
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import joblib
 from numpy.lib.format import open_memmap
 
-from featx import remote
-from featx.images.options import Progress
+from featx.errors import DataError
+from featx.images.options import Options
 from featx.images.pixels import (
     Header,
     Source,
@@ -21,25 +20,26 @@ from featx.images.pixels import (
     reason,
     strict_pillow,
 )
+from featx.images.places import Places
+from featx.workers import in_turn
 
 CHUNK = 256  # images per task
-AT_ONCE = 64  # files that are fetched from another machine together
 SERIAL = 2048  # starting processes does not pay below this many images
 
 Damage = dict[int, str]  # row -> what is wrong with its image
 
 
 def survey(
-    paths: Sequence[str], progress: Progress
+    places: Places, options: Options
 ) -> tuple[Counter[tuple[int, int]], bool, Damage]:
     """Read the headers of all images.
 
     Parameters
     ----------
-    paths : sequence of str
+    places : Places
         Image files.
-    progress : callable
-        Called as ``progress(what, done, total)``.
+    options : Options
+        Its `progress` and `spread`.
 
     Returns
     -------
@@ -52,7 +52,7 @@ def survey(
     """
     headers: Counter[Header] = Counter()
     damage: Damage = {}
-    for seen, broken in _in_chunks(_survey_chunk, paths, progress, "reading headers"):
+    for seen, broken in _in_chunks(_survey_chunk, places, options, "reading headers"):
         headers.update(seen)
         damage.update(broken)
     sizes: Counter[tuple[int, int]] = Counter()
@@ -62,20 +62,20 @@ def survey(
 
 
 def decode(
-    paths: Sequence[str], file: Path, shape: tuple[int, ...], progress: Progress
+    places: Places, file: Path, shape: tuple[int, ...], options: Options
 ) -> Damage:
     """Decode all images into an existing ``.npy`` file.
 
     Parameters
     ----------
-    paths : sequence of str
+    places : Places
         Image files, one per row.
     file : Path
         A uint8 ``.npy`` file of shape (n, h, w, c), written in place.
     shape : tuple of int
         Height, width and channels.
-    progress : callable
-        Called as ``progress(what, done, total)``.
+    options : Options
+        Its `progress` and `spread`.
 
     Returns
     -------
@@ -84,7 +84,7 @@ def decode(
     """
     damage: Damage = {}
     for broken in _in_chunks(
-        _decode_chunk, paths, progress, "decoding images", file, shape
+        _decode_chunk, places, options, "decoding images", file, shape
     ):
         damage.update(broken)
     return damage
@@ -92,44 +92,40 @@ def decode(
 
 def _in_chunks(
     work: Callable[..., Any],
-    paths: Sequence[str],
-    progress: Progress,
+    places: Places,
+    options: Options,
     what: str,
     *extra: object,
 ) -> Iterator[Any]:
-    """Yield ``work(start, paths[start:stop], *extra)`` for all chunks, any order.
+    """Yield ``work(start, places of a chunk, *extra)`` for all chunks, any order.
 
     Small images keep Python busier than the codecs, so threads would wait for each
     other; processes do not, and only row numbers travel between them.
     """
-    done, total = 0, len(paths)
-    pool = joblib.Parallel(
-        n_jobs=1 if total < SERIAL else -1, return_as="generator_unordered"
-    )
-    tasks = (
-        joblib.delayed(_counted)(work, start, paths[start : start + CHUNK], *extra)
-        for start in range(0, total, CHUNK)
-    )
-    for count, result in pool(tasks):
-        done += count
-        progress(what, done, total)
+    done, total = 0, len(places)
+    starts = range(0, total, CHUNK)
+    spread = in_turn if total < SERIAL else options.spread
+    for number, result in spread(work, _Tasks(places, starts, extra)):
+        done += min(CHUNK, total - starts[number])
+        options.progress(what, done, total)
         yield result
 
 
-def _counted(
-    work: Callable[..., Any], start: int, paths: Sequence[str], *extra: object
-) -> tuple[int, Any]:
-    return len(paths), work(start, paths, *extra)
+@dataclass(frozen=True)
+class _Tasks(Sequence[tuple[Any, ...]]):
+    """Arguments of the work on each chunk, made when they are asked for."""
 
+    places: Places
+    starts: range
+    extra: tuple[object, ...]
 
-def _sources(paths: Sequence[str]) -> Iterator[Source | Exception]:
-    """Give what Pillow opens; files on other machines are fetched, some at once."""
-    if not paths or not remote.is_remote(paths[0]):
-        yield from paths
-        return
-    for start in range(0, len(paths), AT_ONCE):
-        for content in remote.read_files(paths[start : start + AT_ONCE]):
-            yield io.BytesIO(content) if isinstance(content, bytes) else content
+    def __len__(self) -> int:
+        return len(self.starts)
+
+    def __getitem__(self, number: Any) -> tuple[Any, ...]:
+        start = self.starts[number]
+        rows = range(start, min(start + CHUNK, len(self.places)))
+        return start, self.places.take(rows), *self.extra
 
 
 def _found(source: Source | Exception) -> Source:
@@ -138,11 +134,11 @@ def _found(source: Source | Exception) -> Source:
     return source
 
 
-def _survey_chunk(start: int, paths: Sequence[str]) -> tuple[Counter[Header], Damage]:
+def _survey_chunk(start: int, places: Places) -> tuple[Counter[Header], Damage]:
     headers: Counter[Header] = Counter()
     damage: Damage = {}
     with strict_pillow():
-        for row, source in enumerate(_sources(paths), start):
+        for row, source in enumerate(places.open(), start):
             try:
                 headers[read_header(_found(source))] += 1
             except Exception as error:  # a damaged file makes Pillow raise anything
@@ -151,12 +147,18 @@ def _survey_chunk(start: int, paths: Sequence[str]) -> tuple[Counter[Header], Da
 
 
 def _decode_chunk(
-    start: int, paths: Sequence[str], file: Path, shape: tuple[int, int, int]
+    start: int, places: Places, file: Path, shape: tuple[int, int, int]
 ) -> Damage:
-    images = open_memmap(file, mode="r+")
+    try:
+        images = open_memmap(file, mode="r+")
+    except FileNotFoundError as error:
+        raise DataError(
+            f"Got no file {file} in a worker of the cluster, but expected all to see the "
+            "cache folder. Put it on storage that they share, with --cache-dir."
+        ) from error
     damage: Damage = {}
     with strict_pillow():
-        for row, source in enumerate(_sources(paths), start):
+        for row, source in enumerate(places.open(), start):
             try:
                 pixels = read_pixels(_found(source), shape[:2], shape[2])
             except Exception as error:  # a damaged file makes Pillow raise anything

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from featx.errors import DataError
+from featx.images.places import Files, Places
 from featx.images.split import TEST, TRAIN, VALIDATION
 from featx.images.trees import EXTENSIONS, Stamp, Tree, is_image
 
@@ -29,13 +30,16 @@ class Listing:
     ids : list of str
         Paths relative to the root, with forward slashes.
     stamps : list of (int, int or str)
-        Size in bytes and what changes with the content: time of change, or a tag.
+        Size in bytes and what changes with the content: time of change, or a tag. Empty
+        for the images of shards.
     y : ndarray of int64, shape (n,)
         Labels.
     part : ndarray of int8, shape (n,)
         `TRAIN`, `VALIDATION` or `TEST`.
     class_names : tuple of str
         Names of the classes, sorted.
+    places : Places
+        Where the images are read.
     """
 
     ids: list[str]
@@ -43,15 +47,17 @@ class Listing:
     y: NDArray[np.int64]
     part: NDArray[np.int8]
     class_names: tuple[str, ...]
+    places: Places
 
     def take(self, rows: NDArray[np.int64], part: NDArray[np.int8]) -> Listing:
         """Return some rows, which now belong to `part`."""
         return Listing(
             [self.ids[i] for i in rows],
-            [self.stamps[i] for i in rows],
+            [self.stamps[i] for i in rows] if self.stamps else [],
             self.y[rows],
             part,
             self.class_names,
+            self.places.take(rows.tolist()),
         )
 
 
@@ -115,6 +121,7 @@ def list_images(root: Tree) -> tuple[Listing, tuple[str, ...]]:
         np.array([row[2] for row in rows], np.int64),
         np.array([row[3] for row in rows], np.int8),
         tuple(names),
+        Files([root.place(row[0]) for row in rows]),
     )
     return listing, notes
 

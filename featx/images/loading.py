@@ -1,4 +1,4 @@
-"""The door to all image sources: a name, a folder or an .npz file."""
+"""The door to all image sources: a name, a folder, a shard or an .npz file."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ from featx.images.folder import load_folder
 from featx.images.imageset import Dataset
 from featx.images.named import NAMED, load_named
 from featx.images.options import Options, Progress, silent
-from featx.images.trees import LocalTree, RemoteTree
+from featx.images.trees import LocalTree, OneFile, RemoteTree, is_shard
 from featx.remote import is_remote
+from featx.workers import make_spread
 
 
 def load_dataset(
@@ -29,17 +30,21 @@ def load_dataset(
     keep: Mapping[str, float] | None = None,
     seed: int = 0,
     validation_fraction: float = 0.1,
+    engine: str = "local",
+    address: str | None = None,
     progress: Progress | None = None,
 ) -> Dataset:
-    """Load labelled images from a name, a folder or an ``.npz`` file.
+    """Load labelled images from a name, a folder, a shard or an ``.npz`` file.
 
     Parameters
     ----------
     source : str or path-like, default="digits"
         A name in `NAMED`, a folder (``CLASS/*.png`` or ``train/CLASS/*``,
-        ``test/CLASS/*``, optionally ``val/``), or an ``.npz`` file (``X_train``,
-        ``y_train``, ``X_test``, ``y_test``). Both may be URLs that fsspec knows, such as
-        ``s3://bucket/images``. A name wins over a folder of that name;
+        ``test/CLASS/*``, optionally ``val/``), an ``.npz`` file (``X_train``,
+        ``y_train``, ``X_test``, ``y_test``), or shards: a WebDataset tar (``KEY.jpg``,
+        ``KEY.cls``), a Parquet table (a column of image files, one of labels), or a
+        folder of them (``train-*.tar``, ``test-*.tar``). All may be URLs that fsspec
+        knows, such as ``s3://bucket/images``. A name wins over a folder of that name;
         write ``./digits`` for the folder.
     data_dir : Path, optional
         Where named sets are downloaded to; by default the user's data folder.
@@ -60,6 +65,11 @@ def load_dataset(
     validation_fraction : float, default=0.1
         Part of each class's training images on which settings are chosen, where the
         data brings no validation part of its own.
+    engine : {"local", "ray"}, default="local"
+        Where the files are read: in processes of this machine, or in the workers of a Ray
+        cluster, which must see `cache_dir`.
+    address : str, optional
+        Of the cluster; without it Ray is started on this machine.
     progress : callable, optional
         Called as ``progress(what, done, total)`` while images are read.
 
@@ -97,6 +107,7 @@ def load_dataset(
         seed=seed,
         validation_fraction=validation_fraction,
         progress=progress or silent,
+        spread=make_spread(engine, address),
     )
     if isinstance(source, str) and source in NAMED:
         return load_named(source, options, data_dir or user_data_path("featx"))
@@ -104,15 +115,18 @@ def load_dataset(
         url = str(source)
         if url.lower().endswith(".npz"):
             return load_arrays(url, options)
-        return load_folder(RemoteTree(url), options, Path(cache_dir))
+        there = OneFile(url) if is_shard(url) else RemoteTree(url)
+        return load_folder(there, options, Path(cache_dir))
     path = Path(source).expanduser()
     if path.is_dir():
         return load_folder(LocalTree(path), options, Path(cache_dir))
+    if is_shard(path.name) and path.exists():
+        return load_folder(OneFile(str(path.resolve())), options, Path(cache_dir))
     if path.exists():
         return load_arrays(path, options)
     near = difflib.get_close_matches(str(source), NAMED, n=1)
     hint = f" Did you mean {near[0]!r}?" if near else ""
     raise MissingDataError(
         f"Got data {str(source)!r}, but expected one of {', '.join(NAMED)}, or the "
-        f"path of a folder or an .npz file that exists.{hint}"
+        f"path of a folder, a .tar, .parquet or .npz file that exists.{hint}"
     )

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from featx.errors import ParameterError
+from featx.workers import Spread, spread_here
 
 Progress = Callable[[str, int, int], None]
 
@@ -32,6 +33,8 @@ class Options:
         Part of the training images, in (0, 1), on which settings are chosen.
     progress : callable
         Called as ``progress(what, done, total)``.
+    spread : callable
+        Who reads the images, see `make_spread`.
 
     Raises
     ------
@@ -45,6 +48,7 @@ class Options:
     seed: int = 0
     validation_fraction: float = 0.1
     progress: Progress = silent
+    spread: Spread = spread_here
 
     def __post_init__(self) -> None:
         if self.size is not None and min(self.size) < 1:

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from featx import remote
 from featx.errors import MissingDataError
@@ -18,12 +18,18 @@ _TAGS = (  # what storages call a hash of the content, or a time; the better one
     *("ETag", "etag", "md5Hash", "content_md5", "md5", "sha256", "blob_id"),
     *("mtime", "LastModified", "last_modified", "updated", "created"),
 )
+SHARDS = (".parquet", ".tar")
 Stamp = tuple[int, int | str]  # bytes, and what changes with the content
 
 
 def is_image(name: str) -> bool:
     """Whether a file has the extension of an image."""
     return os.path.splitext(name)[1].lower() in EXTENSIONS
+
+
+def is_shard(name: str) -> bool:
+    """Whether a file has the extension of a shard, which holds many images."""
+    return os.path.splitext(name)[1].lower() in SHARDS
 
 
 class Tree(Protocol):
@@ -45,6 +51,9 @@ class Tree(Protocol):
 
     def images(self, folder: str) -> Iterator[tuple[str, Stamp]]:
         """Path and stamp of every image below a folder, at any depth."""
+
+    def shards(self, folder: str = "") -> dict[str, Stamp]:
+        """Path and stamp of every shard right in a folder, sorted."""
 
     def names(self) -> list[str]:
         """Names of all files, whatever they are."""
@@ -86,6 +95,17 @@ class LocalTree:
                 elif is_image(entry.name) and entry.is_file():
                     stat = entry.stat()
                     yield path, (stat.st_size, stat.st_mtime_ns)
+
+    def shards(self, folder: str = "") -> dict[str, Stamp]:
+        """Path and stamp of every shard right in a folder, sorted."""
+        found: dict[str, Stamp] = {}
+        with os.scandir(self.root / folder) as entries:
+            for entry in sorted(entries, key=lambda entry: entry.name):
+                if entry.name[0] != "." and is_shard(entry.name) and entry.is_file():
+                    stat = entry.stat()
+                    path = f"{folder}/{entry.name}" if folder else entry.name
+                    found[path] = (stat.st_size, stat.st_mtime_ns)
+        return found
 
     def names(self) -> list[str]:
         """Names of all files, whatever they are."""
@@ -150,8 +170,7 @@ class RemoteTree:
         below: dict[str, list[tuple[str, Stamp]]] = {}
         for path, info in self.files.items():
             if is_image(path):
-                tag = next((info[key] for key in _TAGS if info.get(key)), "")
-                stamp = (int(info.get("size") or 0), str(tag))
+                stamp = _stamp(info)
                 steps = path.split("/")[:-1]
                 for depth in (1, 2):
                     if len(steps) >= depth:
@@ -168,6 +187,14 @@ class RemoteTree:
         """Path and stamp of every image below a folder, at any depth."""
         return iter(self._images.get(folder, ()))
 
+    def shards(self, folder: str = "") -> dict[str, Stamp]:
+        """Path and stamp of every shard right in a folder, sorted."""
+        return {
+            path: _stamp(self.files[path])
+            for path in sorted(self.files)
+            if is_shard(path) and path.rpartition("/")[0] == folder
+        }
+
     def names(self) -> list[str]:
         """Names of all files, whatever they are."""
         return [path.rpartition("/")[2] for path in self.files]
@@ -175,3 +202,60 @@ class RemoteTree:
     def place(self, path: str) -> str:
         """Return what to open for a path."""
         return f"{self.key}/{path}"
+
+
+class OneFile:
+    """A single file, as a folder that holds nothing else.
+
+    Parameters
+    ----------
+    place : str
+        Path or URL.
+
+    Raises
+    ------
+    StorageError
+        If the storage does not answer.
+    MissingDataError
+        If there is no such file.
+    """
+
+    def __init__(self, place: str) -> None:
+        self.key = place
+        self._folder, _, self.name = place.rpartition("/")
+        if remote.is_remote(place):
+            info = remote.list_files(place).get("")
+            if info is None:
+                raise MissingDataError(f"Got {place}, but there is no such file.")
+            self.stamp = _stamp(info)
+        else:
+            stat = os.stat(place)
+            self.stamp = (stat.st_size, stat.st_mtime_ns)
+
+    def __str__(self) -> str:
+        return self.key
+
+    def subfolders(self, folder: str = "") -> list[str]:
+        """Return an empty list."""
+        return []
+
+    def images(self, folder: str) -> Iterator[tuple[str, Stamp]]:
+        """Return an empty iterator."""
+        return iter(())
+
+    def shards(self, folder: str = "") -> dict[str, Stamp]:
+        """Path and stamp of the file."""
+        return {self.name: self.stamp}
+
+    def names(self) -> list[str]:
+        """Name of the file."""
+        return [self.name]
+
+    def place(self, path: str) -> str:
+        """Return what to open for a path."""
+        return f"{self._folder}/{path}"
+
+
+def _stamp(info: dict[str, Any]) -> Stamp:
+    tag = next((info[key] for key in _TAGS if info.get(key)), "")
+    return int(info.get("size") or 0), str(tag)

@@ -102,9 +102,9 @@ def test_bad_files(tmp_path):
     def load(name):
         return load_dataset(tmp_path / name, cache_dir=tmp_path)
 
-    (tmp_path / "a.tar").write_bytes(b"x")
-    with pytest.raises(DataError, match=r"Got file .*a\.tar, but expected a folder"):
-        load("a.tar")
+    (tmp_path / "a.zip").write_bytes(b"x")
+    with pytest.raises(DataError, match=r"Got file .*a\.zip, but expected a folder"):
+        load("a.zip")
     (tmp_path / "a.npz").write_bytes(b"x")
     with pytest.raises(DataError, match=r"is not an .npz file or is cut short"):
         load("a.npz")

@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from featx.errors import CacheError, DataError, ParameterError
-from featx.images import decoding, folder, load_dataset, store
+from featx.images import decoded, decoding, load_dataset, store
 
 
 def save(path, value, size=(6, 8), mode="RGB"):
@@ -190,8 +190,8 @@ def test_a_hit_decodes_and_hashes_nothing(tree, cache, monkeypatch):
     for home, name in [
         (decoding, "survey"),
         (decoding, "decode"),
-        (folder, "content_digest"),
-        (folder.ImageSet, "digest"),
+        (decoded, "content_digest"),
+        (decoded.ImageSet, "digest"),
     ]:
         monkeypatch.delattr(home, name)
     second = load_dataset(tree, cache_dir=cache)

@@ -145,7 +145,7 @@ def test_bad_options(tmp_path, kwargs, words):
 def test_unknown_source(tmp_path):
     with pytest.raises(MissingDataError, match=r"Got data 'digit'.* 'digits'\?"):
         load("digit", tmp_path)
-    with pytest.raises(MissingDataError, match=r"path of a folder or an .npz"):
+    with pytest.raises(MissingDataError, match=r"path of a folder, a \.tar"):
         load(tmp_path / "absent", tmp_path)
 
 

@@ -1,0 +1,184 @@
+"""Who does the work: processes of this machine, or the workers of a Ray cluster."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import Any
+
+import joblib
+
+from featx.errors import DependencyError, FeatxError, unknown_name
+
+ENGINES = ("local", "ray")
+_WAITING = 4  # tasks for each worker of a cluster that are handed out ahead
+_RETRIES = 10  # of a task whose worker died; one that kills every worker must end
+# work, arguments of each task -> (number of the task, result), in any order
+Spread = Callable[
+    [Callable[..., Any], Sequence[tuple[Any, ...]]], Iterator[tuple[int, Any]]
+]
+
+
+def make_spread(engine: str, address: str | None = None) -> Spread:
+    """Choose who does many tasks.
+
+    Parameters
+    ----------
+    engine : {"local", "ray"}
+        The processes of this machine, or the workers of a Ray cluster.
+    address : str, default=None
+        Of the cluster; without it Ray is started on this machine.
+
+    Returns
+    -------
+    callable
+        Called with a function and a sequence of tuples of arguments; gives
+        ``(number, result)`` for each, in any order.
+
+    Raises
+    ------
+    ParameterError
+        If the engine is not known.
+    DependencyError
+        If Ray is wanted and not installed.
+
+    Examples
+    --------
+    >>> sorted(make_spread("local")(pow, [(2, 3), (3, 2)]))
+    [(0, 8), (1, 9)]
+    """
+    if engine == "local":
+        return spread_here
+    if engine == "ray":
+        import_ray()
+        return partial(_spread_on_ray, address)
+    raise unknown_name("engine", engine, ENGINES)
+
+
+def in_turn(
+    work: Callable[..., Any], tasks: Sequence[tuple[Any, ...]]
+) -> Iterator[tuple[int, Any]]:
+    """Do one task after the other in this process."""
+    for number, task in enumerate(tasks):
+        yield number, work(*task)
+
+
+def spread_here(
+    work: Callable[..., Any], tasks: Sequence[tuple[Any, ...]]
+) -> Iterator[tuple[int, Any]]:
+    """Do tasks in as many processes as there are cores."""
+    pool = joblib.Parallel(n_jobs=-1, return_as="generator_unordered")
+    yield from pool(
+        joblib.delayed(_numbered)(number, work, task)
+        for number, task in enumerate(tasks)
+    )
+
+
+def _numbered(
+    number: int, work: Callable[..., Any], task: tuple[Any, ...]
+) -> tuple[int, Any]:
+    return number, work(*task)
+
+
+def _spread_on_ray(
+    address: str | None, work: Callable[..., Any], tasks: Sequence[tuple[Any, ...]]
+) -> Iterator[tuple[int, Any]]:
+    """Do tasks in the workers of a cluster; one that is lost is done by another."""
+    ray = start_ray(address)
+    ahead = _WAITING * int(ray.cluster_resources().get("CPU", 1))
+    do = ray.remote(_numbered).options(max_retries=_RETRIES)
+    function = ray.put(work)
+    waiting: list[Any] = []
+    try:
+        for number, task in enumerate(tasks):
+            waiting.append(do.remote(number, function, task))
+            if len(waiting) == ahead:
+                (done,), waiting = ray.wait(waiting)
+                yield ray.get(done)
+        while waiting:
+            (done,), waiting = ray.wait(waiting)
+            yield ray.get(done)
+    except ray.exceptions.RayError as error:
+        raise as_our_own(error) from error
+
+
+def as_our_own(error: BaseException) -> FeatxError:
+    """Find the error of featx that a worker raised, or say that the cluster failed."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, FeatxError):
+            return cause
+        cause = getattr(cause, "cause", None) or cause.__cause__
+    return FeatxError(f"The Ray cluster could not do its work: {error}")
+
+
+def start_ray(address: str | None) -> Any:
+    """Connect to a Ray cluster, or start Ray on this machine; return its module.
+
+    Parameters
+    ----------
+    address : str or None
+        Of the cluster.
+
+    Returns
+    -------
+    module
+        ``ray``, ready.
+
+    Raises
+    ------
+    DependencyError
+        If Ray is not installed.
+    FeatxError
+        If there is no cluster at the address.
+    """
+    ray = import_ray()
+    if not ray.is_initialized():
+        try:
+            _check_reachable(address)  # Ray itself would try for minutes
+            ray.init(
+                address=address or "local",
+                log_to_driver=False,
+                logging_level=logging.ERROR,
+                **({} if address else {"include_dashboard": False}),
+            )
+        except (OSError, ValueError, RuntimeError) as error:
+            raise FeatxError(
+                f"Got no Ray cluster at {address!r} ({error}). Start one with 'ray start "
+                "--head', or leave --address out to use this machine alone."
+            ) from error
+    return ray
+
+
+def _check_reachable(address: str | None) -> None:
+    host, _, port = (address or "").removeprefix("ray://").rpartition(":")
+    if host and port.isdigit():
+        socket.create_connection((host, int(port)), timeout=10).close()
+
+
+def import_ray() -> Any:
+    """Import Ray.
+
+    Returns
+    -------
+    module
+        ``ray``.
+
+    Raises
+    ------
+    DependencyError
+        If it is not installed.
+    """
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is sent anywhere
+    try:
+        import ray
+        import ray.data
+    except ImportError as error:
+        raise DependencyError(
+            "Got engine 'ray', but Ray is not installed here. Install it with pip install "
+            "'featx[ray]', or use --engine local."
+        ) from error
+    return ray
