@@ -7,7 +7,6 @@ import hashlib
 import io
 import json
 import os
-import tempfile
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -30,13 +29,12 @@ from featx.classifiers import (
 from featx.classifiers.stock import to_stock
 from featx.errors import (
     BundleError,
-    CacheError,
     DataError,
     MissingDataError,
     StorageError,
 )
 from featx.features.cache import ENCODER_TYPES
-from featx.storage import provenance
+from featx.storage import provenance, write_out
 
 FORMAT = 1  # of the file; a featx that knows less refuses it
 _MANIFEST, _MODEL = "manifest.json", "model.skops"
@@ -220,26 +218,7 @@ def save(model: Model, path: str | os.PathLike[str]) -> None:
         archive.writestr(_MODEL, content)
         archive.comment = bytes(_DIGEST)  # its place at the very end
     whole = stream.getvalue()[:-_DIGEST]
-    if remote.is_remote(path):
-        remote.write_file(str(path), whole + digest(whole))
-        return
-    path = Path(path)
-    try:
-        descriptor, part = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(whole + digest(whole))
-                file.flush()
-                os.fsync(file.fileno())
-            os.chmod(part, 0o644)
-            os.replace(part, path)
-        finally:
-            Path(part).unlink(missing_ok=True)
-    except OSError as error:
-        raise CacheError(
-            f"Got {error.strerror or error} at {path}, but expected room and the right to "
-            "write there. Free some space, or give another path."
-        ) from error
+    write_out(path, whole + digest(whole))
 
 
 def load(path: str | os.PathLike[str]) -> Model:

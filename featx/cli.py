@@ -357,10 +357,23 @@ def report(
 @app.command()
 @shares_options
 def encode(
-    *, shared: SharedOptions, data: Data = "digits", encoder: Encoder = "patch"
+    *,
+    shared: SharedOptions,
+    data: Data = "digits",
+    encoder: Encoder = "patch",
+    out_dir: Annotated[
+        str | None,
+        typer.Option(
+            "--out",
+            metavar="PLACE",
+            help="Write ids, classes and features as Parquet tables to this folder or URL, "
+            "too.",
+        ),
+    ] = None,
 ) -> None:
     """Train an encoder and cache the features of every image."""
     from featx.features import encode as encode_dataset
+    from featx.features import export
 
     with StderrProgress(err, shared.quiet) as progress:
         dataset = _load(shared, data, progress)
@@ -373,6 +386,11 @@ def encode(
             name=encoder,
             progress=progress,
             **shared.where,
+        )
+        tables = (
+            []
+            if out_dir is None
+            else export(encoded, dataset.class_names, out_dir, progress=progress)
         )
     summary = {
         "encoder": encoder,
@@ -387,6 +405,7 @@ def encode(
             part: str(cache.folder / "features" / features.key / "features.npy")
             for part, features in (("train", encoded.train), ("test", encoded.test))
         },
+        "tables": tables,
     }
     if shared.as_json:
         _print_json({"featx": __version__, **summary})
@@ -405,6 +424,8 @@ def encode(
         )
         for part, path in summary["features"].items():  # type: ignore[attr-defined]
             out.print(f"{part:<5} {path}", soft_wrap=True, markup=False)
+        for path in tables:
+            out.print(path, soft_wrap=True, markup=False)
     _end(shared, dataset)
 
 

@@ -19,6 +19,7 @@ from filelock import FileLock, Timeout
 from numpy.lib.format import open_memmap
 from numpy.typing import DTypeLike, NDArray
 
+from featx import remote
 from featx._version import __version__
 from featx.errors import CacheError, FeatxError
 from featx.seals import check, seal
@@ -133,6 +134,56 @@ def rename_folder(work: Path, final: Path) -> None:
     except OSError:
         if not (final / MANIFEST).is_file():
             raise
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file in one step: it is there whole, or as it was before.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written.
+    """
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o644)  # mkstemp makes files that only their owner reads
+        os.replace(temporary, path)
+    finally:
+        Path(temporary).unlink(missing_ok=True)
+
+
+def write_out(place: str | os.PathLike[str], content: bytes) -> None:
+    """Write a file for the user, here or on another machine, whole or not at all.
+
+    Parameters
+    ----------
+    place : str or path-like
+        Path or URL; a file of that name is replaced.
+    content : bytes
+        What to write.
+
+    Raises
+    ------
+    CacheError
+        If it cannot be written here.
+    StorageError
+        If the storage of a URL does not answer or refuses.
+    """
+    if remote.is_remote(place):
+        remote.write_file(str(place), content)
+        return
+    path = Path(place)
+    try:
+        write_whole(path, content)
+    except OSError as error:
+        raise CacheError(
+            f"Got {error.strerror or error} at {path}, but expected room and the right to "
+            "write there. Free some space, or give another path."
+        ) from error
 
 
 def write_json(path: Path, value: object) -> None:

@@ -3,6 +3,7 @@
 from featx.features.cache import FeatureCache, plain_params
 from featx.features.encode import EncodedDataset, encode
 from featx.features.entries import CachedEncoder, CachedFeatures, Entry
+from featx.features.tables import export
 
 __all__ = [
     "CachedEncoder",
@@ -11,5 +12,6 @@ __all__ = [
     "Entry",
     "FeatureCache",
     "encode",
+    "export",
     "plain_params",
 ]

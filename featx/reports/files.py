@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +17,7 @@ from featx.reports.html import html_page
 from featx.reports.page import markdown_page
 from featx.reports.runs import Run, load_run, pictures_npz, predictions_npz, sheet_names
 from featx.reports.table import csv_table
+from featx.storage import write_whole
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -60,7 +59,7 @@ def save_run(
         for name, content in _contents(results, dataset, command):
             path = folder / name
             path.parent.mkdir(parents=True, exist_ok=True)
-            _replace(path, content)
+            write_whole(path, content)
             written.append(path)
     return written
 
@@ -112,7 +111,7 @@ def save_page(
     page = html_page(run, load_run(other) if other else None, map_method=map_method)
     path = folder / "report.html"
     with _told(folder):
-        _replace(path, _text(page))
+        write_whole(path, _text(page))
     return path
 
 
@@ -138,25 +137,12 @@ def save_samples(dataset: Dataset, path: Path) -> None:
     picture = png(plot_samples(train.X, train.y, train.class_names))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        _replace(path, picture)
+        write_whole(path, picture)
     except OSError as error:
         raise CacheError(
             f"Got {error.strerror or error} at {path}, but expected to write a picture "
             "there. Use --grid to name another file."
         ) from error
-
-
-def _replace(path: Path, content: bytes) -> None:
-    """Write a file in one step: it is there whole, or as it was before."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        os.chmod(temporary, 0o644)  # mkstemp makes files that only their owner reads
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
 
 
 def _contents(

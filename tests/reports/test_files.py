@@ -8,7 +8,7 @@ import pytest
 
 from featx.errors import CacheError
 from featx.reports import markdown_page, save_run, to_json
-from featx.reports.files import _replace
+from featx.storage import write_whole
 
 TABLES = ["results.json", "table.md", "table.csv", "predictions.npz", "command.txt"]
 PAGE = ["report.html", "pictures.npz", "evidence.npz", "thumbnails/000.png"]
@@ -66,14 +66,14 @@ def test_predictions_load_without_pickle(saved, run):
 
 def test_failure_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch):
     path = tmp_path / "table.md"
-    _replace(path, b"old")
+    write_whole(path, b"old")
 
     def full(*_):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "replace", full)
     with pytest.raises(OSError, match="No space left"):
-        _replace(path, b"new")
+        write_whole(path, b"new")
     assert [file.name for file in tmp_path.iterdir()] == ["table.md"]
     assert path.read_bytes() == b"old"
 

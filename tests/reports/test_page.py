@@ -284,5 +284,5 @@ def test_writing_where_nothing_may_be_written(folder, monkeypatch):
     def refuse(*_):
         raise OSError(30, "Read-only file system")
 
-    monkeypatch.setattr(module, "_replace", refuse)
+    monkeypatch.setattr(module, "write_whole", refuse)
     assert main(["report", str(folder)]) == 1

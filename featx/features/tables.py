@@ -1,0 +1,107 @@
+"""Features for other tools: tables of ids, classes and features, here or elsewhere."""
+
+from __future__ import annotations
+
+import io
+import os
+from pathlib import Path
+
+import numpy as np
+
+from featx import remote
+from featx.errors import CacheError, DependencyError
+from featx.features.encode import EncodedDataset
+from featx.features.progress import Progress
+from featx.storage import write_out
+
+FILE_BYTES = 2**27  # of features in one file
+
+
+def export(
+    encoded: EncodedDataset,
+    class_names: tuple[str, ...],
+    place: str | os.PathLike[str],
+    *,
+    progress: Progress | None = None,
+) -> list[str]:
+    """Write features as Parquet tables, some 128 MB each.
+
+    Parameters
+    ----------
+    encoded : EncodedDataset
+        As `encode` returns it.
+    class_names : tuple of str
+        Names of the classes in the order of the labels.
+    place : str or path-like
+        A folder or URL, such as ``s3://bucket/features``. It gets
+        ``train-00000-of-00003.parquet`` and so on, with the columns ``id`` (string),
+        ``class`` (string) and ``features`` (a list of float32 of one length). Each file
+        is whole or absent.
+    progress : callable, default=None
+        Called with a description, the files written and the files in all.
+
+    Returns
+    -------
+    list of str
+        Paths or URLs of the files.
+
+    Raises
+    ------
+    DependencyError
+        If pyarrow is not installed.
+    CacheError
+        If a file cannot be written here.
+    StorageError
+        If the storage of a URL does not answer or refuses.
+    """
+    try:
+        import pyarrow as pa
+        from pyarrow import parquet
+    except ImportError as error:
+        raise DependencyError(
+            "Got a place to write features to, but pyarrow, which writes them, is not "
+            "installed here. Install it with pip install 'featx[parquet]'."
+        ) from error
+    root = str(place).rstrip("/")
+    if not remote.is_remote(root):
+        try:
+            Path(root).mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise CacheError(
+                f"Got {error.strerror or error} at {root}, but expected a folder or the "
+                "right to make it. Give another place."
+            ) from error
+    names = np.array(class_names)
+    work = []
+    for part, features in (("train", encoded.train), ("test", encoded.test)):
+        n, width = features.X.shape
+        step = max(1, FILE_BYTES // (4 * width))
+        starts = range(0, n, step)
+        work += [
+            (
+                f"{part}-{i:05}-of-{len(starts):05}.parquet",
+                features,
+                start,
+                start + step,
+            )
+            for i, start in enumerate(starts)
+        ]
+    written = []
+    for name, features, start, stop in work:
+        X = np.ascontiguousarray(features.X[start:stop])
+        table = pa.table(
+            {
+                "id": pa.array(features.ids[start:stop].tolist(), pa.string()),
+                "class": pa.array(names[features.y[start:stop]].tolist(), pa.string()),
+                "features": pa.FixedSizeListArray.from_arrays(
+                    pa.array(X.ravel()), X.shape[1]
+                ),
+            }
+        )
+        stream = io.BytesIO()
+        parquet.write_table(table, stream, use_dictionary=["class"])
+        write_out(f"{root}/{name}", stream.getvalue())
+        written.append(f"{root}/{name}")
+        if progress:
+            progress("write features", len(written), len(work))
+    return written
