@@ -109,6 +109,7 @@ def rows_within(
     X: NDArray[Any],
     y: NDArray[np.int64],
     seconds: float,
+    n_in_memory: int,
 ) -> NDArray[np.int64]:
     """Choose as many rows as a classifier can be fitted on in about `seconds`.
 
@@ -124,6 +125,8 @@ def rows_within(
         Labels.
     seconds : float
         For the fit.
+    n_in_memory : int
+        Most rows, if they are not all.
 
     Returns
     -------
@@ -134,7 +137,7 @@ def rows_within(
     n = len(y)
     if n < 4000:
         return np.arange(n)
-    probe = _spread_rows(y, n // 8)
+    probe = spread_rows(y, min(n // 8, n_in_memory))
     classifier = make(len(probe))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the fit that counts will tell
@@ -142,10 +145,12 @@ def rows_within(
     wide = name in _GRAM and len(probe) < X.shape[1]
     power = 2.0 if wide or name in _QUADRATIC else 1.0
     allowed = len(probe) * (max(seconds - taken, 1e-9) / taken) ** (1 / power)
-    return _spread_rows(y, int(np.clip(allowed, n // 8, n)))
+    if allowed >= n:
+        return np.arange(n)
+    return spread_rows(y, int(min(max(allowed, n // 8), n_in_memory)))
 
 
-def _spread_rows(y: NDArray[np.int64], n_rows: int) -> NDArray[np.int64]:
+def spread_rows(y: NDArray[np.int64], n_rows: int) -> NDArray[np.int64]:
     """About `n_rows` rows, spread evenly within each class, one of each at least."""
     order = np.argsort(y, kind="stable")
     places = np.linspace(0, len(y), n_rows, endpoint=False).astype(np.int64)

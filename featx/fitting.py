@@ -18,10 +18,12 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GridSearchCV, PredefinedSplit
 from sklearn.pipeline import Pipeline
 
-from featx.budget import rows_within
+from featx.budget import rows_within, spread_rows
 from featx.classifiers import (
     SharedReduction,
     can_balance,
+    can_fit_in_blocks,
+    fit_in_blocks,
     make_classifier,
     predict_with_confidence,
     search_space,
@@ -29,6 +31,7 @@ from featx.classifiers import (
 from featx.errors import CacheError, DataError, ParameterError
 from featx.evaluation import Result, score
 from featx.features import EncodedDataset, plain_params
+from featx.machine import rows_in_memory
 from featx.rows import Row, keep_row
 from featx.workers import start_ray
 
@@ -118,13 +121,23 @@ def fit_row(
 
     X, y, notes, saved = np.asarray(train.X), train.y, [], 0.0
     start = time.perf_counter()
+    n_in_memory = rows_in_memory(X.shape[1])
     if seconds < math.inf:
-        rows = rows_within(name, make, X, y, seconds)
+        rows = rows_within(name, make, X, y, seconds, n_in_memory)
         if len(rows) < len(y):
             X, y = X[rows], y[rows]
             notes.append(
                 f"fitted on {len(y):,} of {len(train.y):,} images, to fit the budget"
             )
+    in_blocks = len(y) > n_in_memory and not tune and can_fit_in_blocks(make(len(y)), X)
+    if len(y) > n_in_memory and not in_blocks:
+        rows = spread_rows(y, n_in_memory)
+        notes.append(
+            f"fitted on {len(rows):,} of {len(train.y):,} images, to fit into memory"
+        )
+        job = replace(job, validation=job.validation[rows])
+        X, y = X[rows], y[rows]
+        n_validation = int(job.validation.sum()) if tune else 0
     n_images = len(y) - n_validation
     classifier = make(n_images)
     if job.balanced and not can_balance(classifier):
@@ -152,12 +165,18 @@ def fit_row(
             f"{chosen} chosen on {n_validation:,} validation images "
             f"({100 * search.best_score_:.1f} % right there)"
         )
+    elif in_blocks:
+        notes.append("learned block by block from disk: the features exceed memory")
+        notes += _notes_of(lambda: fit_in_blocks(classifier, X, y, n_in_memory))
     else:
         if shared is None or len(y) < len(train.y):
             shared = SharedReduction()
         before = shared.seconds_saved
         notes += _notes_of(lambda: shared.fit(classifier, X, y))
         saved = shared.seconds_saved - before
+    if name == "svm" and "rbf" in classifier.named_steps:
+        landmarks = classifier.named_steps["rbf"].n_components
+        notes.append(f"kernel spanned by {landmarks:,} images (Nystroem)")
     fit_seconds = time.perf_counter() - start + saved
     start = time.perf_counter()
     predicted, confidence = predict_with_confidence(classifier, np.asarray(test.X))

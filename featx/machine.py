@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import os
 import platform
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+
+_COPIES = 2  # of the features: scaled, and in the work of a classifier
 
 
 def describe_machine() -> dict[str, object]:
@@ -53,12 +56,44 @@ def _processor() -> str:
 
 
 def _memory_gib() -> float | None:
+    memory = _physical_memory()
+    return None if memory is None else round(memory / 2**30, 1)
+
+
+def _physical_memory() -> int | None:
     try:
-        return round(
-            os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**30, 1
-        )
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     except (AttributeError, ValueError):
         return None  # a system that does not tell
+
+
+def rows_in_memory(n_features: int) -> int:
+    """Images that a classifier can be fitted on in half of the machine's memory.
+
+    Parameters
+    ----------
+    n_features : int
+        Features of each, float32.
+
+    Returns
+    -------
+    int
+        At least 1,024; the same at every call, whatever else runs, and rounded down in
+        steps of 9 %, so that machines of about the same memory agree.
+
+    Examples
+    --------
+    >>> rows_in_memory(1024) >= 8 * rows_in_memory(16 * 1024)
+    True
+    """
+    limits = [_physical_memory() or 2**33]
+    for file in ("memory.max", "memory/memory.limit_in_bytes"):
+        try:
+            limits.append(int(Path("/sys/fs/cgroup", file).read_text()))
+        except (OSError, ValueError):
+            pass  # no such limit
+    rows = min(limits) / 2 / (_COPIES * 4 * n_features)
+    return max(1024, int(2 ** (math.floor(8 * math.log2(rows)) / 8)))
 
 
 def _version(package: str) -> str | None:

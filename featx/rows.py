@@ -19,6 +19,7 @@ from featx.evaluation import Evidence, Result, look_into, score
 from featx.features import EncodedDataset, plain_params
 from featx.features.digest import digest_json
 from featx.images import Dataset
+from featx.machine import rows_in_memory
 from featx.storage import (
     FORMAT,
     MANIFEST,
@@ -79,6 +80,7 @@ def row_key(
     """
     size = {"n_features": encoded.train.X.shape[1], "n_images": len(encoded.train.y)}
     built = make_classifier(classifier, balanced=balanced, random_state=seed, **size)
+    in_memory = rows_in_memory(size["n_features"])
     return digest_json(
         {
             "format": FORMAT,
@@ -88,6 +90,7 @@ def row_key(
             "intelex": version("scikit-learn-intelex") if accelerated() else None,
             "features": [encoded.train.key, encoded.test.key],
             "labels": _digest(encoded.train.y),
+            "in_memory": in_memory if size["n_images"] > in_memory else None,
             "classifier": plain_params(built),
             "space": search_space(classifier, **size) if tune else None,
             "validation": _digest(dataset.validation) if tune else None,

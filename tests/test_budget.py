@@ -52,13 +52,14 @@ def test_slow_classifiers_see_fewer_images_of_every_class():
         sizes.append(n_images)
         return make_classifier("svm", n_features=20, n_images=n_images)
 
-    few = rows_within("svm", make, X, y, 1e-3)
+    few = rows_within("svm", make, X, y, 1e-3, 8000)
     assert 1000 <= len(few) <= 1010 and set(y[few]) == {0, 1, 2, 3}
     assert np.array_equal(few, np.unique(few))
     assert sizes == [len(few)]
-    assert np.array_equal(rows_within("svm", make, X, y, 1e6), np.arange(8000))
+    assert np.array_equal(rows_within("svm", make, X, y, 1e6, 10), np.arange(8000))
+    assert 300 <= len(rows_within("svm", make, X, y, 1e-3, 300)) <= 304
     assert np.array_equal(
-        rows_within("svm", make, X[:500], y[:500], 1e-6), np.arange(500)
+        rows_within("svm", make, X[:500], y[:500], 1e-6, 500), np.arange(500)
     )
 
 

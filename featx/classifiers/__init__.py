@@ -1,5 +1,6 @@
 """Classifiers: name -> unfitted Pipeline, and its small search space."""
 
+from featx.classifiers.blocks import can_fit_in_blocks, fit_in_blocks
 from featx.classifiers.confidence import PROBABILITIES, predict_with_confidence
 from featx.classifiers.linear_svm import WideLinearSVC
 from featx.classifiers.reduction import SharedReduction
@@ -22,8 +23,10 @@ __all__ = [
     "WideLinearSVC",
     "accelerated",
     "can_balance",
+    "can_fit_in_blocks",
     "check_classifiers",
     "default_classifiers",
+    "fit_in_blocks",
     "make_classifier",
     "predict_with_confidence",
     "search_space",

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from sklearn.base import ClassifierMixin
 
 PROBABILITIES = ("logreg", "mlp", "knn")  # the others' confidence is a score
-_BATCH_VALUES = 2**25
+_BATCH_VALUES = 2**25  # scores of pairs, or a quarter of the features, at once
 
 
 def predict_with_confidence(
@@ -46,7 +46,7 @@ def predict_with_confidence(
     say = classifier.predict_proba if has_probability else classifier.decision_function
     # an SVM compares every pair of classes for every image
     n_pairs = max(1, len(classifier.classes_) * (len(classifier.classes_) - 1) // 2)
-    size = max(1, _BATCH_VALUES // n_pairs)
+    size = max(1, _BATCH_VALUES // max(n_pairs, X.shape[1] // 4))
     found: list[NDArray[np.int64]] = [np.empty(0, np.int64)]
     sure: list[NDArray[np.float64]] = [np.empty(0)]
     for start in range(0, len(X), size):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import numbers
 import warnings
+from collections.abc import Iterator
 from typing import Any, Self
 
 import numpy as np
@@ -17,6 +18,7 @@ from sklearn.utils import compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from featx.classifiers.blocks import Blocks
 from featx.errors import ParameterError
 
 Array = NDArray[Any]
@@ -111,6 +113,49 @@ class WideLinearSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         ValueError
             If X, y or a parameter cannot be used.
         """
+        self._check()
+        data, labels = validate_data(
+            self, X, y, dtype=[np.float64, np.float32], order="C", copy=self.copy_X
+        )
+        sides, root, share = self._targets(labels, data.dtype)
+        centre = share.T @ data
+        data -= centre
+        data *= root
+        return self._learn(_Whole(data), sides, root, share, centre)
+
+    def fit_blocks(self, blocks: Blocks, y: ArrayLike) -> Self:
+        """Learn as `fit` does from features that are read block by block.
+
+        Memory holds the Gram matrix of the features, a block, and some scores of every
+        image; each step reads all blocks twice.
+
+        Parameters
+        ----------
+        blocks : Blocks
+            Features, standardised as a rule, of at least as many rows as columns.
+        y : array-like, shape (n,)
+            Labels, of two classes or more.
+
+        Returns
+        -------
+        self : WideLinearSVC
+            Fitted.
+
+        Raises
+        ------
+        ValueError
+            If y or a parameter cannot be used.
+        """
+        self._check()
+        self.n_features_in_ = blocks.shape[1]
+        labels = np.asarray(y)
+        sides, root, share = self._targets(labels, np.dtype(np.float32))
+        centre = np.zeros((1, blocks.shape[1]), np.float32)
+        for rows, block in blocks:
+            centre += share[rows].T @ block
+        return self._learn(_InBlocks(blocks, centre, root), sides, root, share, centre)
+
+    def _check(self) -> None:
         for name in ("C", "tol"):
             value = getattr(self, name)
             if not isinstance(value, numbers.Real) or not 0 < float(value) < math.inf:
@@ -121,9 +166,9 @@ class WideLinearSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             raise ParameterError(
                 f"Got max_iter={self.max_iter!r}, but expected a whole number above 0."
             )
-        data, labels = validate_data(
-            self, X, y, dtype=[np.float64, np.float32], order="C", copy=self.copy_X
-        )
+
+    def _targets(self, labels: Array, dtype: Any) -> tuple[Array, Array, Array]:
+        """Sides (n, 1 or n_classes) of -1 and 1; roots and shares (n, 1) of weights."""
         check_classification_targets(labels)
         binarizer = LabelBinarizer(neg_label=-1, pos_label=1).fit(labels)
         self.classes_ = binarizer.classes_
@@ -132,24 +177,33 @@ class WideLinearSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                 f"Got one class, {self.classes_.tolist()[0]!r}, but at least two are "
                 "needed to tell them apart."
             )
-        sides = binarizer.transform(labels).astype(data.dtype)  # (n, 1 or n_classes)
+        sides = binarizer.transform(labels).astype(dtype)  # (n, 1 or n_classes)
         weight = compute_sample_weight(self.class_weight, labels)[:, None]
         if not (weight > 0).all():
             raise ParameterError(
                 f"Got class_weight={self.class_weight!r}, but expected weights above 0. "
                 "Leave out the images of a class that does not count."
             )
-        share = (weight / weight.sum()).astype(data.dtype)
-        root = np.sqrt(weight).astype(data.dtype)
-        centre = share.T @ data
-        data -= centre
-        data *= root
+        share = (weight / weight.sum()).astype(dtype)
+        root = np.sqrt(weight).astype(dtype)
+        return sides, root, share
+
+    def _learn(
+        self,
+        data: _Whole | _InBlocks,
+        sides: Array,
+        root: Array,
+        share: Array,
+        centre: Array,
+    ) -> Self:
         weights, offset = self._solve(data, sides, root, share)
         self.coef_ = np.ascontiguousarray(weights.T)
         self.intercept_ = offset - (centre @ weights)[0]
         return self
 
-    def _solve(self, data: Array, sides: Array, root: Array, share: Array) -> Any:
+    def _solve(
+        self, data: _Whole | _InBlocks, sides: Array, root: Array, share: Array
+    ) -> Any:
         """Minimise over weights (n_features, k) and offsets (k,).
 
         Rows of data are centred and multiplied by the roots of their weights.
@@ -160,7 +214,7 @@ class WideLinearSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         for step in range(1, self.max_iter + 1):
             offset = (share.T @ targets)[0]
             weights = ridge.solve((targets - offset) * root)
-            before, scores = scores, data @ weights / root + offset
+            before, scores = scores, data.dot(weights) / root + offset
             short = np.maximum(1 - sides * scores, 0) * root
             last, objective = objective, _power(short) + alpha * _power(weights)
             if abs(last - objective) <= self.tol * objective:
@@ -217,37 +271,100 @@ class WideLinearSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return labels
 
 
+class _Whole:
+    """Centred and weighted rows in memory (n, p)."""
+
+    def __init__(self, data: Array) -> None:
+        self.data = data
+        self.dtype = data.dtype
+        self.wide = data.shape[1] > data.shape[0]
+
+    def gram(self, dtype: Any) -> Array:
+        """Lower triangle of the smaller Gram matrix."""
+        data = self.data.astype(dtype, copy=False)
+        (syrk,) = linalg.get_blas_funcs(("syrk",), (data,))
+        gram: Array = syrk(1.0, data.T, trans=self.wide, lower=True)
+        return gram
+
+    def dot(self, weights: Array) -> Array:
+        """Scores (n, k) of weights (p, k)."""
+        scores: Array = self.data @ weights
+        return scores
+
+    def dot_transposed(self, targets: Array) -> Array:
+        """Sum of the rows (p, k), each times its targets (n, k)."""
+        found: Array = self.data.T @ targets
+        return found
+
+
+class _InBlocks:
+    """The same of rows that are read block by block."""
+
+    wide = False
+
+    def __init__(self, blocks: Blocks, centre: Array, root: Array) -> None:
+        self.blocks, self.centre, self.root = blocks, centre, root
+        self.dtype = np.dtype(np.float32)
+
+    def __iter__(self) -> Iterator[tuple[slice, Array]]:
+        for rows, block in self.blocks:
+            yield rows, (block - self.centre) * self.root[rows]
+
+    def gram(self, dtype: Any) -> Array:
+        p = self.blocks.shape[1]
+        (syrk,) = linalg.get_blas_funcs(("syrk",), dtype=dtype)
+        gram = np.zeros((p, p), dtype, order="F")
+        for _, block in self:
+            gram = syrk(
+                *(1.0, block.astype(dtype, copy=False).T, 1.0, gram),
+                lower=True,
+                overwrite_c=True,
+            )
+        return gram
+
+    def dot(self, weights: Array) -> Array:
+        scores = np.empty((self.blocks.shape[0], weights.shape[1]), weights.dtype)
+        for rows, block in self:
+            scores[rows] = block @ weights
+        return scores
+
+    def dot_transposed(self, targets: Array) -> Array:
+        found = np.zeros((self.blocks.shape[1], targets.shape[1]), targets.dtype)
+        for rows, block in self:
+            found += block.T @ targets[rows]
+        return found
+
+
 class _Ridge:
     """Ridge regression on fixed data (n, p), for one set of targets after the other."""
 
-    def __init__(self, data: Array, alpha: float) -> None:
+    def __init__(self, data: _Whole | _InBlocks, alpha: float) -> None:
         self.data = data
-        self.wide = data.shape[1] > data.shape[0]
         try:
-            self.factor = self._factorise(data, alpha)
+            self.factor = self._factorise(data.dtype, alpha)
         except linalg.LinAlgError:  # alpha is below the rounding error of float32
             try:
-                self.factor = self._factorise(data.astype(np.float64), alpha)
+                self.factor = self._factorise(np.dtype(np.float64), alpha)
             except linalg.LinAlgError as error:
                 raise ParameterError(
                     f"Got C={1 / (2 * alpha):.3g}, too large to solve for these data. "
                     "Lower C."
                 ) from error
 
-    def _factorise(self, data: Array, alpha: float) -> Any:
+    def _factorise(self, dtype: Any, alpha: float) -> Any:
         """Cholesky factor of the smaller Gram matrix, alpha added to its diagonal."""
-        (syrk,) = linalg.get_blas_funcs(("syrk",), (data,))
-        gram = syrk(1.0, data.T, trans=self.wide, lower=True)
+        gram = self.data.gram(dtype)
         diagonal = np.einsum("ii->i", gram)
         diagonal += alpha
         return linalg.cho_factor(gram, lower=True, overwrite_a=True, check_finite=False)
 
     def solve(self, targets: Array) -> Array:
         """Targets (n, k) -> weights (p, k)."""
-        right = targets if self.wide else self.data.T @ targets
+        wide = self.data.wide
+        right = targets if wide else self.data.dot_transposed(targets)
         found = linalg.cho_solve(self.factor, right, check_finite=False)
         found = found.astype(self.data.dtype, copy=False)
-        weights: Array = self.data.T @ found if self.wide else found
+        weights: Array = self.data.dot_transposed(found) if wide else found
         return weights
 
 
