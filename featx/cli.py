@@ -429,6 +429,46 @@ def encode(
     _end(shared, dataset)
 
 
+@app.command()
+@shares_options
+def train(
+    *, shared: SharedOptions, data: Data = "digits", encoder: Encoder = "denoising"
+) -> None:
+    """Train an encoder and cache it; on several GPUs or machines under torchrun."""
+    from featx.autoencoders.processes import joined
+
+    with joined() as first, StderrProgress(err, shared.quiet or not first) as progress:
+        dataset = (
+            _load(shared, data, progress) if first else shared.load(data, progress)
+        )
+        built = shared.encoders(dataset, [one_name(encoder)])[encoder]
+        cache = shared.cache()
+        trained = cache.fit(built, dataset.train, name=encoder, progress=progress)
+    if not first:
+        return
+    summary = {
+        "encoder": encoder,
+        "data": dataset.describe(),
+        "key": trained.key,
+        "choices": trained.choices,
+        "train_seconds": trained.train_seconds,
+        "history": trained.history,
+        "cached": trained.cached,
+    }
+    if shared.as_json:
+        _print_json({"featx": __version__, **summary})
+    else:
+        how = "from the cache" if trained.cached else f"{trained.train_seconds:.1f} s"
+        losses = trained.history.get("loss", [])
+        _say(
+            shared,
+            f"{encoder}: {len(dataset.train):,} images, {how}"
+            + (f"; loss {losses[0]:.4g} to {losses[-1]:.4g}." if losses else "."),
+        )
+        out.print(trained.key)
+    _end(shared, dataset)
+
+
 @app.command("data")
 @shares_options
 def show_data(

@@ -113,7 +113,8 @@ def resumable(file: str | Path) -> Iterator[Checkpoint]:
     time. If the process is killed, fitting the same autoencoder to the same images in the
     same block continues after the last epoch that was kept, and ends with the very
     weights of an undisturbed training (on a CPU). The file is removed at the end.
-    Where several processes train one network, nothing is kept.
+    Where several processes train one network, the first one's file counts, and the same
+    number of them must go on.
 
     Parameters
     ----------

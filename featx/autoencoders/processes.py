@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
 import numpy as np
 import torch
 import torch.distributed as dist
@@ -49,11 +54,67 @@ class Processes:
         dist.all_reduce(total)
         return total.item() / self.n
 
+    def first(self, value: Any = None) -> Any:
+        """Give all processes a value of the first one.
+
+        Examples
+        --------
+        >>> Processes().first("here")
+        'here'
+        """
+        if self.n == 1:
+            return value
+        box = [value]
+        dist.broadcast_object_list(box, 0)
+        return box[0]
+
+    def everyone(self, value: Any) -> list[Any]:
+        """Collect a value of each process, in all of them.
+
+        Examples
+        --------
+        >>> Processes().everyone("here")
+        ['here']
+        """
+        if self.n == 1:
+            return [value]
+        found: list[Any] = [None] * self.n
+        dist.all_gather_object(found, value)
+        return found
+
     def same_buffers(self, network: nn.Module) -> None:
         """Give all processes the batch statistics of the first one."""
         if self.n > 1:
             for buffer in network.buffers():
                 dist.broadcast(buffer, 0)
+
+
+@contextmanager
+def joined() -> Iterator[bool]:
+    """Join the processes that ``torchrun`` started, if it did.
+
+    Yields
+    ------
+    bool
+        Whether this process is the first one, or the only one.
+
+    Examples
+    --------
+    >>> with joined() as first:
+    ...     first
+    True
+    """
+    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
+        yield True
+        return
+    on_gpus = torch.cuda.is_available()
+    if on_gpus:
+        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+    dist.init_process_group("nccl" if on_gpus else "gloo")
+    try:
+        yield dist.get_rank() == 0
+    finally:
+        dist.destroy_process_group()
 
 
 class _Loss(nn.Module):

@@ -155,16 +155,22 @@ def train(
         history["validation_loss"] = []
     best_loss, best_epoch = math.inf, -1
     best_state: dict[str, Tensor] = {}
-    checkpoint = current_checkpoint() if processes.n == 1 else None
+    checkpoint = current_checkpoint() if processes.rank == 0 else None
+    keeping = processes.first(checkpoint is not None)
     first_epoch = 0
-    if checkpoint:
-        training = _fingerprint(network, images, train_rows, validation_rows, plan)
-        state = checkpoint.read(training)
+    if keeping:
+        state = None
+        if checkpoint:
+            training = _fingerprint(
+                network, images, train_rows, validation_rows, plan, processes.n
+            )
+            state = checkpoint.read(training)
+        state = processes.first(state)
         if state:
             network.load_state_dict(to_tensors(state["network"]))
             _load_optimizer(optimizer, to_tensors(state["optimizer"]))
             schedule.load_state_dict(state["schedule"])
-            generator.set_state(torch.from_numpy(state["generator"]))
+            generator.set_state(torch.from_numpy(state["generators"][processes.rank]))
             shuffle.bit_generator.state = state["shuffle"]
             history, first_epoch = state["history"], state["epoch"]
             best_loss, best_epoch = state["best_loss"], state["best_epoch"]
@@ -207,6 +213,9 @@ def train(
         stop = processes.mean(end_epoch(context, history), device) > 0
         if stop or (best_state and epoch - best_epoch >= plan.n_iter_no_change):
             break
+        generators = (
+            processes.everyone(generator.get_state().numpy()) if keeping else []
+        )
         if checkpoint:
             checkpoint.keep(
                 training,
@@ -214,7 +223,7 @@ def train(
                     "network": to_arrays(network.state_dict()),
                     "optimizer": to_arrays(optimizer.state_dict()),
                     "schedule": schedule.state_dict(),
-                    "generator": generator.get_state().numpy(),
+                    "generators": generators,
                     "shuffle": shuffle.bit_generator.state,
                     "history": history,
                     "epoch": epoch + 1,
@@ -276,9 +285,10 @@ def _fingerprint(
     train_rows: NDArray[np.int64],
     validation_rows: NDArray[np.int64],
     plan: TrainingPlan,
+    n_processes: int,
 ) -> str:
     """Hash all that the outcome of a training depends on."""
-    digest = hashlib.sha256(repr(plan).encode())
+    digest = hashlib.sha256(repr((plan, n_processes)).encode())
     for name, tensor in network.state_dict().items():
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
         digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())

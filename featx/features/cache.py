@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -131,14 +132,21 @@ class FeatureCache:
         folder = self.folder / "encoders" / key
         name = name or type(encoder).__name__
         fitted = None
-        manifest = read_manifest(folder)
+        manifest: dict[str, Any] | None
+        if not _is_first():
+            manifest = _fit_along(folder, encoder, images, name)
+        else:
+            manifest = read_manifest(folder)
         if manifest is None:
             with sole_maker(folder, f"train {name}", progress):
                 manifest = read_manifest(folder)  # another process may have made it
                 if manifest is None:
                     self._begin(folder)
+                    _tell("fit")
                     manifest = _train(encoder, images, name, params, folder, progress)
                     fitted = encoder
+        if _is_first():
+            _tell("done")
         here = {k: v for k, v in params.items() if k in _WITHOUT_EFFECT}
         found = CachedEncoder(
             partial(_load, folder, here),
@@ -460,3 +468,36 @@ def _fit(encoder: BaseEstimator, images: ImageSet, name: str) -> None:
         raise
     except ValueError as error:  # scikit-learn's own check of a parameter
         raise ParameterError(f"The encoder {name} cannot be fitted: {error}") from error
+
+
+def _is_first() -> bool:
+    """Whether this process is the only one, or the first of those that train together."""
+    if "torch" not in sys.modules:
+        return True
+    from featx.autoencoders.processes import Processes
+
+    return Processes().rank == 0
+
+
+def _tell(word: str = "") -> Any:
+    """Tell the processes that train together a word; all but the first are told it."""
+    if "torch" not in sys.modules:
+        return word
+    from featx.autoencoders.processes import Processes
+
+    return Processes().first(word)
+
+
+def _fit_along(
+    folder: Path, encoder: BaseEstimator, images: ImageSet, name: str
+) -> dict[str, Any]:
+    """Take a share of the training that the first process keeps in the cache."""
+    while _tell() == "fit":
+        _fit(encoder, images, name)
+    manifest = read_manifest(folder)
+    if manifest is None:
+        raise CacheError(
+            f"Got no {folder} here, though the first process has just made it. Put the "
+            "cache on storage that all processes see, with --cache-dir or FEATX_CACHE."
+        )
+    return manifest

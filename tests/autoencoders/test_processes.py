@@ -76,3 +76,66 @@ def test_torchrun_gives_all_processes_the_same_network(tmp_path):
     )
     first, second = (json.loads((tmp_path / f"{i}.json").read_text()) for i in (0, 1))
     assert first == second
+
+
+def featx(*words, n=1, cache, **environment):
+    several = [
+        "torch.distributed.run",
+        "--standalone",
+        "--nproc-per-node",
+        str(n),
+        "-m",
+    ]
+    return subprocess.Popen(
+        [
+            *(sys.executable, "-m", *(several if n > 1 else [])),
+            *("featx", "train", "--encoder", "conv", "--limit", "400", "--epochs", "4"),
+            *("--set", "n_components=8", "--json", "--cache-dir", str(cache), *words),
+        ],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)} | environment,
+    )
+
+
+def result(process):
+    out, told = process.communicate(timeout=240)
+    assert process.returncode == 0, told
+    return json.loads(out), told
+
+
+@pytest.mark.slow
+def test_the_command_under_torchrun_has_the_loss_curve_of_one_process(tmp_path):
+    alone, _ = result(featx(cache=tmp_path / "1"))
+    together, told = result(featx(n=2, cache=tmp_path / "2"))
+    assert told.count("digits: 400 training") == 1  # one of them speaks
+    for name, losses in alone["history"].items():
+        assert together["history"][name] == pytest.approx(losses, rel=0.05)
+    assert alone["key"] == together["key"] and not together["cached"]
+    again, _ = result(featx(n=2, cache=tmp_path / "2"))
+    assert again["cached"] and again["history"] == together["history"]
+
+
+@pytest.mark.slow
+def test_an_interrupted_training_of_two_processes_goes_on(tmp_path):
+    undisturbed, _ = result(featx(n=2, cache=tmp_path / "1"))
+    script = tmp_path / "sitecustomize.py"
+    script.write_text(
+        "import os, time\n"
+        "from featx.autoencoders import checkpoint\n"
+        "keep = checkpoint.Checkpoint.keep\n"
+        "def slowly(self, training, state):\n"
+        "    self._cost = 0\n"
+        "    keep(self, training, state)\n"
+        "    if state['epoch'] == 2 and 'FEATX_STOP' in os.environ: os._exit(9)\n"
+        "checkpoint.Checkpoint.keep = slowly\n"
+    )
+    here = os.pathsep.join([str(tmp_path), *sys.path])
+    cut = featx(n=2, cache=tmp_path / "2", FEATX_STOP="1", PYTHONPATH=here)
+    cut.communicate(timeout=240)
+    assert cut.returncode != 0
+    (state,) = (tmp_path / "2").rglob("training.state")
+    went_on, _ = result(featx(n=2, cache=tmp_path / "2"))
+    assert went_on["history"] == undisturbed["history"]
+    assert not state.exists()
