@@ -1,0 +1,239 @@
+"""A large job on a small machine: shards -> Ray -> features, its workers killed on the way.
+
+    python -m benchmarks.large_job FOLDER [--images 2000000] [--kills 10]
+
+Writes tar shards of numbered images (4.5 GB for two million, which with images and
+features need 17 GB), reads and encodes them with the Ray engine while workers get SIGKILL,
+encodes them with the local engine, and compares: every image once, with its own label and
+number, and all features equal to the byte. Memory is that of all processes together,
+shared pages counted once. Written to `benchmarks/results/large_job.json`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import filecmp
+import io
+import json
+import os
+import random
+import signal
+import tarfile
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import joblib
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from featx import FeatureCache, UntrainedAutoencoder, encode, load_dataset
+from featx.console import StderrProgress
+from featx.machine import describe_machine
+
+RESULTS = Path(__file__).parent / "results" / "large_job.json"
+PER_SHARD = 10_000
+
+
+def write_shard(file: Path, start: int, n: int) -> None:
+    """Write n images of which each carries its number, in its first pixel and its name."""
+    rng = np.random.default_rng(start)
+    axis = np.linspace(-1, 1, 32)
+    with tarfile.open(file, "w") as tar:
+        for number in range(start, start + n):
+            slope = rng.normal(0, 40, (2, 1, 1, 3))
+            field = 127 + slope[0] * axis[:, None, None] + slope[1] * axis[:, None]
+            pixels = field.clip(0, 255).astype(np.uint8)
+            pixels[0, 0] = number % 256, number // 256 % 256, number // 65536
+            png = io.BytesIO()
+            Image.fromarray(pixels).save(png, "PNG", compress_level=1)
+            label = str(number % 10).encode()
+            for end, content in (("png", png.getvalue()), ("cls", label)):
+                info = tarfile.TarInfo(f"{number:07}.{end}")
+                info.size = len(content)
+                tar.addfile(info, io.BytesIO(content))
+
+
+def write_shards(folder: Path, n_images: int) -> None:
+    """Write those that are missing; the last tenth are test images."""
+    folder.mkdir(parents=True, exist_ok=True)
+    n_shards = -(-n_images // PER_SHARD)
+    work = []
+    for i in range(n_shards):
+        part = "test" if i >= n_shards * 9 // 10 else "train"
+        file = folder / f"{part}-{i:05}.tar"
+        if not file.exists():
+            n = min(PER_SHARD, n_images - i * PER_SHARD)
+            work.append(joblib.delayed(write_shard)(file, i * PER_SHARD, n))
+    joblib.Parallel(n_jobs=-1)(work)
+
+
+class Watch(threading.Thread):
+    """Kills workers now and then, and remembers how much memory all processes had."""
+
+    def __init__(self, kills: int, every: float) -> None:
+        super().__init__(daemon=True)
+        self.kills, self.every = kills, every
+        self.killed: list[str] = []
+        self.peak_mib: dict[str, float] = {"all": 0.0, "this": 0.0, "worker": 0.0}
+        self.ended = threading.Event()
+
+    def run(self) -> None:
+        """Look once a second."""
+        chance = random.Random(0)
+        last = time.monotonic()
+        while not self.ended.wait(1.0):
+            shares = {pid: pss(pid) for pid in family()}
+            named = {p: title(p) for p in shares}
+            workers = [p for p in shares if named[p].startswith("ray::")]
+            self._most("all", sum(shares.values()))
+            self._most("this", shares.get(os.getpid(), 0))
+            self._most("worker", max([shares[p] for p in workers], default=0))
+            busy = [p for p in workers if "IDLE" not in named[p]]
+            if busy and len(self.killed) < self.kills:
+                if time.monotonic() - last > self.every:
+                    victim = chance.choice(sorted(busy))
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(victim, signal.SIGKILL)
+                        self.killed.append(named[victim])
+                    last = time.monotonic()
+
+    def _most(self, what: str, mib: float) -> None:
+        self.peak_mib[what] = max(self.peak_mib[what], mib)
+
+
+def family() -> list[int]:
+    """Find this process and all that it started, directly or not."""
+    parents = {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError, IndexError, ValueError):
+            after_name = (folder / "stat").read_text().rpartition(")")[2].split()
+            parents[int(folder.name)] = int(after_name[1])
+    found = [os.getpid()]
+    for pid in found:
+        found += [child for child, parent in parents.items() if parent == pid]
+    return found
+
+
+def pss(pid: int) -> float:
+    """Memory of a process in MiB, shared pages in equal parts to those that share."""
+    try:
+        for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+            if line.startswith("Pss:"):
+                return int(line.split()[1]) / 1024
+    except OSError:
+        pass  # it has just ended
+    return 0.0
+
+
+def title(pid: int) -> str:
+    """Read what a process calls itself."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ").strip()
+    except OSError:
+        return ""
+
+
+def numbers_of(X: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """Read the numbers out of images."""
+    return X[:, 0, 0].astype(np.int64) @ np.array([1, 256, 65536])
+
+
+def assert_each_once(dataset: Any, n_images: int) -> None:
+    """Every image is there once, under its name, with its label."""
+    seen = np.zeros(n_images, bool)
+    for part in (dataset.train, dataset.test):
+        for start in range(0, len(part), 100_000):
+            rows = slice(start, start + 100_000)
+            numbers = numbers_of(part.X[rows])
+            assert not seen[numbers].any(), "an image is there twice"
+            seen[numbers] = True
+            named = [int(id_[-11:-4]) for id_ in part.ids[rows].tolist()]
+            assert np.array_equal(numbers, named), "an image has another's name"
+            assert np.array_equal(numbers % 10, part.y[rows]), "a label is wrong"
+    assert seen.all() and not dataset.skipped, "an image is lost"
+
+
+def run(folder: Path, n_images: int, kills: int) -> dict[str, Any]:
+    """Do the job both ways; return what was seen."""
+    from rich.console import Console
+
+    write_shards(folder / "shards", n_images)
+    encoder = UntrainedAutoencoder(
+        n_components=16,
+        hidden_channels=(16, 32),
+        layers="code",
+        augment=None,
+        random_state=0,
+    )
+    seen: dict[str, Any] = {"n_images": n_images, "kills": kills}
+    files = {}
+    for engine in ("ray", "local"):
+        cache = folder / engine
+        with StderrProgress(Console(stderr=True), quiet=False) as progress:
+            watch = Watch(kills if engine == "ray" else 0, every=15)
+            watch.start()
+            start = time.perf_counter()
+            dataset = load_dataset(
+                folder / "shards",
+                cache_dir=folder / "ray",  # the local engine has the same images
+                engine=engine,
+                progress=progress,
+            )
+            read = time.perf_counter() - start
+            start = time.perf_counter()
+            encoded = encode(
+                dataset,
+                encoder,
+                cache=FeatureCache(cache),
+                engine=engine,
+                progress=progress,
+            )
+            taken = time.perf_counter() - start
+            watch.ended.set()
+            watch.join()
+        if engine == "ray":
+            assert_each_once(dataset, n_images)
+            assert FeatureCache(cache).verify() == []
+            seen["read_seconds"] = read
+        files[engine] = [
+            cache / "features" / part.key / "features.npy"
+            for part in (encoded.train, encoded.test)
+        ]
+        seen[engine] = {
+            "encode_seconds": encoded.encode_seconds,
+            "wall_seconds": taken,
+            "images_per_second": encoded.images_per_second,
+            "peak_mib": {what: round(mib) for what, mib in watch.peak_mib.items()},
+            "killed": watch.killed,
+        }
+    same = [
+        filecmp.cmp(*pair, shallow=False) for pair in zip(*files.values(), strict=True)
+    ]
+    assert all(same), "the features differ"
+    seen["ratio"] = (
+        seen["ray"]["images_per_second"] / seen["local"]["images_per_second"]
+    )
+    seen["n_features"] = int(encoded.train.X.shape[1])
+    return seen | {"machine": describe_machine()}
+
+
+def main() -> None:
+    """Run and write what was seen."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--images", type=int, default=2_000_000)
+    parser.add_argument("--kills", type=int, default=10)
+    asked = parser.parse_args()
+    seen = run(asked.folder, asked.images, asked.kills)
+    text = json.dumps(seen, indent=2) + "\n"
+    print(text)
+    if asked.images >= 2_000_000:
+        RESULTS.write_text(text)
+
+
+if __name__ == "__main__":
+    main()
