@@ -97,6 +97,21 @@ def test_json_has_the_documented_keys(run):
     }
 
 
+def test_train_then_encode_uses_the_encoder(run):
+    words = ["--encoder", "conv", *QUICK, "--json"]
+    code, out, err = run("train", "digits", *words)
+    trained = json.loads(out)
+    assert code == 0 and len(trained["history"]["loss"]) == 2
+    assert "train conv" in err and not trained["cached"]
+    code, out, _ = run("encode", "digits", *words)
+    assert code == 0 and json.loads(out)["cached"] == {
+        "encoder": True,
+        "features": False,
+    }
+    code, out, err = run("train", "digits", *words[:-1])
+    assert (code, out.strip()) == (0, trained["key"]) and "from the cache; loss" in err
+
+
 def test_encode_then_fit_uses_the_features(run):
     code, out, err = run("encode", *QUICK)
     assert code == 0 and "trained in" in err
@@ -320,7 +335,7 @@ def test_quiet_leaves_stderr_empty(run):
     assert code == 0 and err == ""
 
 
-@pytest.mark.parametrize("command", ["bench", "encode", "fit", "data"])
+@pytest.mark.parametrize("command", ["bench", "train", "encode", "fit", "data"])
 def test_shared_options_read_the_same_everywhere(run, command):
     code, out, _ = run(command, "--help")
     assert code == 0

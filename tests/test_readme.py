@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import featx
-from benchmarks import cifar10_accuracy, table
+from benchmarks import cifar10_accuracy, cost, table
 from benchmarks.__main__ import CLAIMS
 from featx.autoencoders.registry import ENCODERS
 from featx.classifiers import CLASSIFIERS
@@ -36,6 +36,12 @@ def test_the_speed_table_is_made_from_the_committed_results():
     assert table.with_table(README, table.read(CLAIMS)) == README
 
 
+def test_what_large_jobs_cost_is_computed_from_the_committed_results():
+    page = cost.SCALING.read_text()
+    assert cost.with_tables(page) == page
+    assert "| patch | 19,200 |" in page and "Run: 2,000,000 images" in page
+
+
 def test_every_command_and_name_is_in_the_readme():
     commands = [c.name or c.callback.__name__ for c in app.registered_commands]
     for command in [*commands, "cache ls", "cache rm"]:
@@ -45,7 +51,7 @@ def test_every_command_and_name_is_in_the_readme():
 
 
 def test_every_option_of_the_readme_exists(capsys):
-    for command in (["bench"], ["report"], ["cache", "prune"]):
+    for command in (["bench"], ["encode"], ["report"], ["cache", "prune"]):
         main([*command, "--help"])
     shown = capsys.readouterr().out
     for option in set(re.findall(r"`(--[a-z-]+)", README)):
