@@ -18,6 +18,7 @@ import io
 import json
 import os
 import random
+import re
 import signal
 import tarfile
 import threading
@@ -90,7 +91,7 @@ class Watch(threading.Thread):
             self._most("all", sum(shares.values()))
             self._most("this", shares.get(os.getpid(), 0))
             self._most("worker", max([shares[p] for p in workers], default=0))
-            busy = [p for p in workers if "IDLE" not in named[p]]
+            busy = [p for p in workers if re.search("_numbered|_Worker", named[p])]
             if busy and len(self.killed) < self.kills:
                 if time.monotonic() - last > self.every:
                     victim = chance.choice(sorted(busy))

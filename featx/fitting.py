@@ -167,7 +167,8 @@ def fit_row(
         )
     elif in_blocks:
         notes.append("learned block by block from disk: the features exceed memory")
-        notes += _notes_of(lambda: fit_in_blocks(classifier, X, y, n_in_memory))
+        source = train.X if len(y) == len(train.y) else X  # a map lets go of pages
+        notes += _notes_of(lambda: fit_in_blocks(classifier, source, y, n_in_memory))
     else:
         if shared is None or len(y) < len(train.y):
             shared = SharedReduction()

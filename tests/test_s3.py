@@ -18,6 +18,8 @@ import numpy as np
 import pytest
 from blocks import make_images
 from PIL import Image
+from pyarrow import parquet
+from test_shards import IMAGES, pairs, write_tar
 
 import featx
 from featx.cli import main
@@ -83,12 +85,19 @@ class Storage:
         ]
         wait_for(inner)
         url = f"http://127.0.0.1:{inner}"
-        bucket = s3fs.S3FileSystem(endpoint_url=url, skip_instance_cache=True)
-        bucket.mkdir("pictures")
-        bucket.pipe({f"pictures/{path}": data for path, data in self.files.items()})
+        self.bucket = s3fs.S3FileSystem(endpoint_url=url, skip_instance_cache=True)
+        self.bucket.mkdir("pictures")
+        self.bucket.pipe({f"pictures/{path}": d for path, d in self.files.items()})
         forward = [sys.executable, "-c", FORWARD, str(self.port), str(inner)]
         self.processes.append(subprocess.Popen(forward))
         wait_for(self.port)
+
+    def remember(self):
+        """Hold all requests; what is in the bucket will be there after the next start."""
+        self.processes[1].send_signal(signal.SIGSTOP)
+        self.bucket.invalidate_cache()
+        for path in self.bucket.find("pictures"):
+            self.files[path.removeprefix("pictures/")] = self.bucket.cat(path)
 
     def kill(self):
         for process in self.processes:
@@ -182,3 +191,69 @@ def test_a_storage_that_is_killed_on_the_way(storage, tmp_path, comes_back):
     assert not found.skipped
     assert np.array_equal(found.train.X, expected.train.X)
     assert found.test.ids.tolist() == expected.test.ids.tolist()
+
+
+SLOWLY = """
+import sys, time
+from featx.cli import main
+from featx.features import tables
+tables.FILE_BYTES = 10 * 4 * 192  # ten images in a file
+write = tables.write_out
+def slowly(place, content):
+    time.sleep(0.1)
+    write(place, content)
+tables.write_out = slowly
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+@pytest.mark.parametrize("comes_back", [True, False])
+def test_shards_from_a_bucket_and_features_to_it_though_it_is_killed(
+    storage, tmp_path, comes_back
+):
+    for part, span in (("train", (0, 40)), ("test", (40, 60))):
+        file = write_tar(tmp_path / f"{part}.tar", pairs(*span))
+        storage.files[f"shards/{part}-0.tar"] = file.read_bytes()
+    storage.kill()
+    storage.start()
+    words = ["encode", "s3://pictures/shards", "--encoder", "raw", "--quiet"]
+    words += ["--cache-dir", str(tmp_path / "cache"), "--out", "s3://pictures/features"]
+    patience = "" if comes_back else "from featx import remote; remote._PATIENCE = 1"
+    command = [sys.executable, "-c", patience + SLOWLY, *words]
+    process = subprocess.Popen(
+        command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
+    )
+    while True:
+        storage.bucket.invalidate_cache()
+        if len(storage.bucket.find("pictures/features")) >= 2:
+            break
+        assert process.poll() is None
+        time.sleep(0.05)
+    storage.remember()
+    storage.kill()
+    if comes_back:
+        time.sleep(3)
+        storage.start()
+    said = process.communicate(timeout=400)[1]
+    if not comes_back:
+        assert process.returncode == 1, said
+        assert said.count("featx: Got ") == 1 and "Traceback" not in said
+        storage.start()
+        assert subprocess.run(command).returncode == 0
+    else:
+        assert process.returncode == 0, said
+    storage.bucket.invalidate_cache()
+    files = sorted(storage.bucket.find("pictures/features"))
+    assert len(files) == 6
+    found = {}
+    for file in files:
+        with storage.bucket.open(file) as stream:
+            for row in parquet.read_table(stream).to_pylist():
+                assert row["id"] not in found
+                found[row["id"]] = row
+    assert len(found) == 60
+    for id_, row in found.items():
+        number = int(id_[-8:-4])
+        assert row["class"] == "abc"[IMAGES.y[number]]
+        pixels = np.asarray(row["features"], np.float32)
+        assert np.allclose(255 * pixels, IMAGES.X[number].ravel(), atol=1e-3)
