@@ -181,7 +181,8 @@ def large_job() -> list[str]:
     cores = seen["machine"]["cores"]
     return [
         f"Run: {seen['n_images']:,} images in tar shards on {cores} cores, "
-        f"{len(ray['killed'])} workers killed on the way. Listed, read and decoded by Ray "
+        f"{len(seen['killed_reading'])} workers killed while they read, "
+        f"{len(ray['killed'])} while they encoded. Listed, read and decoded by Ray "
         f"in {duration(seen['read_seconds'])}; encoded ({seen['n_features']} features, a "
         f"small network) at {ray['images_per_second']:,.0f} images/s by Ray and "
         f"{local['images_per_second']:,.0f} by the local engine: a ratio of "

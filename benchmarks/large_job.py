@@ -73,12 +73,16 @@ def write_shards(folder: Path, n_images: int) -> None:
 class Watch(threading.Thread):
     """Kills workers now and then, and remembers how much memory all processes had."""
 
-    def __init__(self, kills: int, every: float) -> None:
+    def __init__(self) -> None:
         super().__init__(daemon=True)
-        self.kills, self.every = kills, every
+        self.kills, self.every = 0, 0.0
         self.killed: list[str] = []
         self.peak_mib: dict[str, float] = {"all": 0.0, "this": 0.0, "worker": 0.0}
         self.ended = threading.Event()
+
+    def kill(self, kills: int, every: float) -> None:
+        """Kill up to so many workers in all, one in so many seconds."""
+        self.kills, self.every = kills, every
 
     def run(self) -> None:
         """Look once a second."""
@@ -173,8 +177,10 @@ def run(folder: Path, n_images: int, kills: int) -> dict[str, Any]:
     for engine in ("ray", "local"):
         cache = folder / engine
         with StderrProgress(Console(stderr=True), quiet=False) as progress:
-            watch = Watch(kills if engine == "ray" else 0, every=15)
+            watch = Watch()
             watch.start()
+            if engine == "ray":
+                watch.kill(kills // 2, every=60)
             start = time.perf_counter()
             dataset = load_dataset(
                 folder / "shards",
@@ -182,7 +188,9 @@ def run(folder: Path, n_images: int, kills: int) -> dict[str, Any]:
                 engine=engine,
                 progress=progress,
             )
-            read = time.perf_counter() - start
+            read, killed = time.perf_counter() - start, list(watch.killed)
+            if engine == "ray":
+                watch.kill(kills, every=15)
             start = time.perf_counter()
             encoded = encode(
                 dataset,
@@ -197,7 +205,7 @@ def run(folder: Path, n_images: int, kills: int) -> dict[str, Any]:
         if engine == "ray":
             assert_each_once(dataset, n_images)
             assert FeatureCache(cache).verify() == []
-            seen["read_seconds"] = read
+            seen["read_seconds"], seen["killed_reading"] = read, killed
         files[engine] = [
             cache / "features" / part.key / "features.npy"
             for part in (encoded.train, encoded.test)
@@ -207,7 +215,7 @@ def run(folder: Path, n_images: int, kills: int) -> dict[str, Any]:
             "wall_seconds": taken,
             "images_per_second": encoded.images_per_second,
             "peak_mib": {what: round(mib) for what, mib in watch.peak_mib.items()},
-            "killed": watch.killed,
+            "killed": watch.killed[len(killed) :],
         }
     same = [
         filecmp.cmp(*pair, shallow=False) for pair in zip(*files.values(), strict=True)
