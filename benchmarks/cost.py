@@ -177,19 +177,23 @@ def per_million() -> list[str]:
 def large_job() -> list[str]:
     """Say what the job of two million images took."""
     seen = json.loads(LARGE.read_text())
-    ray, local = seen["ray"], seen["local"]
-    cores = seen["machine"]["cores"]
+    killed, ray, local = seen["killed"], seen["ray"], seen["local"]
+    gib = {
+        leg: seen[leg]["peak_mib"]["all"] / 1024 for leg in ("killed", "ray", "local")
+    }
     return [
-        f"Run: {seen['n_images']:,} images in tar shards on {cores} cores, "
-        f"{len(seen['killed_reading'])} workers killed while they read, "
-        f"{len(ray['killed'])} while they encoded. Listed, read and decoded by Ray "
-        f"in {duration(seen['read_seconds'])}; encoded ({seen['n_features']} features, a "
-        f"small network) at {ray['images_per_second']:,.0f} images/s by Ray and "
-        f"{local['images_per_second']:,.0f} by the local engine: a ratio of "
-        f"{seen['ratio']:.2f}. Every image was there once, and both left the same bytes. "
-        f"Memory of all processes together, shared pages counted once: at most "
-        f"{ray['peak_mib']['all'] / 1024:.1f} GiB (Ray), "
-        f"{local['peak_mib']['all'] / 1024:.1f} GiB (local)."
+        f"Run: {seen['n_images']:,} images in tar shards on "
+        f"{seen['machine']['cores']} cores. Listed, read and decoded by Ray in "
+        f"{duration(killed['read_seconds'])}, {len(killed['killed_reading'])} workers "
+        f"killed meanwhile; encoded ({killed['n_features']} features, a small network) in "
+        f"{duration(killed['encode_seconds'])}, {len(killed['killed'])} workers killed "
+        f"meanwhile. Undisturbed, Ray encoded {ray['images_per_second']:,.0f} images/s and "
+        f"the local engine {local['images_per_second']:,.0f}: a ratio of "
+        f"{seen['ratio']:.2f} (one run). Every image was there once, under its name and "
+        "with its label, and all three features were the same to the byte. Memory of all "
+        "processes together, shared pages counted once: at most "
+        f"{gib['killed']:.1f} GiB with reading, {gib['ray']:.1f} GiB for encoding with "
+        f"Ray, {gib['local']:.1f} GiB with the local engine."
     ]
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
+from contextlib import redirect_stdout
 from types import TracebackType
 from typing import Self
 
@@ -24,6 +26,8 @@ SILENT_AT_MOST_SECONDS = 30.0  # a long fit has no steps of its own to tell
 
 class StderrProgress:
     """A context manager that is called with a description, the steps done and in all.
+
+    What libraries print meanwhile goes to stderr too: stdout belongs to the result.
 
     Parameters
     ----------
@@ -51,12 +55,14 @@ class StderrProgress:
         self.text = ""
         self.last_line = 0.0
         self.start = time.monotonic()
+        self.stdout = redirect_stdout(sys.stderr)
         self.over = threading.Event()
         self.heart = threading.Thread(target=self._beat, daemon=True)
 
     def __enter__(self) -> Self:
         if not self.live and not self.quiet:
             self.heart.start()
+        self.stdout.__enter__()
         self.bar.start()
         self.task = self.bar.add_task("", total=None, visible=False)
         return self
@@ -70,6 +76,7 @@ class StderrProgress:
         self.over.set()
         self.bar.update(self.task, visible=False)
         self.bar.stop()
+        self.stdout.__exit__(kind, error, trace)
 
     def __call__(self, what: str, done: int, total: int) -> None:
         """Show how far a job is; its name is what stands before the first comma."""

@@ -50,3 +50,11 @@ def test_quiet_writes_nothing():
     with StderrProgress(Console(file=stream), quiet=True) as progress:
         progress("decode", 1, 2)
     assert stream.getvalue() == ""
+
+
+def test_what_libraries_print_does_not_reach_stdout(capsys):
+    with StderrProgress(Console(stderr=True), quiet=True):
+        print("(raylet) a worker died")
+    print("the result")
+    captured = capsys.readouterr()
+    assert captured.out == "the result\n" and "(raylet)" in captured.err

@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from featx.autoencoders.base import batches
+from featx.storage import release_pages
 
 Array = NDArray[Any]
 
@@ -80,15 +81,42 @@ def batch_reader(
 
 def channel_statistics(images: Array) -> tuple[torch.Tensor, torch.Tensor]:
     """Mean and standard deviation per channel, shape (c,); constant channels get 1."""
+    size = max(1, 2**22 // images[0].size)
+    if images.dtype == np.uint8:
+        mean, std = _of_bytes(images, size)
+    else:
+        mean, std = _of_numbers(images, size)
+    std[std < 1e-6 * np.maximum(1.0, np.abs(mean))] = 1.0
+    return torch.tensor(mean, dtype=torch.float32), torch.tensor(
+        std, dtype=torch.float32
+    )
+
+
+def _of_bytes(
+    images: Array, size: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Exact, from how often each value occurs."""
+    counts = np.zeros((images.shape[3], 256))
+    for rows in batches(len(images), size):
+        for channel, count in enumerate(counts):
+            count += np.bincount(images[rows][..., channel].ravel(), minlength=256)
+        release_pages(images)
+    share = counts / counts.sum(axis=1, keepdims=True)
+    mean = share @ np.arange(256)
+    distance = np.arange(256) - mean[:, None]
+    return mean, np.sqrt((share * distance**2).sum(axis=1))
+
+
+def _of_numbers(
+    images: Array, size: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     count, total, squares = 0, np.zeros(images.shape[3]), np.zeros(images.shape[3])
     shift = images[0].mean(axis=(0, 1), dtype=np.float64)  # against cancellation
-    for rows in batches(len(images), max(1, 2**22 // images[0].size)):
+    for rows in batches(len(images), size):
         part = images[rows].astype(np.float64) - shift
         count += part.size // part.shape[3]
         total += part.sum(axis=(0, 1, 2))
         squares += (part**2).sum(axis=(0, 1, 2))
+        release_pages(images)
     mean = total / count
-    std = np.sqrt(np.maximum(squares / count - mean**2, 0.0))
-    std[std < 1e-6 * np.maximum(1.0, np.abs(mean + shift))] = 1.0
-    to_float = torch.float32
-    return torch.tensor(mean + shift, dtype=to_float), torch.tensor(std, dtype=to_float)
+    return mean + shift, np.sqrt(np.maximum(squares / count - mean**2, 0.0))
