@@ -123,14 +123,14 @@ class RayEngine:
         context.execution_options.preserve_order = True
         logging.getLogger("ray.data").setLevel(logging.ERROR)
         given = ray.put((encoder.encoder, _Images.of(X, ray), list(chunks)))
-        features = ray.data.range(
-            len(chunks), override_num_blocks=len(chunks)
-        ).map_batches(
+        # not ray.data.range: it would need cores of its own, so that not all workers start
+        numbers = ray.data.from_items(
+            [{"id": i} for i in range(len(chunks))], override_num_blocks=len(chunks)
+        )
+        features = numbers.map_batches(
             _Worker,
             batch_size=1,
-            compute=ray.data.ActorPoolStrategy(
-                min_size=1, max_size=max(1, min(workers, len(chunks)))
-            ),
+            compute=ray.data.ActorPoolStrategy(size=max(1, min(workers, len(chunks)))),
             fn_constructor_args=([given],),  # in a list, or Ray would warn of restarts
             num_cpus=None if gpus else 1,
             num_gpus=1 if gpus else None,
