@@ -117,14 +117,36 @@ def reserve(file: Path, shape: tuple[int, ...], dtype: DTypeLike) -> None:
 
 
 def release_pages(array: NDArray[Any]) -> None:
-    """Let go of what was read or written of a memory map, if the array is one.
+    """Let go of what was read or written of a memory map, if the array views one.
 
     The system keeps such pages as long as it has room for them anyway; as long as they
     are mapped, they also count as memory of the process, up to the whole file.
     """
-    if isinstance(array, np.memmap) and array.mode != "c":
-        if hasattr(mmap, "MADV_DONTNEED"):
-            array._mmap.madvise(mmap.MADV_DONTNEED)  # type: ignore[attr-defined]
+    owner: Any = array
+    while owner is not None and not isinstance(owner, np.memmap):
+        owner = getattr(owner, "base", None)  # validation makes plain arrays of maps
+    if owner is not None and owner.mode != "c" and hasattr(mmap, "MADV_DONTNEED"):
+        pages: mmap.mmap = owner._mmap  # type: ignore[attr-defined]
+        pages.madvise(mmap.MADV_DONTNEED)
+
+
+def take_rows(array: NDArray[Any], rows: NDArray[np.intp]) -> NDArray[Any]:
+    """Copy rows from anywhere in an array, with little of a memory map mapped at a time.
+
+    The system maps a large block of the file around each row that is read.
+
+    Examples
+    --------
+    >>> take_rows(np.arange(6).reshape(3, 2), np.array([2, 0]))
+    array([[4, 5],
+           [0, 1]])
+    """
+    taken = np.empty((len(rows), *array.shape[1:]), array.dtype)
+    for start in range(0, len(rows), 64):
+        part = slice(start, start + 64)
+        taken[part] = array[rows[part]]
+        release_pages(array)
+    return taken
 
 
 def rename_folder(work: Path, final: Path) -> None:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from featx.autoencoders.autoencoder import Autoencoder, NetworkTransformer
 from featx.autoencoders.base import check_number
 from featx.errors import ParameterError
+from featx.storage import take_rows
 
 if TYPE_CHECKING:
     from featx.autoencoders.networks import ConvNetwork
@@ -82,7 +83,7 @@ class ConvTransformer(NetworkTransformer):
         network.normalization.std.copy_(std)
         n = min(len(images), max(16, _WHITENED_VALUES // images[0].size), 2000)
         rng = np.random.default_rng(seed)
-        some = images[np.sort(rng.choice(len(images), n, replace=False))]
+        some = take_rows(images, np.sort(rng.choice(len(images), n, replace=False)))
         network.whitening.learn(network.normalization(to_tensor(some)))
 
     def _network_options(self) -> dict[str, Any]:

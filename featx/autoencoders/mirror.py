@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from featx.autoencoders.base import batches
+from featx.storage import take_rows
 
 Array = NDArray[Any]
 
@@ -52,7 +53,9 @@ def mirroring_is_natural(images: Array, seed: int) -> bool:
     rng = np.random.default_rng(seed)
     chosen = np.sort(rng.choice(len(images), n, replace=False))
     few = max(1, 2**24 // images[0].size)  # at a time: images may be huge
-    small = np.concatenate([_shrink(images[chosen[part]]) for part in batches(n, few)])
+    small = np.concatenate(
+        [_shrink(take_rows(images, chosen[part])) for part in batches(n, few)]
+    )
     # what mirroring turns into its negative; mirrored pairs differ in nothing else
     odd = (small - small[:, :, ::-1]).reshape(n, -1)
     spread = odd.std()

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from featx.autoencoders.autoencoder import Autoencoder
 from featx.autoencoders.base import batches, check_number
 from featx.errors import ParameterError
+from featx.storage import release_pages, take_rows
 
 if TYPE_CHECKING:
     from featx.autoencoders.patch_network import PatchNetwork
@@ -333,6 +334,7 @@ class PatchAutoencoder(Autoencoder):
                 top[part, None, None] + np.arange(shape[0])[:, None],
                 left[part, None, None] + np.arange(shape[1]),
             ]
+            release_pages(images)
             cuts[part] = self.module_.reduce(to_tensor(cut)).numpy()
         return cuts
 
@@ -346,7 +348,7 @@ class PatchAutoencoder(Autoencoder):
         some = np.sort(rng.choice(len(images), n, replace=False))
         pixels, features = [], []
         for part in self._batches(n):
-            batch = images[some[part]]
+            batch = take_rows(images, some[part])
             features.append(torch.from_numpy(self._run("encode", batch)))
             pixels.append(self.module_.reduce(to_tensor(batch)))
         device = next(self.module_.parameters()).device

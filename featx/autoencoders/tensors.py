@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from featx.autoencoders.base import batches
-from featx.storage import release_pages
+from featx.storage import release_pages, take_rows
 
 Array = NDArray[Any]
 
@@ -67,14 +67,14 @@ def batch_reader(
         Rows, an array of int64, -> tensor on the device.
     """
     if device.type != "cuda":
-        return lambda rows: to_tensor(images[rows]).to(device)
+        return lambda rows: to_tensor(take_rows(images, rows)).to(device)
 
     def copied(batch: torch.Tensor) -> torch.Tensor:
         return batch.pin_memory().to(device, non_blocking=True)
 
     free, _ = torch.cuda.mem_get_info(device)
     if images.size * (1 if images.dtype == np.uint8 else 4) > free / 4:
-        return lambda rows: copied(to_tensor(images[rows]))
+        return lambda rows: copied(to_tensor(take_rows(images, rows)))
     resident = to_tensor(images).to(device)
     return lambda rows: resident[copied(torch.from_numpy(rows))]
 
