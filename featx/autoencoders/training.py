@@ -20,6 +20,7 @@ from featx.autoencoders.device import tell_out_of_memory, training_dtype
 from featx.autoencoders.processes import Processes
 from featx.autoencoders.tensors import batch_reader, to_arrays, to_tensors
 from featx.errors import TrainingError
+from featx.storage import release_pages
 
 Array = NDArray[Any]
 
@@ -297,6 +298,7 @@ def _fingerprint(
     digest.update(f"{images.dtype} {images.shape}".encode())
     for part in batches(len(images), 4096):
         digest.update(np.ascontiguousarray(images[part]).data)
+        release_pages(images)
     return digest.hexdigest()
 
 
