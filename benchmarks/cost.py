@@ -25,12 +25,9 @@ SCALING = ROOT / "docs" / "scaling.md"
 BEGIN, END = "<!-- cost begin -->", "<!-- cost end -->"
 SHOWN = ("untrained", "patch", "denoising", "masked")
 SIZES = ((10**5, 2), (10**7, 64), (10**9, 1024))  # images, cores of the cluster
-CLASSES, STEPS, DISK = (
-    10,
-    12,
-    1e9,
-)  # of the classifier: steps, bytes/s that a disk gives
+CLASSES, STEPS = 10, 12  # that the linear classifier learns, and how it does
 FIT_CORES = 64  # of the machine that fits the classifier
+DISK = 1e9  # bytes/s that one process writes or reads
 
 
 @dataclass(frozen=True)
@@ -114,7 +111,7 @@ def table(n: float, cores: int) -> list[str]:
         stored = n * 4 * m.n_features
         passes = 2 * STEPS + 3 if stored > 100e9 else 1  # past memory: read again
         times = [
-            n * read / cores,
+            max(n * read / cores, n * 3072 / DISK),
             (m.fixed + n * epochs(n) * m.view) / cores,
             max(n * m.encode / cores, stored / DISK),  # one process writes
             fit + passes * stored / DISK,

@@ -7,6 +7,7 @@ import signal
 import sys
 import threading
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -114,28 +115,26 @@ def test_a_killed_worker_changes_nothing(mapped, tmp_path, monkeypatch):
     ray.shutdown()
 
 
-def slowly(number):
-    with open(os.environ["FEATX_TEST_PIDS"], "a") as file:
-        file.write(f"{os.getpid()}\n")
-    time.sleep(0.2)
+DEADLY = (3, 17, 31)
+
+
+def squared(number):
+    """Square a number; the first worker that gets a deadly one dies of it."""
+    time.sleep(0.05)
+    begun = Path(os.environ["FEATX_TEST_BEGUN"]) / str(number)
+    if number in DEADLY and not begun.exists():
+        begun.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
     return number**2
 
 
 def test_tasks_of_killed_workers_are_done_by_others(tmp_path, monkeypatch):
-    told = tmp_path / "pids"
     ray.shutdown()
     ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])
-    monkeypatch.setenv("FEATX_TEST_PIDS", str(told))
-    done, killed = {}, []
-    for number, result in make_spread("ray")(slowly, [(i,) for i in range(40)]):
-        assert number not in done
-        done[number] = result
-        if len(killed) < 3:
-            killed.append(int(told.read_text().split()[-1]))
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(killed[-1], signal.SIGKILL)
-    assert done == {i: i**2 for i in range(40)} and len(killed) == 3
-    assert len(told.read_text().split()) > 40  # some were begun twice
+    monkeypatch.setenv("FEATX_TEST_BEGUN", str(tmp_path))
+    done = list(make_spread("ray")(squared, [(i,) for i in range(40)]))
+    assert sorted(done) == [(i, i**2) for i in range(40)]  # each once
+    assert sorted(int(file.name) for file in tmp_path.iterdir()) == list(DEADLY)
     ray.shutdown()
 
 
@@ -211,7 +210,7 @@ def test_the_command_line(tmp_path, capsys):
         assert main([*words, "--engine", engine, "--cache-dir", cache]) == 0
         shown.append(json.loads(capsys.readouterr().out))
     files = [one["features"]["train"] for one in shown]
-    assert open(files[0], "rb").read() == open(files[1], "rb").read()
+    assert Path(files[0]).read_bytes() == Path(files[1]).read_bytes()
 
 
 def test_a_cluster_that_is_not_there(mapped, tmp_path):
