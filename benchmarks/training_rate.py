@@ -16,7 +16,7 @@ from featx import ConvAutoencoder
 SAYS = "training a 64-128-256 autoencoder, as a part of the machine's matrix rate"
 UNIT = "10^9 operations"
 BAR = 0.5
-FULL = {"n_images": 4096, "channels": (64, 128, 256), "batch_size": 256, "side": 2048}
+FULL = {"n_images": 16_384, "channels": (64, 128, 256), "batch_size": 256, "side": 2048}
 QUICK = {"n_images": 128, "channels": (4, 8), "batch_size": 64, "side": 64}
 
 

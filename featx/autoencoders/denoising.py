@@ -67,8 +67,8 @@ class DenoisingAutoencoder(ConvTransformer, Autoencoder):
     device : str, default="auto"
         ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:1"`` or ``"mps"``.
     precision : {"auto", "float32", "bfloat16"}, default="auto"
-        Number format of the matrix products. ``"auto"`` trains in bfloat16 where the
-        device is made for it and always encodes in float32.
+        Number format of the matrix products. ``"auto"`` is bfloat16 where the device has
+        instructions for it, float32 elsewhere.
     random_state : int, RandomState or None, default=None
         Seed of the weights, of the validation part and of the order of the images.
     verbose : int, default=0
@@ -92,6 +92,8 @@ class DenoisingAutoencoder(ConvTransformer, Autoencoder):
         The augmentation in use.
     device_ : str
         Where it was trained.
+    precision_ : str
+        Number format it was fitted in: ``"float32"`` or ``"bfloat16"``.
 
     See Also
     --------

@@ -57,11 +57,11 @@ def choose_device(device: str) -> torch.device:
     return torch.device(device)
 
 
-def training_dtype(precision: str, device: torch.device) -> torch.dtype:
-    """Choose the number format of the matrix products during training.
+def choose_dtype(precision: str, device: torch.device) -> torch.dtype:
+    """Choose the number format of the matrix products.
 
-    ``"auto"`` means bfloat16 on a CUDA device that has it and float32 elsewhere:
-    without hardware support, bfloat16 convolutions are many times slower than float32
+    ``"auto"`` means bfloat16 on a device that has instructions for it and float32
+    elsewhere: without them, bfloat16 convolutions are many times slower than float32
     ones, not faster.
 
     Parameters
@@ -69,7 +69,7 @@ def training_dtype(precision: str, device: torch.device) -> torch.dtype:
     precision : {"auto", "float32", "bfloat16"}
         The parameter as the user gave it.
     device : torch.device
-        Where the training runs.
+        Where the products are computed.
 
     Returns
     -------
@@ -83,38 +83,24 @@ def training_dtype(precision: str, device: torch.device) -> torch.dtype:
 
     Examples
     --------
-    >>> training_dtype("auto", torch.device("cpu"))
+    >>> choose_dtype("float32", torch.device("cpu"))
     torch.float32
     """
     if precision not in PRECISIONS:
         raise unknown_name("precision", precision, PRECISIONS)
     if precision == "auto":
-        fast = device.type == "cuda" and torch.cuda.is_bf16_supported(False)
-        return torch.bfloat16 if fast else torch.float32
+        return torch.bfloat16 if _has_bfloat16(device) else torch.float32
     return torch.bfloat16 if precision == "bfloat16" else torch.float32
 
 
-def encoding_dtype(precision: str) -> torch.dtype:
-    """Choose the number format of the matrix products when features are made.
-
-    ``"auto"`` means float32, so that features agree across batch sizes to 1e-5.
-
-    Parameters
-    ----------
-    precision : {"auto", "float32", "bfloat16"}
-        The parameter as the user gave it.
-
-    Returns
-    -------
-    torch.dtype
-        ``torch.float32`` or ``torch.bfloat16``.
-
-    Examples
-    --------
-    >>> encoding_dtype("auto")
-    torch.float32
-    """
-    return torch.bfloat16 if precision == "bfloat16" else torch.float32
+def _has_bfloat16(device: torch.device) -> bool:
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(False)
+    if device.type != "cpu":
+        return False
+    # older releases of torch do not tell what a processor can
+    can: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
+    return any(can.get(name) for name in ("avx512_bf16", "amx_bf16"))
 
 
 def tell_out_of_memory(device: torch.device, n_images: int) -> None:

@@ -85,7 +85,8 @@ class PatchAutoencoder(Autoencoder):
     device : str, default="auto"
         ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:1"`` or ``"mps"``.
     precision : {"auto", "float32", "bfloat16"}, default="auto"
-        Number format of the matrix products.
+        Number format of the matrix products. ``"auto"`` is bfloat16 where the device has
+        instructions for it, float32 elsewhere.
     random_state : int, RandomState or None, default=None
         Seed of the patches and of their order.
     verbose : int, default=0
@@ -119,6 +120,8 @@ class PatchAutoencoder(Autoencoder):
         Height, width and channels.
     device_ : str
         Where it was trained.
+    precision_ : str
+        Number format it was fitted in: ``"float32"`` or ``"bfloat16"``.
 
     Notes
     -----

@@ -66,11 +66,10 @@ class PatchFilters(nn.Module):
     @torch.no_grad()
     def learn_whitening(self, patches: Tensor, strength: float) -> None:
         """Learn contrast floor and ZCA whitening from patches (n, ph, pw, c)."""
-        rows = patches.float().flatten(1)
-        contrast = rows.var(1, correction=0).mean()
+        contrast = patches.float().flatten(1).var(1, correction=0).mean()
         if contrast > 0:  # relative to the usual contrast: flat patches stay small
             self.contrast_floor.copy_(0.01 * contrast)
-        rows = self._normalise(rows)
+        rows = self._normalised(patches).flatten(0, 2)
         self.centre.copy_(rows.mean(0))
         rows = rows - self.centre
         # on the CPU: not every device has this decomposition
@@ -99,43 +98,59 @@ class PatchFilters(nn.Module):
         """(B, h, w, c) -> features (B, cells * 2 * n_components)."""
         # all but the division by the contrast is linear and folds into the filters
         filters = (F.normalize(self.filters, dim=1) @ self.whitening).T.contiguous()
+        device = images.device.type
+        if torch.is_autocast_enabled(device):
+            filters = filters.to(torch.get_autocast_dtype(device))
         rows, columns = self.edges
-        budget = _CPU_BYTES if images.device.type == "cpu" else _GPU_BYTES
+        budget = _CPU_BYTES if device == "cpu" else _GPU_BYTES
         largest = (rows[1] - rows[0] + 1) * (columns[1] - columns[0] + 1)
-        at_once = max(1, budget // (4 * largest * len(self.filters)))
+        at_once = max(1, budget // (filters.itemsize * largest * len(self.filters)))
         return torch.cat(
             [self._pooled_code(part, filters) for part in torch.split(images, at_once)]
         )
 
     def _pooled_code(self, images: Tensor, filters: Tensor) -> Tensor:
-        height, width = self.patch_shape
-        windows = images.unfold(1, height, 1).unfold(2, width, 1)
-        windows = windows.permute(0, 1, 2, 4, 5, 3)  # (B, rows, columns, ph, pw, c)
-        n, threshold = len(images), self.threshold
+        patches = self._normalised(images).sub_(self.centre).to(filters.dtype)
+        threshold = torch.tensor(self.threshold, dtype=filters.dtype)
         rows, columns = self.edges
-        cells = []
+        totals, counts = [], []
         for (top, bottom), (left, right) in product(pairwise(rows), pairwise(columns)):
-            patches = windows[:, top:bottom, left:right].flatten(3).flatten(0, 2)
-            responses = (self._normalise(patches) - self.centre) @ filters
-            responses = responses.float().view(n, -1, filters.shape[1])
-            mean = responses.new_full(
-                (n, 1, responses.shape[1]), 1 / responses.shape[1]
-            )
-            # the mean of max(r - t, 0) is the mean of max(r, t), less t: fewer passes,
-            # but a difference of near numbers, so never in a short format
-            with torch.autocast(images.device.type, enabled=False):
-                above = mean @ responses.clamp(min=threshold) - threshold
-                below = -(mean @ responses.clamp_(max=-threshold)) - threshold
-            cells += [above.squeeze(1), below.squeeze(1)]
-        return torch.cat(cells, dim=1)
+            cell = patches[:, top:bottom, left:right].flatten(1, 2)
+            responses = cell @ filters  # (B, positions, n_components)
+            totals.append(_at_least(responses, threshold).sum(1))
+            totals.append(_at_least(responses.neg_(), threshold).sum(1))
+            counts += 2 * [cell.shape[1]]
+        # the mean of max(r - t, 0) is the mean of max(r, t), less t: fewer passes
+        total = torch.stack(totals, dim=1).float()
+        mean = total / total.new_tensor(counts)[:, None] - threshold.item()
+        return mean.clamp_(min=0).flatten(1)  # totals are rounded
 
     def whiten(self, patches: Tensor) -> Tensor:
         """(n, ph, pw, c) in the images' range -> (n, d), normalised and white."""
-        rows = self._normalise(patches.float().flatten(1))
-        return (rows - self.centre) @ self.whitening
+        return (self._normalised(patches).flatten(0, 2) - self.centre) @ self.whitening
 
-    def _normalise(self, rows: Tensor) -> Tensor:
-        """Patches (n, d) -> nought mean, and variance one where there is contrast."""
-        rows = rows - rows.mean(1, keepdim=True)
-        variance = rows.square().mean(1, keepdim=True)
-        return rows * (variance + self.contrast_floor).rsqrt()
+    def _normalised(self, images: Tensor) -> Tensor:
+        """Every patch (B, rows, columns, d) of images (B, h, w, c).
+
+        Of nought mean, and of variance one where there is contrast.
+        """
+        height, width = self.patch_shape
+        x = images.float()
+        x = x - x.mean((1, 2, 3), keepdim=True)  # squares of small numbers
+        moments = torch.stack([x.mean(3), x.square().mean(3)], dim=1)
+        mean, power = F.avg_pool2d(moments, self.patch_shape, 1).unbind(1)
+        variance = (power - mean.square()).clamp(min=0)
+        scale = (variance + self.contrast_floor).rsqrt()
+        patches = x.unfold(1, height, 1).unfold(2, width, 1)
+        patches = patches.permute(0, 1, 2, 4, 5, 3).flatten(3)
+        return patches.sub_(mean[..., None]).mul_(scale[..., None])
+
+
+def _at_least(x: Tensor, threshold: Tensor) -> Tensor:
+    """Maximum of x and a number of its format that is not negative."""
+    if x.dtype != torch.bfloat16:
+        return x.clamp(min=threshold.item())
+    # bits of positive numbers are ordered as the numbers are, those of negative ones are
+    # negative integers, and a processor compares integers without converting them
+    bits = int(threshold.view(torch.int16))
+    return x.view(torch.int16).clamp(min=bits).view(x.dtype)

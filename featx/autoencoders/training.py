@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from featx.autoencoders.base import batches
 from featx.autoencoders.checkpoint import current_checkpoint
-from featx.autoencoders.device import tell_out_of_memory, training_dtype
+from featx.autoencoders.device import choose_dtype, tell_out_of_memory
 from featx.autoencoders.processes import Processes
 from featx.autoencoders.tensors import batch_reader, to_arrays, to_tensors
 from featx.errors import TrainingError
@@ -104,7 +104,7 @@ def train(
         If the loss is no longer finite.
     """
     device = next(network.parameters()).device
-    dtype = training_dtype(plan.precision, device)
+    dtype = choose_dtype(plan.precision, device)
     processes = Processes()
     generator = torch.Generator(device).manual_seed(plan.seed + processes.rank)
     read = batch_reader(images, device)

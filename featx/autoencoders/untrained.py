@@ -36,7 +36,8 @@ class UntrainedAutoencoder(ConvTransformer):
     device : str, default="auto"
         ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:1"`` or ``"mps"``.
     precision : {"auto", "float32", "bfloat16"}, default="auto"
-        Number format of the matrix products.
+        Number format of the matrix products. ``"auto"`` is bfloat16 where the device has
+        instructions for it, float32 elsewhere.
     random_state : int, RandomState or None, default=None
         Seed of the weights; with the same one, they are those from which
         `ConvAutoencoder` starts.
@@ -55,6 +56,8 @@ class UntrainedAutoencoder(ConvTransformer):
         The augmentation in use.
     device_ : str
         Where it runs.
+    precision_ : str
+        Number format it was fitted in: ``"float32"`` or ``"bfloat16"``.
 
     See Also
     --------

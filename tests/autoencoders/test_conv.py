@@ -265,12 +265,6 @@ def test_images_of_another_shape_are_refused(estimator, images):
         fitted.fit(np.full((5, 8, 8), np.nan))
 
 
-def test_bfloat16_features_are_close_to_float32(fitted, images):
-    half = pickle.loads(pickle.dumps(fitted)).set_params(precision="bfloat16")
-    exact, rounded = fitted.transform(images[:8]), half.transform(images[:8])
-    assert 0 < np.abs(exact - rounded).max() < 0.1 * exact.max()
-
-
 @pytest.mark.cuda
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 def test_cuda_features_load_on_a_cpu(images):

@@ -31,6 +31,7 @@ def quick(**params):
         "n_patches": 4000,
         "max_epochs": 4,
         "batch_size": 256,
+        "precision": "float32",
     }
     return PatchAutoencoder(**defaults | {"random_state": 0} | params)
 
