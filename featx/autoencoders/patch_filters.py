@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-_CPU_BYTES = 8 * 2**20  # of responses at a time: what a processor's cache can hold
+_CPU_BYTES = 4 * 2**20  # of responses at a time: what a processor's cache can hold
 _GPU_BYTES = 2**30
 
 
@@ -117,8 +117,9 @@ class PatchFilters(nn.Module):
         for (top, bottom), (left, right) in product(pairwise(rows), pairwise(columns)):
             cell = patches[:, top:bottom, left:right].flatten(1, 2)
             responses = cell @ filters  # (B, positions, n_components)
-            totals.append(_at_least(responses, threshold).sum(1))
-            totals.append(_at_least(responses.neg_(), threshold).sum(1))
+            opposite = responses.neg()
+            totals.append(_at_least_(responses, threshold).sum(1))
+            totals.append(_at_least_(opposite, threshold).sum(1))
             counts += 2 * [cell.shape[1]]
         # the mean of max(r - t, 0) is the mean of max(r, t), less t: fewer passes
         total = torch.stack(totals, dim=1).float()
@@ -137,8 +138,10 @@ class PatchFilters(nn.Module):
         height, width = self.patch_shape
         x = images.float()
         x = x - x.mean((1, 2, 3), keepdim=True)  # squares of small numbers
-        moments = torch.stack([x.mean(3), x.square().mean(3)], dim=1)
-        mean, power = F.avg_pool2d(moments, self.patch_shape, 1).unbind(1)
+        depth = x.shape[3]
+        moments = torch.stack([x, x.square()], dim=1).flatten(3)  # (B, 2, h, w * c)
+        moments = F.avg_pool2d(moments, (1, width * depth), (1, depth))
+        mean, power = F.avg_pool2d(moments, (height, 1), 1).unbind(1)
         variance = (power - mean.square()).clamp(min=0)
         scale = (variance + self.contrast_floor).rsqrt()
         patches = x.unfold(1, height, 1).unfold(2, width, 1)
@@ -146,11 +149,11 @@ class PatchFilters(nn.Module):
         return patches.sub_(mean[..., None]).mul_(scale[..., None])
 
 
-def _at_least(x: Tensor, threshold: Tensor) -> Tensor:
-    """Maximum of x and a number of its format that is not negative."""
+def _at_least_(x: Tensor, threshold: Tensor) -> Tensor:
+    """Maximum of x and a number of its format that is not negative, in place."""
     if x.dtype != torch.bfloat16:
-        return x.clamp(min=threshold.item())
+        return x.clamp_(min=threshold.item())
     # bits of positive numbers are ordered as the numbers are, those of negative ones are
     # negative integers, and a processor compares integers without converting them
-    bits = int(threshold.view(torch.int16))
-    return x.view(torch.int16).clamp(min=bits).view(x.dtype)
+    x.view(torch.int16).clamp_(min=int(threshold.view(torch.int16)))
+    return x

@@ -7,7 +7,7 @@ from sklearn.datasets import load_digits
 from featx import ConvAutoencoder, PatchAutoencoder, UntrainedAutoencoder
 from featx.autoencoders import device
 from featx.autoencoders.networks import LocalWhitening
-from featx.autoencoders.patch_filters import PatchFilters, _at_least
+from featx.autoencoders.patch_filters import PatchFilters, _at_least_
 from featx.features.digest import digest_estimator
 
 
@@ -86,7 +86,9 @@ def test_the_maximum_of_bits_is_that_of_numbers(threshold):
         [torch.tensor([0.0, -0.0, 1e30, -1e30, 1e-30, 0.25, -0.25]), torch.randn(1000)]
     ).bfloat16()
     limit = torch.tensor(threshold, dtype=torch.bfloat16)
-    assert torch.equal(_at_least(numbers, limit), numbers.clamp(min=limit.item()))
+    assert torch.equal(
+        _at_least_(numbers.clone(), limit), numbers.clamp(min=limit.item())
+    )
 
 
 def test_a_threshold_between_two_numbers_of_bfloat16_lets_little_through():
