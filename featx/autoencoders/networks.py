@@ -233,7 +233,7 @@ class ConvNetwork(nn.Module):
     def errors(self, code: Tensor, x: Tensor) -> Tensor:
         """Squared errors (B, 2c, h, w) of what a code gives: pixels, whitened ones."""
         target = torch.cat([x, self.whitening(x)], dim=1)
-        return (self.decoder(code).float() - target).square()
+        return F.mse_loss(self.decoder(code).float(), target, reduction="none")
 
     def loss(self, images: Tensor, generator: torch.Generator) -> Tensor:
         """Mean squared error of standardised and of whitened pixels, a scalar."""
