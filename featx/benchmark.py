@@ -27,6 +27,7 @@ from featx.features.progress import Progress
 from featx.fitting import FittedRow, Job, fit_row, fit_rows, kept
 from featx.images import Dataset
 from featx.machine import describe_machine
+from featx.pictures import pictures_of
 from featx.rows import Row, evidence_of, recall_row, row_key
 
 UNEQUAL = 1.1  # classes are weighed when the largest has this many times the smallest
@@ -175,8 +176,8 @@ def bench(
         if encoded.encoder.history:
             histories[encoder_name] = encoded.encoder.history
             if n_examples:
-                reconstructions[encoder_name] = reconstruct(encoded, examples)
-                learned = filter_pictures(encoded.encoder.encoder)
+                restored, learned = pictures_of(cache.folder, encoded.encoder, examples)
+                reconstructions[encoder_name] = restored
                 if learned is not None:
                     filters[encoder_name] = learned
         if tell and encoded.encoder.choices:
@@ -276,52 +277,6 @@ def is_unequal(class_counts: NDArray[np.int64]) -> bool:
     (True, False)
     """
     return bool(class_counts.max() > UNEQUAL * class_counts.min())
-
-
-def reconstruct(
-    encoded: EncodedDataset, images: NDArray[np.uint8]
-) -> NDArray[np.uint8]:
-    """Encode and decode images.
-
-    Parameters
-    ----------
-    encoded : EncodedDataset
-        With an encoder that has a decoder.
-    images : ndarray of uint8, shape (k, h, w, c)
-        Images.
-
-    Returns
-    -------
-    ndarray of uint8, shape (k, h, w, c)
-        Reconstructions.
-    """
-    encoder = encoded.encoder.encoder
-    restored = encoder.reconstruct(images)
-    return np.rint(np.clip(restored, 0, 255)).astype(np.uint8).reshape(images.shape)
-
-
-def filter_pictures(encoder: BaseEstimator, k: int = 64) -> NDArray[np.uint8] | None:
-    """Draw the first filters of an encoder.
-
-    Parameters
-    ----------
-    encoder : estimator
-        Fitted.
-    k : int, default=64
-        Filters to draw.
-
-    Returns
-    -------
-    ndarray of uint8, shape (k, h, w, c), or None
-        Each filter scaled so that its strongest value is white or black and nought is
-        grey; None if the encoder has no ``components_`` in the shape of images.
-    """
-    components = getattr(encoder, "components_", None)
-    if components is None or np.ndim(components) != 4:
-        return None
-    shown = np.asarray(components[:k], np.float64)
-    strongest = np.abs(shown).max(axis=(1, 2, 3), keepdims=True)
-    return np.rint(127.5 * (1 + shown / np.maximum(strongest, 1e-12))).astype(np.uint8)
 
 
 def _protocol(balanced: bool, tune: bool, seed: int) -> dict[str, Any]:

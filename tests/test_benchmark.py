@@ -95,6 +95,26 @@ def test_the_best_row_is_looked_into_once(dataset, encoders, cache, monkeypatch)
     )
 
 
+def test_pictures_are_drawn_once(dataset, cache, monkeypatch):
+    encoders = {
+        "patch": PatchAutoencoder(8, n_patches=500, max_epochs=1, random_state=0)
+    }
+    first = bench(dataset, encoders, ["knn"], cache=cache)
+    assert first.reconstructions["patch"].shape == first.examples.shape
+    assert len(first.filters["patch"]) == 8
+
+    monkeypatch.delattr("featx.pictures.reconstruct")
+    again = bench(dataset, encoders, ["knn"], cache=cache)
+    for name in ("reconstructions", "filters"):
+        ours, theirs = getattr(first, name)["patch"], getattr(again, name)["patch"]
+        np.testing.assert_array_equal(ours, theirs)
+
+    [folder] = (cache.folder / "pictures").iterdir()
+    (folder / "reconstructions.npy").write_bytes(b"broken")
+    with pytest.raises(CacheError, match=f"featx cache rm {folder.name[:12]}"):
+        bench(dataset, encoders, ["knn"], cache=cache)
+
+
 def test_confidences_go_with_the_predictions(dataset, cache):
     results = [
         bench(dataset, {"raw": RawPixels()}, ["mlp", "svm"], cache=cache)

@@ -28,7 +28,7 @@ LAYERS = [  # each may import those before it
     ("evaluation",),
     ("reports",),
     ("budget",),
-    ("rows",),
+    ("rows", "pictures"),
     ("fitting",),
     ("benchmark",),
     ("console", "options"),

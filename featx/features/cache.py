@@ -47,7 +47,7 @@ from featx.storage import (
 )
 
 _WITHOUT_EFFECT = {"verbose", "device"}  # on what an encoder learns
-KINDS = ("images", "encoders", "features", "rows", "evidence")
+KINDS = ("images", "encoders", "features", "rows", "evidence", "pictures")
 ENCODER_TYPES = [
     f"{kind.__module__}.{kind.__qualname__}"
     for kind in (getattr(featx.autoencoders, n) for n in featx.autoencoders.__all__)

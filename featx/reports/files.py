@@ -170,6 +170,9 @@ def _drawn(axes: Axes) -> Iterator[tuple[str, bytes]]:
     from featx.reports.canvas import png, svg
 
     yield "png", png(axes)
+    figure = axes.get_figure(root=True)
+    assert figure is not None
+    figure.set_layout_engine("none")  # everything has its place by now
     yield "svg", svg(axes)
 
 
