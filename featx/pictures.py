@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -11,18 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 
-from featx.errors import CacheError
+from featx._version import __version__
 from featx.features import CachedEncoder
-from featx.features.digest import digest_json
-from featx.storage import (
-    FORMAT,
-    MANIFEST,
-    cache_errors,
-    new_folder,
-    provenance,
-    read_manifest,
-    write_json,
-)
+from featx.features.digest import digest_array, digest_json
+from featx.storage import FORMAT, keep, load_array, read_manifest
 
 Pictures = tuple[NDArray[np.uint8], NDArray[np.uint8] | None]
 
@@ -53,40 +43,29 @@ def pictures_of(
     CacheError
         If the entry is damaged.
     """
-    shape = list(images.shape)
-    seen = hashlib.sha256(np.ascontiguousarray(images).data).hexdigest()
     key = digest_json(
-        {"format": FORMAT, "encoder": encoder.digest, "shape": shape, "images": seen}
+        {
+            "format": FORMAT,
+            "featx": __version__,
+            "encoder": encoder.digest,
+            "shape": list(images.shape),
+            "images": digest_array(images),
+        }
     )
     folder = cache_folder / "pictures" / key
+    restored, filters = folder / "reconstructions.npy", folder / "filters.npy"
     if read_manifest(folder) is not None:
-        return _read(folder)
-    drawn = reconstruct(encoder.encoder, images), filter_pictures(encoder.encoder)
-    # what cannot be kept is drawn again the next time
-    with (
-        suppress(CacheError),
-        new_folder(folder) as work,
-        cache_errors(folder.parent),
-    ):
-        np.save(work / "reconstructions.npy", drawn[0])
-        if drawn[1] is not None:
-            np.save(work / "filters.npy", drawn[1])
-        what = {"what": f"{encoder.params['class']}, {len(images)} reconstructions"}
-        write_json(work / MANIFEST, what | provenance())
-    return drawn
+        drawn = load_array(restored, "pictures")
+        return drawn, load_array(filters, "pictures") if filters.exists() else None
+    pictures = reconstruct(encoder.encoder, images), filter_pictures(encoder.encoder)
 
+    def write(work: Path) -> None:
+        np.save(work / restored.name, pictures[0])
+        if pictures[1] is not None:
+            np.save(work / filters.name, pictures[1])
 
-def _read(folder: Path) -> Pictures:
-    with cache_errors(folder):
-        try:
-            restored = np.load(folder / "reconstructions.npy")
-            filters = folder / "filters.npy"
-            return restored, np.load(filters) if filters.exists() else None
-        except (ValueError, EOFError) as error:
-            raise CacheError(
-                f"Got pictures that cannot be read in {folder} ({error}). Remove them "
-                f"with 'featx cache rm {folder.name}' and run again."
-            ) from error
+    keep(folder, f"{encoder.params['class']}, {len(images)} reconstructions", write)
+    return pictures
 
 
 def reconstruct(encoder: Any, images: NDArray[np.uint8]) -> NDArray[np.uint8]:

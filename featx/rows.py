@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
-import hashlib
-from contextlib import suppress
 from dataclasses import fields
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from featx._version import __version__
 from featx.classifiers import accelerated, make_classifier, search_space
-from featx.errors import CacheError
 from featx.evaluation import Evidence, Result, look_into, score
 from featx.features import EncodedDataset, plain_params
-from featx.features.digest import digest_json
+from featx.features.digest import digest_array, digest_json
 from featx.images import Dataset
 from featx.machine import rows_in_memory
 from featx.storage import (
     FORMAT,
     MANIFEST,
     cache_errors,
+    keep,
+    load_array,
     new_folder,
     provenance,
     read_manifest,
@@ -89,11 +88,11 @@ def row_key(
             "scikit-learn": version("scikit-learn"),
             "intelex": version("scikit-learn-intelex") if accelerated() else None,
             "features": [encoded.train.key, encoded.test.key],
-            "labels": _digest(encoded.train.y),
+            "labels": digest_array(encoded.train.y),
             "in_memory": in_memory if size["n_images"] > in_memory else None,
             "classifier": plain_params(built),
             "space": search_space(classifier, **size) if tune else None,
-            "validation": _digest(dataset.validation) if tune else None,
+            "validation": digest_array(dataset.validation) if tune else None,
         }
     )
 
@@ -127,15 +126,8 @@ def recall_row(
     manifest = read_manifest(folder)
     if manifest is None:
         return None
-    with cache_errors(folder):
-        try:
-            predicted = np.load(folder / "predicted.npy")
-            confidence = np.load(folder / "confidence.npy")
-        except (ValueError, EOFError) as error:
-            raise CacheError(
-                f"Got predictions that cannot be read in {folder} ({error}). Remove them "
-                f"with 'featx cache rm {folder.name}' and run again."
-            ) from error
+    predicted = load_array(folder / "predicted.npy", "predictions")
+    confidence = load_array(folder / "confidence.npy", "predictions")
     result = Result(
         encoder=names[0],
         classifier=names[1],
@@ -218,9 +210,9 @@ def evidence_of(
             "featx": __version__,
             "features": [encoded.train.key, encoded.test.key],
             "images": [dataset.train.digest, dataset.test.digest],
-            "labels": _digest(dataset.train.y),
+            "labels": digest_array(dataset.train.y),
             "encoder": encoder,
-            "queries": _digest(query_rows),
+            "queries": digest_array(query_rows),
             "seed": seed,
         }
     )
@@ -229,17 +221,9 @@ def evidence_of(
         with cache_errors(folder):
             return Evidence.from_npz(folder / "evidence.npz")
     found = look_into(dataset, encoded, encoder, query_rows, seed=seed)
-    # what cannot be kept is looked for again the next time
-    with (
-        suppress(CacheError),
-        new_folder(folder) as work,
-        cache_errors(folder.parent),
-    ):
-        (work / "evidence.npz").write_bytes(found.to_npz())
-        what = {"what": f"{encoder} on {dataset.name}"}
-        write_json(work / MANIFEST, what | provenance())
+    keep(
+        folder,
+        f"{encoder} on {dataset.name}",
+        lambda work: (work / "evidence.npz").write_bytes(found.to_npz()),
+    )
     return found
-
-
-def _digest(values: NDArray[Any]) -> str:
-    return hashlib.sha256(np.ascontiguousarray(values).data).hexdigest()

@@ -84,6 +84,57 @@ def new_folder(final: Path) -> Iterator[Path]:
         shutil.rmtree(work, ignore_errors=True)
 
 
+def keep(final: Path, what: str, write: Callable[[Path], object]) -> None:
+    """Make an entry of what can be made again, unless the cache cannot be written.
+
+    Parameters
+    ----------
+    final : Path
+        Its folder, named by its key.
+    what : str
+        What it holds, for people.
+    write : callable
+        Fills the folder that it is given.
+    """
+    with suppress(CacheError), new_folder(final) as work, cache_errors(final.parent):
+        write(work)
+        write_json(work / MANIFEST, {"what": what} | provenance())
+
+
+def load_array(file: Path, what: str, *, mapped: bool = False) -> NDArray[Any]:
+    """Read an array of a cache entry.
+
+    Parameters
+    ----------
+    file : Path
+        A ``.npy`` file in the entry's folder.
+    what : str
+        What it holds, for people, in the plural.
+    mapped : bool, default=False
+        Whether it stays on disk, as a read-only memory map.
+
+    Returns
+    -------
+    ndarray or memmap
+        The array.
+
+    Raises
+    ------
+    CacheError
+        If it cannot be read.
+    """
+    folder = file.parent
+    with cache_errors(folder):
+        try:
+            array: NDArray[Any] = np.load(file, mmap_mode="r" if mapped else None)
+        except (ValueError, EOFError) as error:
+            raise CacheError(
+                f"Got {what} that cannot be read in {folder} ({error}). Remove them with "
+                f"'featx cache rm {folder.name}' and run again."
+            ) from error
+    return array
+
+
 def partial_folder(final: Path) -> Path:
     """Where the parts of an entry are until it is whole."""
     return final.with_name(final.name + PARTIAL)

@@ -38,6 +38,7 @@ from featx.storage import (
     PARTIAL,
     cache_errors,
     default_cache_dir,
+    load_array,
     new_folder,
     partial_folder,
     provenance,
@@ -220,14 +221,7 @@ class FeatureCache:
                         manifest = encode_chunks(
                             folder, encoder, images, name, progress, engine
                         )
-        with cache_errors(folder):
-            try:
-                X = np.load(folder / "features.npy", mmap_mode="r")
-            except ValueError as error:
-                raise CacheError(
-                    f"Got features that cannot be read in {folder} ({error}). Remove "
-                    f"them with 'featx cache rm {folder.name}' and run again."
-                ) from error
+        X = load_array(folder / "features.npy", "features", mapped=True)
         seconds = manifest["encode_seconds"]
         n_encoded = manifest.get("n_encoded", 0)
         return CachedFeatures(X, images.y, images.ids, key, seconds, n_encoded)

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 
+from featx.features.digest import digest_array
 from featx.features.engines import Engine, Rows
 from featx.features.entries import CachedEncoder
 from featx.features.known_rows import find_known_rows
@@ -65,7 +66,7 @@ def encode_chunks(
         array[begin : begin + len(chunk)] = chunk
         array.flush()
         whole.update(np.ascontiguousarray(chunk).data)
-        done["checksums"].append(_checksum(chunk))
+        done["checksums"].append(digest_array(chunk))
         done["seconds"] += seconds
         write_json(state, done)
 
@@ -160,7 +161,7 @@ def _whole_chunks(work: Path, state: Path) -> dict[str, Any]:
     try:
         done: dict[str, Any] = json.loads(state.read_text(encoding="utf-8"))
         array = np.load(work / "features.npy", mmap_mode="r")
-        whole = [_checksum(_chunk(array, i)) for i in range(len(done["checksums"]))]
+        whole = [digest_array(_chunk(array, i)) for i in range(len(done["checksums"]))]
         if whole == done["checksums"]:
             return done
     except (FileNotFoundError, ValueError):
@@ -177,7 +178,3 @@ def _header(path: Path) -> bytes:
     """Read what stands before the array in a ``.npy`` file."""
     with path.open("rb") as file:
         return file.read(np.load(path, mmap_mode="r").offset)
-
-
-def _checksum(chunk: NDArray[np.float32]) -> str:
-    return hashlib.sha256(np.ascontiguousarray(chunk).data).hexdigest()

@@ -25,6 +25,18 @@ def digest_json(value: object) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+def digest_array(values: np.ndarray) -> str:
+    """SHA-256 of the values of an array, whatever its shape or layout in memory.
+
+    Examples
+    --------
+    >>> values = np.arange(6).reshape(2, 3)
+    >>> digest_array(values) == digest_array(np.asfortranarray(values))
+    True
+    """
+    return hashlib.sha256(np.ascontiguousarray(values).data).hexdigest()
+
+
 def digest_estimator(estimator: BaseEstimator) -> str:
     """SHA-256 of everything the features of a fitted estimator depend on.
 
