@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import copy
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor, nn
+from torch.nn import functional as F
 from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 
@@ -49,6 +52,37 @@ def best_device() -> torch.device:
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
+def with_plain_layers(network: nn.Module) -> nn.Module:
+    """Copy a network, with torch's own layers where featx has faster ones."""
+    network = copy.deepcopy(network)
+    for module in network.modules():
+        for name, layer in module.named_children():
+            if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):
+                kind = nn.Conv2d if isinstance(layer, nn.Conv2d) else nn.ConvTranspose2d
+                own = kind(
+                    layer.in_channels,
+                    layer.out_channels,
+                    layer.kernel_size,
+                    layer.stride,
+                    layer.padding,
+                    bias=layer.bias is not None,
+                )
+                own.load_state_dict(layer.state_dict())
+                setattr(module, name, own)
+    return network.to(memory_format=torch.contiguous_format)
+
+
+@torch.no_grad()
+def whitened(x: Tensor, kernel: Tensor) -> Tensor:
+    """Whiten (B, c, h, w) locally, as the formula reads."""
+    height, width = kernel.shape[2:]
+    edges = (width // 2, width // 2, height // 2, height // 2)
+    white = F.conv2d(F.pad(x, edges, mode="replicate"), kernel)
+    power = white.square().mean(1, keepdim=True)
+    near = F.avg_pool2d(power, 9, 1, 4, count_include_pad=False)
+    return white * (near + 0.05).rsqrt()
+
+
 def train(
     network: nn.Module,
     batches: DataLoader[Tensor],
@@ -71,7 +105,8 @@ def train(
         for batch in batches:
             x = batch.to(device)
             optimizer.zero_grad()
-            loss = network.errors(network.code(x), x).mean()
+            target = torch.cat([x, whitened(x, network.whitening.kernel)], dim=1)
+            loss = F.mse_loss(network.decoder(network.code(x)), target)
             loss.backward()
             optimizer.step()
             schedule.step()

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -20,31 +17,34 @@ ours = training.ours
 
 
 class Reconstruction(nn.Module):
-    """The network as skorch wants it: standardised images in, squared errors out."""
+    """The network as skorch wants it: standardised images in, drawn ones out."""
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
         self.network = network
 
     def forward(self, X: Tensor) -> Tensor:
-        """(B, 3, h, w) -> squared errors of pixels and of whitened pixels."""
-        errors: Tensor = self.network.errors(self.network.code(X), X)
-        return errors
+        """(B, 3, h, w) -> pixels and whitened pixels (B, 6, h, w)."""
+        drawn: Tensor = self.network.decoder(self.network.code(X))
+        return drawn
 
 
 def plain(n_images: int, epochs: int, batch_size: int) -> Work:
-    """Fit skorch's regressor to standardised images in memory."""
+    """Fit skorch's regressor to images standardised and whitened beforehand."""
     from skorch import NeuralNetRegressor
 
     X = synthetic.images(n_images)
     start = training.encoder(1, batch_size).fit(X[: 2 * batch_size])
-    scale = start.module_.cpu().normalization
+    network = plain_torch.with_plain_layers(start.module_.cpu())
     with torch.no_grad():
-        x = np.ascontiguousarray(scale(torch.from_numpy(X)).numpy())
+        standard = network.normalization(torch.from_numpy(X)).contiguous()
+        white = plain_torch.whitened(standard, network.whitening.kernel)
+    x = standard.numpy()
+    target = torch.cat([standard, white], dim=1).numpy()
 
-    def fit(x: np.ndarray[Any, Any], max_epochs: int) -> None:
+    def fit(n: int, max_epochs: int) -> None:
         net = NeuralNetRegressor(
-            Reconstruction(start.module_),
+            Reconstruction(network),
             criterion=nn.MSELoss,
             optimizer=torch.optim.AdamW,
             lr=2e-3,
@@ -55,13 +55,12 @@ def plain(n_images: int, epochs: int, batch_size: int) -> Work:
             device=plain_torch.best_device().type,
             verbose=0,
         )
-        n_values = start.module_.decoder.stages[-1][0].out_channels
-        net.fit(x, np.zeros((len(x), n_values, *x.shape[2:]), np.float32))
+        net.fit(x[:n], target[:n])
 
-    fit(x[: 2 * batch_size], 1)
+    fit(2 * batch_size, 1)
 
     def work() -> Done:
-        fit(x, epochs)
+        fit(n_images, epochs)
         return Done(epochs * n_images)
 
     return work

@@ -6,8 +6,6 @@ normalises image by image, as the tutorials do.
 
 from __future__ import annotations
 
-import copy
-
 from benchmarks import plain_torch, synthetic
 from benchmarks.measure import Done, Work
 from featx import ConvAutoencoder
@@ -57,7 +55,7 @@ def plain(n_images: int, epochs: int, batch_size: int) -> Work:
 
     def work() -> Done:
         loss = plain_torch.train(
-            copy.deepcopy(network),
+            plain_torch.with_plain_layers(network),
             plain_torch.loader(pictures, batch_size, shuffle=True),
             epochs=epochs,
             learning_rate=parameters["learning_rate"],

@@ -9,8 +9,11 @@ from torch.nn import functional as F
 
 def add_noise(x: Tensor, sigma: float | Tensor, generator: torch.Generator) -> Tensor:
     """Add Gaussian noise of standard deviation `sigma` to (B, c, h, w)."""
-    noise = torch.empty_like(x).normal_(generator=generator)
-    return x + sigma * noise
+    shape = x.permute(0, 2, 3, 1).shape
+    # drawn in the order of memory, in which torch draws many at a time
+    noise = torch.empty(shape, dtype=x.dtype, device=x.device)
+    noise.normal_(generator=generator)
+    return x + sigma * noise.permute(0, 3, 1, 2)
 
 
 def draw_mask(

@@ -6,8 +6,8 @@ from sklearn.datasets import load_digits
 
 from featx import ConvAutoencoder, PatchAutoencoder, UntrainedAutoencoder
 from featx.autoencoders import device
-from featx.autoencoders.networks import LocalWhitening
 from featx.autoencoders.patch_filters import PatchFilters, _at_least_
+from featx.autoencoders.targets import LocalWhitening
 from featx.features.digest import digest_estimator
 
 

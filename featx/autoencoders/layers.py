@@ -1,0 +1,112 @@
+"""What the convolutional networks are built of."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from featx.autoencoders.convolution import DoublingConv, HalvingConv
+
+
+class Normalization(nn.Module):
+    """Standardise each channel, and back; the first and last layer of every network.
+
+    It lives inside the network so that a batch can stay uint8 until it is on the device.
+
+    Parameters
+    ----------
+    depth : int
+        Channels.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, depth: int) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(depth))
+        self.register_buffer("std", torch.ones(depth))
+
+    def forward(self, images: Tensor) -> Tensor:
+        """(B, h, w, c) in the images' range -> (B, c, h, w), standardised."""
+        width = images.shape[2]
+        rows = images.float().flatten(2)  # (B, h, w * c): long rows are vectorised
+        rows = (rows - self.mean.repeat(width)).div_(self.std.repeat(width))
+        # permuting NHWC gives channels-last memory without moving a byte
+        return rows.view(images.shape).permute(0, 3, 1, 2)
+
+    def inverse(self, x: Tensor) -> Tensor:
+        """(B, c, h, w), standardised -> (B, h, w, c) in the images' range."""
+        return x.permute(0, 2, 3, 1) * self.std + self.mean
+
+
+class ConvStage(nn.Sequential):
+    """A strided 3x3 convolution that halves the image; batch normalisation; ReLU.
+
+    Parameters
+    ----------
+    in_channels, out_channels : int
+        Channels of the images it sees and makes.
+    """
+
+    def __init__(self, in_channels: int, out_channels: int) -> None:
+        super().__init__(
+            HalvingConv(in_channels, out_channels),
+            nn.BatchNorm2d(out_channels),
+            nn.ReLU(),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, c, h, w) -> (B, c', h', w')."""
+        if self.training:
+            trained: Tensor = super().forward(x)  # type: ignore[no-untyped-call]
+            return trained
+        # fixed statistics fold into the convolution: two passes over its output fewer
+        convolution: Any = self[0]
+        norm: Any = self[1]
+        gain = norm.weight * (norm.running_var + norm.eps).rsqrt()
+        weight = convolution.weight * gain[:, None, None, None]
+        bias = norm.bias - norm.running_mean * gain
+        return F.relu_(F.conv2d(x, weight, bias, stride=2, padding=1))
+
+
+class ConvEncoder(nn.Sequential):
+    """Convolutional stages, each halving the image."""
+
+    def __init__(self, in_channels: int, channels: tuple[int, ...]) -> None:
+        stages = []
+        for out_channels in channels:
+            stages.append(ConvStage(in_channels, out_channels))
+            in_channels = out_channels
+        super().__init__(*stages)
+
+
+class ConvDecoder(nn.Module):
+    """The encoder mirrored: each stage doubles the image and crops it to its size."""
+
+    def __init__(
+        self,
+        channels: tuple[int, ...],
+        out_channels: int,
+        sizes: list[tuple[int, int]],
+    ) -> None:
+        super().__init__()
+        outs = [*reversed(channels[:-1]), out_channels]
+        self.sizes = list(reversed(sizes[:-1]))
+        self.stages = nn.ModuleList()
+        for i, (c_in, c_out) in enumerate(zip(reversed(channels), outs, strict=True)):
+            last = i == len(outs) - 1
+            stage: list[nn.Module] = [DoublingConv(c_in, c_out)]
+            if not last:  # the norm takes the bias away again: nothing to learn
+                stage[0].bias.requires_grad_(False)
+                stage += [nn.BatchNorm2d(c_out), nn.ReLU()]
+            self.stages.append(nn.Sequential(*stage))
+
+    def forward(self, code: Tensor) -> Tensor:
+        """(B, k, h', w') -> (B, c, h, w)."""
+        for stage, (height, width) in zip(self.stages, self.sizes, strict=True):
+            code = stage(code)[:, :, :height, :width]
+        return code
