@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 from torch.nn import functional as F
+from torch.utils.flop_counter import FlopCounterMode
 from torchvision.models.feature_extraction import create_feature_extractor
 
 from benchmarks import plain_torch, synthetic
@@ -28,6 +29,16 @@ def encoder(channels: tuple[int, ...], batch_size: int) -> UntrainedAutoencoder:
         batch_size=batch_size,
         random_state=0,
     )
+
+
+def operations(channels: tuple[int, ...], **size: object) -> float:
+    """Count what the convolutions of one image take."""
+    X = synthetic.images(4)
+    network = encoder(channels, 4).set_params(device="cpu").fit(X).module_
+    x = network.normalization(torch.from_numpy(X))
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        network.encoder(x)
+    return counter.get_total_flops() / len(X)
 
 
 def ours(n_images: int, channels: tuple[int, ...], batch_size: int) -> Work:

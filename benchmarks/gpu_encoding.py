@@ -12,7 +12,7 @@ LIMITS = {"seconds": 0.4}  # 500,000 images in a second
 NEEDS = "cuda"
 FULL = {"n_images": 200_000, "channels": (32, 64, 128), "batch_size": 2048}
 QUICK = deep_encoding.QUICK
-ours = deep_encoding.ours
+ours, operations = deep_encoding.ours, deep_encoding.operations
 
 
 def plain(n_images: int, channels: tuple[int, ...], batch_size: int) -> Work:

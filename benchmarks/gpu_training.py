@@ -12,6 +12,7 @@ LIMITS = {"seconds": 10.0}
 NEEDS = "cuda"
 FULL = {"n_images": 42_500, "epochs": 100, "batch_size": 512}
 QUICK = training.QUICK
+operations = training.operations
 
 
 def ours(n_images: int, epochs: int, batch_size: int) -> Work:

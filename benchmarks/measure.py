@@ -132,8 +132,9 @@ def compare(module: ModuleType, *, quick: bool, pairs: int = PAIRS) -> dict[str,
         ``QUICK``, and the functions ``ours`` and ``plain``, which take a size, prepare
         and warm up, and return the work of one turn. It may have ``AGREE`` (largest
         difference of the values), ``RELATIVE`` (of them, or absolute), ``LIMITS`` (of
-        ours: ``seconds``, ``peak_mib``) and ``GROWTH`` (other sizes that ours is run
-        with once).
+        ours: ``seconds``, ``peak_mib``), ``GROWTH`` (other sizes that ours is run with
+        once) and ``operations`` (which takes a size and counts those of one unit, for
+        the part of the machine's matrix rate that is reached).
     quick : bool
         Use the tiny size, with which a ratio means nothing.
     pairs : int
@@ -170,6 +171,7 @@ def compare(module: ModuleType, *, quick: bool, pairs: int = PAIRS) -> dict[str,
         "agreement": _agreement(module, ours.values, plain.values),
         "limits": getattr(module, "LIMITS", {}),
         "growth": [] if quick else _growth(module),
+        "matrix": _matrix(module, size, ours, plain, quick=quick),
         "size": size,
         "quick": quick,
         "load_average": load,
@@ -219,6 +221,31 @@ def _agreement(
         "allowed": module.AGREE,
         "relative": module.RELATIVE,
     }
+
+
+def _matrix(
+    module: ModuleType, size: Size, ours: Turns, plain: Turns, *, quick: bool
+) -> dict[str, float] | None:
+    """Compare both with bare matrix products, in useful operations per second.
+
+    ``"most"`` is the ratio there would be if ours were as fast as those.
+    """
+    if not hasattr(module, "operations"):
+        return None
+    bare = {"operations": 1e8 if quick else 1e12, "side": 64 if quick else 2048}
+    worker = Worker("benchmarks.matrix_rate", "products", bare)
+    try:
+        for _ in range(3 if quick else 5):
+            worker.turn()
+    finally:
+        products = worker.end()
+    rate = products.summary()["per_second"]  # 10^9 operations
+    each = module.operations(**size) / 1e9
+    reached = {
+        name: each * turns.summary()["per_second"] / rate
+        for name, turns in (("ours", ours), ("plain", plain))
+    }
+    return {"rate": rate, **reached, "most": 1 / reached["plain"]}
 
 
 def _growth(module: ModuleType) -> list[dict[str, Any]]:

@@ -13,7 +13,7 @@ UNIT = "images"
 BAR = None  # how far ahead of a peer is measured, not promised
 NEEDS = "skorch"
 FULL, QUICK = training.FULL, training.QUICK
-ours = training.ours
+ours, operations = training.ours, training.operations
 
 
 class Reconstruction(nn.Module):

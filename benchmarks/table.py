@@ -80,8 +80,19 @@ def _row(one: dict[str, Any]) -> str:
         f"| {one['says']} | {number(one['ratio'])} | {number(low)} to {number(high)} | "
         f"{', '.join(promised) or 'nothing'} | {number(took)} s, "
         f"{number(ours['per_second'])} {one['unit']}/s | {ours['peak_mib']:,.0f} MiB | "
-        f"{'reached' if one['holds'] else 'not reached'} |"
+        f"{_verdict(one)} |"
     )
+
+
+def _verdict(one: dict[str, Any]) -> str:
+    said = "reached" if one["holds"] else "not reached"
+    matrix = one.get("matrix")
+    if not matrix:
+        return said
+    said += f"; {100 * matrix['ours']:.0f} % of the matrix rate"
+    if one["bar"] is not None and matrix["most"] < one["bar"]:
+        said += f", all of which would be a ratio of {number(matrix['most'])}"
+    return said
 
 
 def _machine(machine: dict[str, Any]) -> str:

@@ -6,7 +6,7 @@ normalises image by image, as the tutorials do.
 
 from __future__ import annotations
 
-from benchmarks import plain_torch, synthetic
+from benchmarks import plain_torch, synthetic, training_rate
 from benchmarks.measure import Done, Work
 from featx import ConvAutoencoder
 
@@ -16,6 +16,11 @@ BAR = 8.0
 AGREE, RELATIVE = 0.05, True  # of the final losses
 FULL = {"n_images": 10_240, "epochs": 3, "batch_size": 512}
 QUICK = {"n_images": 128, "epochs": 1, "batch_size": 64}
+
+
+def operations(**size: object) -> float:
+    """Count what the convolutions of one image take, forwards and backwards."""
+    return training_rate.operations_per_image((32, 64, 128))
 
 
 def encoder(epochs: int, batch_size: int) -> ConvAutoencoder:

@@ -42,6 +42,11 @@ def check(outcome, name):
     if hasattr(module, "AGREE"):
         assert outcome["agreement"]["difference"] <= 5 * module.AGREE
     assert outcome["machine"]["cores"] >= 1
+    if hasattr(module, "operations"):
+        matrix = outcome["matrix"]
+        assert 0 < matrix["ours"] and matrix["most"] == 1 / matrix["plain"] > 0
+    else:
+        assert outcome["matrix"] is None
 
 
 def test_a_claim_runs_with_a_tiny_size_and_prints_json(capsys):
@@ -93,6 +98,16 @@ def test_the_table_is_written_between_its_markers(tmp_path):
     ) in written
     assert "CPU, 2 cores, 8 GiB, torch 2.15.0." in written and "old" not in written
     assert written.startswith("before\n") and written.endswith("\nafter")
+
+
+def test_the_table_says_what_the_machine_could_do_at_most():
+    matrix = {"rate": 420.0, "ours": 0.5, "plain": 0.2, "most": 5.0}
+    short = OUTCOME | {"matrix": matrix, "holds": False}
+    assert (
+        "| not reached; 50 % of the matrix rate, all of which would be a ratio of 5 |"
+    ) in table.table([short])
+    reached = OUTCOME | {"matrix": matrix | {"most": 9.0}}
+    assert "| reached; 50 % of the matrix rate |" in table.table([reached])
 
 
 def test_an_unknown_claim_is_a_wrong_usage(capsys):

@@ -20,7 +20,7 @@ from featx.autoencoders.mirror import mirroring_is_natural
 from featx.errors import DataError, ParameterError
 
 if TYPE_CHECKING:
-    from torch import nn
+    from torch import Tensor, nn
 
 Array = NDArray[Any]
 
@@ -109,13 +109,17 @@ class NetworkTransformer(ImageTransformer):
         ValueError
             If the images differ in shape from those seen in `fit`.
         """
+        import torch
+
         images = self._check_fitted_images(X)
         features = np.empty((len(images), self._n_features_out), np.float32)
         for rows in self._batches(len(images)):
-            features[rows] = self._run("encode", images[rows])
+            code = self._run("encode", images[rows])
             if self.augment_ == "flip":
-                features[rows] += self._run("encode", images[rows, :, ::-1])
-                features[rows] /= 2
+                mirrored = self._run("encode", images[rows, :, ::-1])
+                code = (code.float() + mirrored.float()) / 2
+            # converts to float32, and copies from a device, in one pass
+            torch.from_numpy(features[rows]).copy_(code)
         return features
 
     def inverse_transform(self, X: ArrayLike) -> NDArray[np.float32]:
@@ -169,7 +173,8 @@ class NetworkTransformer(ImageTransformer):
         images = self._check_fitted_images(X)
         restored = np.empty((len(images), *self.row_shape_), np.float32)
         for rows in self._batches(len(images)):
-            restored[rows] = self._decode(self._run("encode", images[rows]))
+            code = self._run("encode", images[rows])
+            restored[rows] = self._decode(code.float().cpu().numpy())
         return restored
 
     def _batches(self, n: int) -> Iterator[slice]:
@@ -178,11 +183,12 @@ class NetworkTransformer(ImageTransformer):
         return batches(n, min(self.batch_size, most))
 
     def _decode(self, features: Array) -> Array:
-        images = self._run("decode", features).reshape(-1, *self.row_shape_)
+        images = self._run("decode", features).float().cpu().numpy()
+        images = images.reshape(-1, *self.row_shape_)
         return np.clip(images, *self._clip) if self._clip else images
 
-    def _run(self, method: str, batch: Array) -> Array:
-        """Call the network's `encode` or `decode` on one batch.
+    def _run(self, method: str, batch: Array) -> Tensor:
+        """Call the network's `encode` or `decode` on one batch; the device has the result.
 
         Where the memory of the device is not enough, on one half after the other.
         """
@@ -206,14 +212,14 @@ class NetworkTransformer(ImageTransformer):
                 torch.inference_mode(),
                 torch.autocast(device.type, dtype, enabled=dtype != torch.float32),
             ):
-                output = getattr(module, method)(to_tensor(batch).to(device))
-            return output.float().cpu().numpy()
+                output: Tensor = getattr(module, method)(to_tensor(batch).to(device))
+            return output
         except torch.OutOfMemoryError:
             if len(batch) == 1:
                 raise
         halves = np.array_split(batch, 2)
         tell_out_of_memory(device, len(halves[0]))
-        return np.concatenate([self._run(method, half) for half in halves])
+        return torch.cat([self._run(method, half) for half in halves])
 
     def __getstate__(self) -> dict[str, Any]:
         state = dict(super().__getstate__())

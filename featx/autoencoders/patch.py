@@ -352,7 +352,7 @@ class PatchAutoencoder(Autoencoder):
         pixels, features = [], []
         for part in self._batches(n):
             batch = take_rows(images, some[part])
-            features.append(torch.from_numpy(self._run("encode", batch)))
+            features.append(self._run("encode", batch).float())
             pixels.append(self.module_.reduce(to_tensor(batch)))
         device = next(self.module_.parameters()).device
         self.module_.learn_readout(
