@@ -22,6 +22,7 @@ from rich.console import Console
 from rich.filesize import decimal
 
 from featx._version import __version__
+from featx.collecting import uncollected
 from featx.console import StderrProgress
 from featx.errors import FeatxError, FeatxWarning
 from featx.options import (
@@ -215,7 +216,8 @@ def bench(
     ] = None,
 ) -> None:
     """Compare encoders with classifiers and leave a folder of results."""
-    from featx.reports import save_run
+    with uncollected():
+        from featx.reports import save_run
 
     results, dataset = _compare(
         *(shared, data, encoders, clf, tune, repeats, budget),
@@ -372,8 +374,9 @@ def encode(
     ] = None,
 ) -> None:
     """Train an encoder and cache the features of every image."""
-    from featx.features import encode as encode_dataset
-    from featx.features import export
+    with uncollected():
+        from featx.features import encode as encode_dataset
+        from featx.features import export
 
     with StderrProgress(err, shared.quiet) as progress:
         dataset = _load(shared, data, progress)
@@ -591,7 +594,8 @@ def _compare(
     joblib_backend: str | None = None,
 ) -> tuple[BenchResults, Dataset]:
     """Do what bench and fit have in common."""
-    from featx.classifiers import check_classifiers, default_classifiers
+    with uncollected():
+        from featx.classifiers import check_classifiers, default_classifiers
 
     names = split_names(classifiers) if classifiers != "auto" else []
     check_classifiers(names)  # before anything takes time

@@ -9,6 +9,7 @@ from itertools import islice
 from pathlib import Path
 
 from featx import storage
+from featx.collecting import uncollected
 from featx.errors import DataError, FeatxError
 from featx.images.decoded import decoded_once
 from featx.images.imageset import Dataset
@@ -50,13 +51,14 @@ def load_folder(root: Tree, options: Options, cache_dir: Path) -> Dataset:
         shards = _shards(root)
     if shards:
         return _load_shards(root, shards, options, cache_dir)
-    with _readable(root):
-        listing, notes = list_images(root)
-    listing, more = _choose(listing, options, root)
-    key = _key(
-        (storage.FORMAT, root.key, options.size),
-        zip(listing.ids, listing.part.tolist(), listing.stamps, strict=True),
-    )
+    with uncollected():
+        with _readable(root):
+            listing, notes = list_images(root)
+        listing, more = _choose(listing, options, root)
+        key = _key(
+            (storage.FORMAT, root.key, options.size),
+            zip(listing.ids, listing.part.tolist(), listing.stamps, strict=True),
+        )
     return decoded_once(
         cache_dir / "images" / key, root, lambda: (listing, notes + more), options
     )
