@@ -224,7 +224,8 @@ def bench(
         joblib_backend=joblib_backend,
     )
     folder = out_dir or Path("runs") / _run_name(dataset.name)
-    save_run(results, dataset, folder, context.obj)
+    kept_in = shared.cache().folder
+    save_run(results, dataset, folder, context.obj, cache_dir=kept_in)
     _print_results(results, shared)
     if not shared.as_json:
         _say(shared, f"Run folder: {folder}, page: {folder / 'report.html'}")
@@ -268,7 +269,8 @@ def fit(
     if out_dir is not None:
         from featx.reports import save_run
 
-        save_run(results, dataset, out_dir, context.obj)
+        kept_in = shared.cache().folder
+        save_run(results, dataset, out_dir, context.obj, cache_dir=kept_in)
     if save is not None:
         from featx.bundle import Model
         from featx.bundle import save as save_model
