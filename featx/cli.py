@@ -22,6 +22,7 @@ from rich.console import Console
 from rich.filesize import decimal
 
 from featx._version import __version__
+from featx.collecting import uncollected
 from featx.console import StderrProgress
 from featx.errors import FeatxError, FeatxWarning
 from featx.options import (
@@ -215,14 +216,16 @@ def bench(
     ] = None,
 ) -> None:
     """Compare encoders with classifiers and leave a folder of results."""
-    from featx.reports import save_run
+    with uncollected():
+        from featx.reports import save_run
 
     results, dataset = _compare(
         *(shared, data, encoders, clf, tune, repeats, budget),
         joblib_backend=joblib_backend,
     )
     folder = out_dir or Path("runs") / _run_name(dataset.name)
-    save_run(results, dataset, folder, context.obj)
+    kept_in = shared.cache().folder
+    save_run(results, dataset, folder, context.obj, cache_dir=kept_in)
     _print_results(results, shared)
     if not shared.as_json:
         _say(shared, f"Run folder: {folder}, page: {folder / 'report.html'}")
@@ -266,7 +269,8 @@ def fit(
     if out_dir is not None:
         from featx.reports import save_run
 
-        save_run(results, dataset, out_dir, context.obj)
+        kept_in = shared.cache().folder
+        save_run(results, dataset, out_dir, context.obj, cache_dir=kept_in)
     if save is not None:
         from featx.bundle import Model
         from featx.bundle import save as save_model
@@ -372,8 +376,9 @@ def encode(
     ] = None,
 ) -> None:
     """Train an encoder and cache the features of every image."""
-    from featx.features import encode as encode_dataset
-    from featx.features import export
+    with uncollected():
+        from featx.features import encode as encode_dataset
+        from featx.features import export
 
     with StderrProgress(err, shared.quiet) as progress:
         dataset = _load(shared, data, progress)
@@ -591,7 +596,8 @@ def _compare(
     joblib_backend: str | None = None,
 ) -> tuple[BenchResults, Dataset]:
     """Do what bench and fit have in common."""
-    from featx.classifiers import check_classifiers, default_classifiers
+    with uncollected():
+        from featx.classifiers import check_classifiers, default_classifiers
 
     names = split_names(classifiers) if classifiers != "auto" else []
     check_classifiers(names)  # before anything takes time

@@ -28,7 +28,7 @@ def figures():
 def without_figures(request, monkeypatch):
     """Most of the time of a run goes into its figures; they have tests of their own."""
     if "figures" not in request.fixturenames:
-        monkeypatch.setattr("featx.reports.files._figures", lambda *_: iter(()))
+        monkeypatch.setattr("featx.reports.files.figures_of", lambda *_: iter(()))
 
 
 @pytest.fixture

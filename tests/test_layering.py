@@ -1,11 +1,14 @@
 """Imports go one way, and heavy libraries stay where they belong."""
 
 import ast
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 import featx
 from featx.cli import main
@@ -13,7 +16,7 @@ from featx.cli import main
 ROOT = Path(featx.__file__).parent
 LAYERS = [  # each may import those before it
     ("_version",),
-    ("errors",),
+    ("errors", "collecting"),
     ("remote",),
     ("seals",),
     ("storage",),
@@ -147,6 +150,44 @@ assert not {{"torch", "skops", "matplotlib"}} & set(sys.modules)
 """
     assert main(["encode", *words]) == 0
     subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL)
+
+
+def test_cached_features_are_found_with_little_of_scikit_learn(tmp_path):
+    images = tmp_path / "images"
+    rng = np.random.default_rng(0)
+    for name in [f"{c}/{i}.png" for c in ("cat", "dog") for i in range(10)]:
+        (images / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(rng.integers(0, 256, (8, 8, 3), np.uint8)).save(images / name)
+    words = ["encode", str(images), "--encoder", "untrained", "--quiet"]
+    words += ["--cache-dir", str(tmp_path / "cache")]
+    code = f"""
+import sys
+from featx.cli import main
+assert main({words}) == 0
+heavy = {{"torch", "skops", "matplotlib", "statsmodels", "sklearn.decomposition"}}
+assert not (heavy | {{"sklearn.linear_model"}}) & set(sys.modules)
+"""
+    assert main(words) == 0
+    subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL)
+
+
+def test_a_repeated_bench_draws_nothing(tmp_path):
+    words = ["bench", "--encoders", "raw,conv", "--clf", "knn", "--epochs", "2"]
+    words += ["--limit", "100", "--quiet", "--cache-dir", str(tmp_path / "cache")]
+    words += ["--out", str(tmp_path / "run")]
+    code = f"""
+import sys
+from featx.cli import main
+assert main({words}) == 0
+assert not {{"torch", "skops", "matplotlib"}} & set(sys.modules)
+"""
+    assert main(words) == 0
+    figures = tmp_path / "run" / "figures"
+    before = {path.name: path.read_bytes() for path in figures.iterdir()}
+    shutil.rmtree(figures)
+    subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL)
+    assert {path.name: path.read_bytes() for path in figures.iterdir()} == before
+    assert len(before) > 10
 
 
 def test_help_answers_in_half_a_second():

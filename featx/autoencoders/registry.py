@@ -6,8 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from sklearn.base import BaseEstimator
-from sklearn.decomposition import PCA
-from sklearn.pipeline import Pipeline
 
 from featx.autoencoders.conv import ConvAutoencoder, ConvTransformer
 from featx.autoencoders.denoising import DenoisingAutoencoder
@@ -18,9 +16,18 @@ from featx.autoencoders.untrained import UntrainedAutoencoder
 from featx.autoencoders.variational import VariationalAutoencoder
 from featx.errors import ParameterError, unknown_name
 
+
+def _pca() -> BaseEstimator:
+    # Here, not on top: they import much of scikit-learn, and the others need neither.
+    from sklearn.decomposition import PCA
+    from sklearn.pipeline import Pipeline
+
+    return Pipeline([("raw", RawPixels()), ("pca", PCA())])
+
+
 _KINDS: dict[str, Callable[[], BaseEstimator]] = {
     "raw": RawPixels,
-    "pca": lambda: Pipeline([("raw", RawPixels()), ("pca", PCA())]),
+    "pca": _pca,
     "untrained": UntrainedAutoencoder,
     "random-patches": lambda: PatchAutoencoder(max_epochs=0),
     "patch": PatchAutoencoder,

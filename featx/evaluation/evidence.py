@@ -11,7 +11,6 @@ from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.manifold import TSNE
 
 from featx.errors import CacheError, unknown_name
 from featx.evaluation.components import components
@@ -154,6 +153,8 @@ def map_positions(evidence: Evidence, method: str = "pca") -> NDArray[np.float64
         raise unknown_name("map", method, MAP_METHODS)
     points = evidence.map_components
     if method == "tsne" and len(points) > 3 and points.shape[1] > 1:
+        from sklearn.manifold import TSNE  # slow to import, and seldom asked for
+
         perplexity = min(30.0, (len(points) - 1) / 3)
         points = TSNE(perplexity=perplexity, random_state=0).fit_transform(points)
     plane = np.zeros((len(points), 2))

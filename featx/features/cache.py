@@ -48,7 +48,10 @@ from featx.storage import (
 )
 
 _WITHOUT_EFFECT = {"verbose", "device"}  # on what an encoder learns
-KINDS = ("images", "encoders", "features", "rows", "evidence", "pictures")
+KINDS = (
+    *("images", "encoders", "features", "rows", "evidence"),
+    *("pictures", "figures"),
+)
 ENCODER_TYPES = [
     f"{kind.__module__}.{kind.__qualname__}"
     for kind in (getattr(featx.autoencoders, n) for n in featx.autoencoders.__all__)

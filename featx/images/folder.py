@@ -5,9 +5,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 
 from featx import storage
+from featx.collecting import uncollected
 from featx.errors import DataError, FeatxError
 from featx.images.decoded import decoded_once
 from featx.images.imageset import Dataset
@@ -49,13 +51,14 @@ def load_folder(root: Tree, options: Options, cache_dir: Path) -> Dataset:
         shards = _shards(root)
     if shards:
         return _load_shards(root, shards, options, cache_dir)
-    with _readable(root):
-        listing, notes = list_images(root)
-    listing, more = _choose(listing, options, root)
-    key = _key(
-        (storage.FORMAT, root.key, options.size),
-        zip(listing.ids, listing.part.tolist(), listing.stamps, strict=True),
-    )
+    with uncollected():
+        with _readable(root):
+            listing, notes = list_images(root)
+        listing, more = _choose(listing, options, root)
+        key = _key(
+            (storage.FORMAT, root.key, options.size),
+            zip(listing.ids, listing.part.tolist(), listing.stamps, strict=True),
+        )
     return decoded_once(
         cache_dir / "images" / key, root, lambda: (listing, notes + more), options
     )
@@ -118,6 +121,7 @@ def _choose(
 def _key(first: object, rest: Iterable[object]) -> str:
     """Hash all that decoded images depend on."""
     digest = hashlib.sha256(repr(first).encode())
-    for one in rest:
-        digest.update(repr(one).encode())
+    texts = map(repr, rest)
+    while some := "".join(islice(texts, 4096)):
+        digest.update(some.encode())
     return digest.hexdigest()

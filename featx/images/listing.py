@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,6 +52,8 @@ class Listing:
 
     def take(self, rows: NDArray[np.int64], part: NDArray[np.int8]) -> Listing:
         """Return some rows, which now belong to `part`."""
+        if np.array_equal(rows, np.arange(len(self.ids))):
+            return replace(self, part=part)  # all of them: nothing to copy
         return Listing(
             [self.ids[i] for i in rows],
             [self.stamps[i] for i in rows] if self.stamps else [],
@@ -72,7 +75,8 @@ def list_images(root: Tree) -> tuple[Listing, tuple[str, ...]]:
     Returns
     -------
     listing : Listing
-        Sorted by path; parts are all `TRAIN` where the tree has no part folders.
+        Sorted by path, the test part last; parts are all `TRAIN` where the tree has no
+        part folders.
     notes : tuple of str
         Folders that were left out.
 
@@ -90,19 +94,20 @@ def list_images(root: Tree) -> tuple[Listing, tuple[str, ...]]:
         )
     classes: list[tuple[str, str, int]] = []  # folder, class name, part
     if parts:
-        for folder, part in parts.items():
+        # test images last, as they are needed, so that nothing has to be reordered
+        for folder, part in sorted(parts.items(), key=lambda one: one[1] == TEST):
             classes += [
                 (f"{folder}/{name}", name, part) for name in root.subfolders(folder)
             ]
     else:
         classes = [(name, name, TRAIN) for name in folders]
 
-    found = {}
+    found: dict[str, list[tuple[str, Stamp]]] = {}
     for folder, _, _ in classes:
         found[folder] = sorted(root.images(folder))
     if not any(found.values()):
         raise _nothing_found(root)
-    without = [folder for folder, files in found.items() if not files]
+    without = sorted(folder for folder, files in found.items() if not files)
     without += [f for f in folders if parts and f not in parts]
     notes = (
         (f"left out, no class with images: {', '.join(without)}",) if without else ()
@@ -110,18 +115,17 @@ def list_images(root: Tree) -> tuple[Listing, tuple[str, ...]]:
 
     names = sorted({name for folder, name, _ in classes if found[folder]})
     label = {name: i for i, name in enumerate(names)}
-    rows = [
-        (id_, stamp, label[name], part)
-        for folder, name, part in classes
-        for id_, stamp in found[folder]
-    ]
+    filled = [one for one in classes if found[one[0]]]
+    often = [len(found[folder]) for folder, _, _ in filled]
+    files = list(chain.from_iterable(found[folder] for folder, _, _ in filled))
+    ids = [id_ for id_, _ in files]
     listing = Listing(
-        [row[0] for row in rows],
-        [row[1] for row in rows],
-        np.array([row[2] for row in rows], np.int64),
-        np.array([row[3] for row in rows], np.int8),
+        ids,
+        [stamp for _, stamp in files],
+        np.repeat(np.array([label[name] for _, name, _ in filled], np.int64), often),
+        np.repeat(np.array([part for _, _, part in filled], np.int8), often),
         tuple(names),
-        Files([root.place(row[0]) for row in rows]),
+        Files(ids, root.place("")),
     )
     return listing, notes
 

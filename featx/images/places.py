@@ -31,29 +31,34 @@ class Files:
     ----------
     paths : list of str
         Paths, or URLs of one storage.
+    start : str, default=""
+        What they all begin with; it is put before them when they are opened, which most
+        of the time they are not.
 
     Examples
     --------
-    >>> files = Files(["a.png", "b.png", "c.png"])
+    >>> files = Files(["a.png", "b.png", "c.png"], "pets/")
     >>> list(files.take([2, 0]).open())
-    ['c.png', 'a.png']
+    ['pets/c.png', 'pets/a.png']
     """
 
-    def __init__(self, paths: list[str]) -> None:
+    def __init__(self, paths: list[str], start: str = "") -> None:
         self.paths = paths
+        self.start = start
 
     def __len__(self) -> int:
         return len(self.paths)
 
     def take(self, rows: Sequence[int]) -> Files:
         """Return the places at `rows`, in that order."""
-        return Files([self.paths[row] for row in rows])
+        return Files([self.paths[row] for row in rows], self.start)
 
     def open(self) -> Iterator[Source | Exception]:
         """Give paths, or the content of files on other machines, fetched some at once."""
-        if not self.paths or not remote.is_remote(self.paths[0]):
-            yield from self.paths
+        whole = [self.start + path for path in self.paths]
+        if not whole or not remote.is_remote(whole[0]):
+            yield from whole
             return
-        for start in range(0, len(self.paths), AT_ONCE):
-            for content in remote.read_files(self.paths[start : start + AT_ONCE]):
+        for first in range(0, len(whole), AT_ONCE):
+            for content in remote.read_files(whole[first : first + AT_ONCE]):
                 yield io.BytesIO(content) if isinstance(content, bytes) else content

@@ -12,8 +12,9 @@ from featx import remote
 from featx.errors import MissingDataError
 
 EXTENSIONS = (
-    ".avif .bmp .gif .jp2 .jpeg .jpg .pgm .png .ppm .tif .tiff .webp".split()
-)  # fmt: skip
+    *(".avif", ".bmp", ".gif", ".jp2", ".jpeg", ".jpg"),
+    *(".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"),
+)
 _TAGS = (  # what storages call a hash of the content, or a time; the better ones first
     *("ETag", "etag", "md5Hash", "content_md5", "md5", "sha256", "blob_id"),
     *("mtime", "LastModified", "last_modified", "updated", "created"),
@@ -23,8 +24,8 @@ Stamp = tuple[int, int | str]  # bytes, and what changes with the content
 
 
 def is_image(name: str) -> bool:
-    """Whether a file has the extension of an image."""
-    return os.path.splitext(name)[1].lower() in EXTENSIONS
+    """Whether a file that is not hidden has the extension of an image."""
+    return name.lower().endswith(EXTENSIONS)  # millions are asked: no splitting
 
 
 def is_shard(name: str) -> bool:
@@ -59,7 +60,7 @@ class Tree(Protocol):
         """Names of all files, whatever they are."""
 
     def place(self, path: str) -> str:
-        """Return what to open for a path."""
+        """Return what to open for a path; of an empty one, what any path is added to."""
 
 
 class LocalTree:
@@ -87,14 +88,14 @@ class LocalTree:
         """Path and stamp of every image below a folder, at any depth."""
         with os.scandir(self.root / folder) as entries:
             for entry in entries:
-                path = f"{folder}/{entry.name}"
-                if entry.name[0] == ".":
+                name = entry.name
+                if name[0] == ".":
                     continue
                 if entry.is_dir(follow_symlinks=False):
-                    yield from self.images(path)
-                elif is_image(entry.name) and entry.is_file():
+                    yield from self.images(f"{folder}/{name}")
+                elif is_image(name) and entry.is_file():
                     stat = entry.stat()
-                    yield path, (stat.st_size, stat.st_mtime_ns)
+                    yield f"{folder}/{name}", (stat.st_size, stat.st_mtime_ns)
 
     def shards(self, folder: str = "") -> dict[str, Stamp]:
         """Path and stamp of every shard right in a folder, sorted."""

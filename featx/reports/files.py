@@ -2,29 +2,30 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from featx.errors import CacheError
+from featx.errors import CacheError, FeatxError
 from featx.evaluation.results import BenchResults
 from featx.images.imageset import Dataset
 from featx.reports.album import make_album
 from featx.reports.documents import to_json
+from featx.reports.figures import figures_of
 from featx.reports.html import html_page
 from featx.reports.page import markdown_page
 from featx.reports.runs import Run, load_run, pictures_npz, predictions_npz, sheet_names
 from featx.reports.table import csv_table
 from featx.storage import write_whole
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
 
 def save_run(
-    results: BenchResults, dataset: Dataset, folder: Path, command: str
+    results: BenchResults,
+    dataset: Dataset,
+    folder: Path,
+    command: str,
+    *,
+    cache_dir: Path | None = None,
 ) -> list[Path]:
     """Write a comparison to a folder: numbers, tables, predictions and figures.
 
@@ -39,6 +40,9 @@ def save_run(
         have the same names are replaced, each in one step.
     command : str
         The command line that made the comparison.
+    cache_dir : Path, optional
+        Where figures are kept, below ``figures/``, so that those of a comparison that
+        came out the same are not drawn again; by default they are not kept.
 
     Returns
     -------
@@ -48,7 +52,7 @@ def save_run(
     Raises
     ------
     CacheError
-        Where the folder cannot be written.
+        Where the folder cannot be written, or kept figures are damaged.
     """
     written = []
     with _told(folder):
@@ -56,7 +60,7 @@ def save_run(
         (folder / "results.json").unlink(missing_ok=True)
         if results.evidence is None:
             (folder / "evidence.npz").unlink(missing_ok=True)
-        for name, content in _contents(results, dataset, command):
+        for name, content in _contents(results, dataset, command, cache_dir):
             path = folder / name
             path.parent.mkdir(parents=True, exist_ok=True)
             write_whole(path, content)
@@ -69,6 +73,8 @@ def _told(folder: Path) -> Iterator[None]:
     """Tell in one line why a run folder cannot be written."""
     try:
         yield
+    except FeatxError:
+        raise
     except OSError as error:
         raise CacheError(
             f"Got a run folder that cannot be written, {folder}: "
@@ -146,7 +152,7 @@ def save_samples(dataset: Dataset, path: Path) -> None:
 
 
 def _contents(
-    results: BenchResults, dataset: Dataset, command: str
+    results: BenchResults, dataset: Dataset, command: str, cache_dir: Path | None
 ) -> Iterator[tuple[str, bytes]]:
     """Yield name and content of each file, the figures last."""
     yield "table.md", _text(markdown_page(results, command))
@@ -160,67 +166,10 @@ def _contents(
     yield "command.txt", _text(command)
     yield "results.json", _text(to_json(results, histories=True))
     yield "report.html", _text(html_page(Run(results, album, command)))
-    for name, axes in _figures(results, dataset):
-        for kind, content in _drawn(axes):
-            yield f"figures/{_safe(name)}.{kind}", content
-
-
-def _drawn(axes: Axes) -> Iterator[tuple[str, bytes]]:
-    """Yield a figure in both of its forms."""
-    from featx.reports.canvas import png, svg
-
-    yield "png", png(axes)
-    figure = axes.get_figure(root=True)
-    assert figure is not None
-    figure.set_layout_engine("none")  # everything has its place by now
-    yield "svg", svg(axes)
+    for name, content in figures_of(results, dataset, cache_dir):
+        yield f"figures/{name}", content
 
 
 def _text(text: str) -> bytes:
     # File names may hold bytes that are not text; they are shown escaped.
     return (text.rstrip("\n") + "\n").encode(errors="backslashreplace")
-
-
-def _safe(name: str) -> str:
-    return re.sub(r"[^\w.-]+", "-", name)
-
-
-def _figures(results: BenchResults, dataset: Dataset) -> Iterator[tuple[str, Axes]]:
-    """Yield name and axes of each figure."""
-    # Here, not on top: matplotlib is slow to import and only figures need it.
-    from featx.reports import charts, heatmaps, pictures
-
-    train, test, names = dataset.train, dataset.test, dataset.class_names
-    per_class = 8 if len(names) <= 20 else 4
-    yield "samples", pictures.plot_samples(train.X, train.y, names, per_class)
-    counts = charts.plot_class_distribution(
-        train.class_counts, test.class_counts, names
-    )
-    yield "class_distribution", counts
-    for encoder, history in results.histories.items():
-        yield f"loss_{encoder}", charts.plot_loss(history, f"{encoder}: training")
-    for encoder, outputs in results.reconstructions.items():
-        shown = outputs[:20]
-        pairs = pictures.plot_reconstructions(
-            results.examples[: len(shown)], shown, title=f"{encoder}: reconstructions"
-        )
-        yield f"reconstructions_{encoder}", pairs
-    yield "comparison", charts.plot_comparison(results)
-    for row in results.results:
-        tail = f"{row.encoder}_{row.classifier}"
-        confusion = heatmaps.plot_confusion(row.scores.confusion, names, title=row.name)
-        yield f"confusion_{tail}", confusion
-        yield f"class_accuracy_{tail}", charts.plot_class_accuracy(row, names)
-        report = heatmaps.plot_classification_report(row)
-        yield f"classification_report_{tail}", report
-    if len(results.examples):
-        best = results.best.name
-        rows = results.example_rows[:24]
-        pairs = pictures.plot_predictions(
-            results.examples[:24],
-            results.y_true[rows],
-            results.predictions[best][rows],
-            names,
-        )
-        tail = f"{results.best.encoder}_{results.best.classifier}"
-        yield f"predictions_{tail}", pairs

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from featx.errors import CacheError
-from featx.reports import markdown_page, save_run, to_json
+from featx.reports import figures, markdown_page, save_run, to_json
+from featx.reports.figures import figures_of
 from featx.storage import write_whole
 
 TABLES = ["results.json", "table.md", "table.csv", "predictions.npz", "command.txt"]
@@ -116,3 +117,55 @@ class _NoCanvas:
 
     def print_png(self, buffer):
         buffer.write(b"png")
+
+
+def kept(cache):
+    return sorted(path.name for path in (cache / "figures").glob("[!.]*"))
+
+
+def drawn(results, dataset, cache):
+    return dict(figures_of(results, dataset, cache))
+
+
+def test_figures_are_kept_until_what_they_show_changes(run, tmp_path, monkeypatch):
+    dataset, results = run
+    first = drawn(results, dataset, tmp_path)
+    (key,) = kept(tmp_path)
+    slower = [replace(row, fit_seconds=1e3) for row in results.results]
+    with monkeypatch.context() as patched:
+        patched.setattr(figures, "_draw", None)
+        again = drawn(replace(results, results=slower, ids=[]), dataset, tmp_path)
+    assert again == first == dict(figures_of(results, dataset))
+
+    monkeypatch.setattr(figures, "_draw", lambda *_: iter([("one.png", b"png")]))
+    turned = {name: 1 - images for name, images in results.reconstructions.items()}
+    longer = {name: one | {"loss": [9.0]} for name, one in results.histories.items()}
+    worse = replace(results.results[0].scores, accuracy=0.1)
+    other = [replace(results.results[0], scores=worse), *results.results[1:]]
+    names = ("plane", "automobile", "dog")
+    train = replace(dataset.train, class_names=names)
+    changed = [
+        (replace(results, data=results.data | {"name": "other"}), dataset),
+        (replace(results, reconstructions=turned), dataset),
+        (replace(results, histories=longer), dataset),
+        (replace(results, results=other), dataset),
+        (replace(results, results=results.results[:2]), dataset),
+        (replace(results, examples=results.examples[:5]), dataset),
+        (results, replace(dataset, train=train)),
+        (results, replace(dataset, train=dataset.train.take(np.arange(30)))),
+    ]
+    for number, one in enumerate(changed, 2):
+        assert drawn(*one, tmp_path) == {"one.png": b"png"}
+        assert len(kept(tmp_path)) == number
+
+    (tmp_path / "figures" / key / "samples.png").write_bytes(b"changed")
+    with pytest.raises(CacheError, match=r"samples\.png has changed"):
+        save_run(results, dataset, tmp_path / "run", "featx", cache_dir=tmp_path)
+
+
+def test_names_drawn_with_the_fonts_of_the_day_are_not_kept(run, tmp_path, monkeypatch):
+    dataset, results = run
+    monkeypatch.setattr(figures, "_draw", lambda *_: iter([("one.png", b"png")]))
+    named = replace(results, data=results.data | {"name": "日本"})
+    assert drawn(named, dataset, tmp_path) == {"one.png": b"png"}
+    assert kept(tmp_path) == []

@@ -25,7 +25,7 @@ NASTY = (
 def without_figures():
     """The page is made without the figures, and they take most of the time."""
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(module, "_figures", lambda *_: iter(()))
+        patched.setattr(module, "figures_of", lambda *_: iter(()))
         yield
 
 
