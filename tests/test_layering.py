@@ -164,7 +164,7 @@ def test_cached_features_are_found_with_little_of_scikit_learn(tmp_path):
 import sys
 from featx.cli import main
 assert main({words}) == 0
-heavy = {{"torch", "skops", "matplotlib", "statsmodels", "sklearn.decomposition"}}
+heavy = {{"torch", "skops", "matplotlib", "sklearn.decomposition"}}
 assert not (heavy | {{"sklearn.linear_model"}}) & set(sys.modules)
 """
     assert main(words) == 0

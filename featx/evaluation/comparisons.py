@@ -7,8 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from statsmodels.stats.contingency_tables import mcnemar
-from statsmodels.stats.multitest import multipletests
+from scipy.stats import binomtest
 
 
 @dataclass(frozen=True)
@@ -73,11 +72,41 @@ def compare(
     only_row = [int((right[a] & ~right[b]).sum()) for a, b in pairs]
     only_other = [int((right[b] & ~right[a]).sum()) for a, b in pairs]
     raw = [
-        mcnemar([[0, b], [c, 0]], exact=True).pvalue if b + c else 1.0
+        float(binomtest(b, b + c).pvalue) if b + c else 1.0
         for b, c in zip(only_row, only_other, strict=True)
     ]
-    corrected = multipletests(raw, method="holm")[1]
     return [
-        Comparison(a, b, x, y, float(min(p, 1.0)))
-        for (a, b), x, y, p in zip(pairs, only_row, only_other, corrected, strict=True)
+        Comparison(a, b, x, y, float(p))
+        for (a, b), x, y, p in zip(pairs, only_row, only_other, holm(raw), strict=True)
     ]
+
+
+def holm(p_values: Sequence[float]) -> NDArray[np.float64]:
+    """Correct p-values for being looked at together, after Holm [1]_.
+
+    Parameters
+    ----------
+    p_values : sequence of float, in [0, 1]
+        Each as if it were alone.
+
+    Returns
+    -------
+    ndarray of float64, in [0, 1]
+        In the same order.
+
+    References
+    ----------
+    .. [1] S. Holm, "A simple sequentially rejective multiple test procedure",
+       Scandinavian Journal of Statistics 6 (1979).
+
+    Examples
+    --------
+    >>> holm([0.04, 0.01, 0.03]).tolist()
+    [0.06, 0.03, 0.06]
+    """
+    order = np.argsort(p_values, kind="stable")
+    falling = np.arange(len(order), 0, -1)  # each of them bounds those that follow
+    steps = np.maximum.accumulate(falling * np.asarray(p_values)[order])
+    corrected = np.empty(len(order))
+    corrected[order] = np.minimum(steps, 1)
+    return corrected

@@ -11,7 +11,8 @@ from sklearn.metrics import (
     confusion_matrix,
     precision_recall_fscore_support,
 )
-from statsmodels.stats.proportion import proportion_confint
+
+from featx.evaluation.intervals import wilson
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,7 @@ def score(
     """
     labels = np.arange(len(class_names))
     right = int((y_true == y_pred).sum())
-    low, high = proportion_confint(right, len(y_true), method="wilson")
+    low, high = wilson(right, len(y_true))
     columns = precision_recall_fscore_support(
         y_true, y_pred, labels=labels, zero_division=0.0
     )

@@ -8,9 +8,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike
-from statsmodels.stats.proportion import proportion_confint
 
 from featx.evaluation import CONTROLS
+from featx.evaluation.intervals import wilson
 from featx.evaluation.results import BenchResults, Result
 from featx.reports.canvas import (
     BLUE,
@@ -197,7 +197,7 @@ def plot_class_accuracy(
     right = scores.confusion.diagonal()
     support = scores.confusion.sum(axis=1)
     # A class without test images has no interval: count it as one image, then hide it.
-    low, high = proportion_confint(right, np.maximum(support, 1), method="wilson")
+    low, high = wilson(right, np.maximum(support, 1))
     known = support > 0
     ax = axes_for(ax, 7.5, _height(len(names)))
     size = _rows(ax, names)

@@ -3,6 +3,8 @@ import pytest
 from sklearn.metrics import classification_report
 
 from featx.evaluation import compare, score
+from featx.evaluation.comparisons import holm
+from featx.evaluation.intervals import wilson
 
 
 def test_scores_agree_with_scikit_learn_and_with_wilson():
@@ -47,3 +49,18 @@ def test_mcnemar_by_hand_and_holm():
     assert compare({}, []) == []
     b[20:] = True
     assert compare({"a": a, "b": b}, [("a", "b")])[0].verdict == "worse"
+
+
+def test_holm_by_hand():
+    # sorted 0.005, 0.01, 0.03, 0.04, times 4, 3, 2, 1, and never less than the one before
+    assert holm([0.01, 0.04, 0.03, 0.005]).tolist() == [0.03, 0.06, 0.06, 0.02]
+    assert holm([0.9, 0.6]).tolist() == [1.0, 1.0]
+    assert holm([0.2]).tolist() == [0.2]
+
+
+def test_intervals_of_none_all_and_many():
+    low, high = wilson([0, 5, 8500], [5, 5, 10_000])
+    assert low[0] == 0 and high[1] == 1
+    assert low[1] == pytest.approx(1 - high[0])
+    assert (low[2], high[2]) == pytest.approx((0.84287, 0.85686), abs=1e-5)
+    assert wilson(3, 4).shape == (2,)

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from statsmodels.stats.proportion import proportion_confint
 
 from featx.evaluation import CONTROLS
 from featx.evaluation.comparisons import compare
+from featx.evaluation.intervals import wilson
 from featx.evaluation.results import BenchResults, Result
 from featx.reports.sentences import against_controls, remarks
 
@@ -109,7 +109,7 @@ def row_view(
 def _bars(row: Result, names: Sequence[str]) -> list[dict[str, Any]]:
     support = row.scores.confusion.sum(axis=1)
     right = row.scores.confusion.diagonal()
-    low, high = proportion_confint(right, np.maximum(support, 1), method="wilson")
+    low, high = wilson(right, np.maximum(support, 1))
     return [
         {
             "name": name,
