@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import time
 import warnings
 from collections.abc import Callable, Sequence
@@ -21,6 +22,7 @@ from sklearn.pipeline import Pipeline
 from featx.budget import rows_within, spread_rows
 from featx.classifiers import (
     SharedReduction,
+    accelerated,
     can_balance,
     can_fit_in_blocks,
     fit_in_blocks,
@@ -249,8 +251,10 @@ def fit_rows(
         from ray.util.joblib import register_ray
 
         register_ray()
+    # no more processes than rows, so that few rows on many cores get several cores each
+    n_jobs = min(len(jobs), joblib.cpu_count()) if backend == "loky" else -1
     try:
-        context = joblib.parallel_config(backend=backend, n_jobs=-1)
+        context = joblib.parallel_config(backend=backend, n_jobs=n_jobs)
     except (ValueError, KeyError) as error:
         raise ParameterError(
             f"Got joblib back end {backend!r}, but expected 'loky', 'ray' or "
@@ -264,7 +268,21 @@ def fit_rows(
 
 
 def _fit_and_keep(job: Job, folder: Path) -> Row:
+    limit_threads()
     return kept(folder, fit_row(job).row)
+
+
+def limit_threads() -> None:
+    """Keep scikit-learn-intelex to the threads that OMP_NUM_THREADS grants.
+
+    Back ends of joblib share out the cores among their workers by that variable. BLAS,
+    OpenMP and torch follow it; the threads of scikit-learn-intelex do not.
+    """
+    granted = os.environ.get("OMP_NUM_THREADS", "")
+    if accelerated() and granted.isdecimal():
+        import daal4py
+
+        daal4py.daalinit(int(granted))  # 0 changes nothing
 
 
 def kept(folder: Path, row: Row) -> Row:
