@@ -54,8 +54,9 @@ class WideLogisticRegression(WideLinearSVC):
     >>> from sklearn.datasets import load_iris
     >>> from sklearn.preprocessing import scale
     >>> X, y = load_iris(return_X_y=True)
-    >>> WideLogisticRegression().fit(scale(X), y).predict_proba(scale(X[:1])).round(1)
-    array([[1., 0., 0.]])
+    >>> model = WideLogisticRegression().fit(scale(X), y)
+    >>> model.predict_proba(scale(X)[:1]).argmax(axis=1)
+    array([0])
     """
 
     def predict_proba(self, X: ArrayLike) -> Array:
@@ -74,7 +75,7 @@ class WideLogisticRegression(WideLinearSVC):
         scores = self.decision_function(X)
         if scores.ndim == 1:
             return np.stack([expit(-scores), expit(scores)], axis=1)
-        return _softmax(scores)[0]
+        return np.ascontiguousarray(_softmax(scores)[0])
 
     def _penalty(self, sides: Array) -> float:
         # the second derivative of the loss is at most 1/2, of two classes 1/4
@@ -100,8 +101,10 @@ class WideLogisticRegression(WideLinearSVC):
 
 def _softmax(scores: Array) -> tuple[Array, Array]:
     """Probabilities (n, k) and the logarithms (n, 1) of what they were divided by."""
-    most = scores.max(axis=1, keepdims=True)
-    found = np.exp(scores - most)
-    total = found.sum(axis=1, keepdims=True)
-    found /= total
-    return found, most + np.log(total)
+    rows = np.ascontiguousarray(scores.T)  # numpy sums ten long rows faster
+    most = rows.max(axis=0)
+    rows -= most
+    np.exp(rows, out=rows)
+    total = rows.sum(axis=0)
+    rows /= total
+    return rows.T, (most + np.log(total))[:, None]
