@@ -100,8 +100,8 @@ def fit_row(
     seconds : float
         Time for the fit; if it is short, fewer images are fitted on, and a note says so.
     shared : SharedReduction, default=None
-        What other classifiers were fitted with on the same features. The row's time is
-        still that of a fit alone.
+        What other classifiers were fitted with on the same features, and where. The row's
+        time is still that of a fit alone.
 
     Returns
     -------
@@ -111,6 +111,7 @@ def fit_row(
     name, encoded, tune = job.classifier, job.encoded, job.tune
     train, test = encoded.train, encoded.test
     n_validation = int(job.validation.sum()) if tune else 0
+    device = None if shared is None or tune else shared.device
 
     def make(n_images: int) -> Pipeline:
         return make_classifier(
@@ -119,11 +120,14 @@ def fit_row(
             n_images=n_images,
             balanced=job.balanced,
             random_state=job.seed,
+            on_device=device is not None,
         )
 
     X, y, notes, saved = np.asarray(train.X), train.y, [], 0.0
     start = time.perf_counter()
     n_in_memory = rows_in_memory(X.shape[1])
+    if len(y) > n_in_memory:
+        device = None  # nor would a GPU hold them
     if seconds < math.inf:
         rows = rows_within(name, make, X, y, seconds, n_in_memory)
         if len(rows) < len(y):
@@ -173,7 +177,7 @@ def fit_row(
         notes += _notes_of(lambda: fit_in_blocks(classifier, source, y, n_in_memory))
     else:
         if shared is None or len(y) < len(train.y):
-            shared = SharedReduction()
+            shared = SharedReduction(device)
         before = shared.seconds_saved
         notes += _notes_of(lambda: shared.fit(classifier, X, y))
         saved = shared.seconds_saved - before

@@ -9,7 +9,7 @@ from typing import Any
 
 from sklearn.base import ClassifierMixin
 from sklearn.kernel_approximation import Nystroem
-from sklearn.linear_model import RidgeClassifier
+from sklearn.linear_model import LogisticRegression, RidgeClassifier
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import Pipeline
@@ -39,6 +39,7 @@ def make_classifier(
     n_images: int,
     balanced: bool = False,
     random_state: int = 0,
+    on_device: bool = False,
 ) -> Pipeline:
     """Build an unfitted classifier with its defaults.
 
@@ -58,6 +59,8 @@ def make_classifier(
         Weigh classes by the inverse of their frequency, where the classifier can.
     random_state : int, default=0
         Seed.
+    on_device : bool, default=False
+        For `fit_on_device`: `logreg` and `ridge` with solvers that take tensors.
 
     Returns
     -------
@@ -76,7 +79,9 @@ def make_classifier(
     ['scale', 'pca', 'svm']
     """
     weight = "balanced" if balanced else None
-    if name == "logreg":
+    if name == "logreg" and on_device:
+        model = LogisticRegression(C=50 / n_images, class_weight=weight, max_iter=1000)
+    elif name == "logreg":
         model = WideLogisticRegression(
             C=50 / n_images,
             class_weight=weight,
@@ -91,6 +96,7 @@ def make_classifier(
             class_weight=weight,
             copy_X=False,
             random_state=random_state,
+            solver="svd" if on_device else "auto",
         )
     elif name == "svm" and n_images > MOST_FOR_SVM:
         model = WideLinearSVC(C=3.0, class_weight=weight, tol=1e-2, copy_X=False)
