@@ -1,4 +1,10 @@
-"""Fitting and scoring `logreg`, against stock scikit-learn with the same settings."""
+"""Fitting and scoring `logreg`, against scikit-learn's with the same penalty.
+
+Both minimise the same objective. scikit-learn's solver, L-BFGS, stops at its own default
+tolerance, which bounds the gradient; ours bounds how much a step still changes the
+objective. So the two stop near the minimum, not at the same place, and accuracies must
+agree within 0.3 points.
+"""
 
 from __future__ import annotations
 
@@ -19,5 +25,5 @@ ours = partial(fitting.ours, "logreg")
 
 def plain(n_images: int, n_test: int, n_features: int) -> Work:
     """Fit and score scikit-learn's LogisticRegression."""
-    model = LogisticRegression(C=50 / n_images, max_iter=300, tol=1e-2)
+    model = LogisticRegression(C=50 / n_images, max_iter=300)
     return fitting.stock(model, n_images, n_test, n_features)

@@ -48,6 +48,7 @@ def bench(
     engine: str = "local",
     address: str | None = None,
     joblib_backend: str | None = None,
+    device: str | None = None,
     progress: Progress | None = None,
     tell: Callable[[str], None] | None = None,
     keep: Callable[[BaseEstimator, FittedRow], None] | None = None,
@@ -89,6 +90,9 @@ def bench(
     joblib_backend : str, default=None
         Fit the classifiers side by side with this back end of joblib, such as "loky"; with
         Ray where that is the engine, one after another otherwise.
+    device : str, default=None
+        Such as "cuda": find the scaling and the components of wide features there, and fit
+        `logreg` and `ridge`. Needs SCIPY_ARRAY_API=1 in the environment.
     progress : callable, default=None
         Called with a description, the steps done and the steps in all.
     tell : callable, default=None
@@ -138,6 +142,8 @@ def bench(
             f"Got a budget and fits side by side with {joblib_backend!r}, which share the "
             "time in no known way. Use one of them."
         )
+    if tune or joblib_backend:
+        device = None  # scikit-learn's searches take no tensors; many workers, one GPU
     cache = cache or FeatureCache()
     rng = np.random.default_rng(seed)
     n_examples = min(n_examples, len(dataset.test))
@@ -182,12 +188,16 @@ def bench(
                     filters[encoder_name] = learned
         if tell and encoded.encoder.choices:
             tell(f"{encoder_name}: {encoded.encoder.choices}")
-        shared = SharedReduction()
+        shared = SharedReduction(device)
         for position, name in enumerate(classifiers):
             if progress:
                 progress(f"fit {name} on {encoder_name}", len(rows), n_rows)
             how: dict[str, Any] = {"tune": tune, "balanced": balanced, "seed": seed}
-            folder = cache.folder / "rows" / row_key(dataset, encoded, name, **how)
+            folder = (
+                cache.folder
+                / "rows"
+                / row_key(dataset, encoded, name, device=device, **how)
+            )
             # with a budget, a row depends on the time there is; and whoever keeps the
             # classifier needs it fitted
             known = (

@@ -24,6 +24,7 @@ from featx.archive import check_estimator, members, refused
 from featx.classifiers import (
     WhitenedPCA,
     WideLinearSVC,
+    WideLogisticRegression,
     predict_with_confidence,
 )
 from featx.classifiers.stock import to_stock
@@ -44,7 +45,7 @@ _TYPES = [
     *ENCODER_TYPES,
     *(
         f"{kind.__module__}.{kind.__qualname__}"
-        for kind in (WhitenedPCA, WideLinearSVC)
+        for kind in (WhitenedPCA, WideLinearSVC, WideLogisticRegression)
     ),
 ]
 _BATCH_VALUES = 2**24  # features and pixels held at once, at most

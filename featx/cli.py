@@ -596,6 +596,9 @@ def _compare(
     joblib_backend: str | None = None,
 ) -> tuple[BenchResults, Dataset]:
     """Do what bench and fit have in common."""
+    on_gpu = shared.device.startswith("cuda")
+    if on_gpu:  # scikit-learn asks for it, and SciPy reads it when it is imported
+        os.environ.setdefault("SCIPY_ARRAY_API", "1")
     with uncollected():
         from featx.classifiers import check_classifiers, default_classifiers
 
@@ -625,6 +628,7 @@ def _compare(
                 n_examples=n_examples,
                 examine=n_examples > 0 and position == 0,
                 joblib_backend=joblib_backend,
+                device=shared.device if on_gpu else None,
                 **shared.where,
                 progress=progress,
                 tell=lambda line: _say(shared, line),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import time
 import warnings
 from collections.abc import Callable, Sequence
@@ -21,6 +22,7 @@ from sklearn.pipeline import Pipeline
 from featx.budget import rows_within, spread_rows
 from featx.classifiers import (
     SharedReduction,
+    accelerated,
     can_balance,
     can_fit_in_blocks,
     fit_in_blocks,
@@ -98,8 +100,8 @@ def fit_row(
     seconds : float
         Time for the fit; if it is short, fewer images are fitted on, and a note says so.
     shared : SharedReduction, default=None
-        What other classifiers were fitted with on the same features. The row's time is
-        still that of a fit alone.
+        What other classifiers were fitted with on the same features, and where. The row's
+        time is still that of a fit alone.
 
     Returns
     -------
@@ -109,6 +111,7 @@ def fit_row(
     name, encoded, tune = job.classifier, job.encoded, job.tune
     train, test = encoded.train, encoded.test
     n_validation = int(job.validation.sum()) if tune else 0
+    device = None if shared is None or tune else shared.device
 
     def make(n_images: int) -> Pipeline:
         return make_classifier(
@@ -117,11 +120,14 @@ def fit_row(
             n_images=n_images,
             balanced=job.balanced,
             random_state=job.seed,
+            on_device=device is not None,
         )
 
     X, y, notes, saved = np.asarray(train.X), train.y, [], 0.0
     start = time.perf_counter()
     n_in_memory = rows_in_memory(X.shape[1])
+    if len(y) > n_in_memory:
+        device = None  # nor would a GPU hold them
     if seconds < math.inf:
         rows = rows_within(name, make, X, y, seconds, n_in_memory)
         if len(rows) < len(y):
@@ -171,7 +177,7 @@ def fit_row(
         notes += _notes_of(lambda: fit_in_blocks(classifier, source, y, n_in_memory))
     else:
         if shared is None or len(y) < len(train.y):
-            shared = SharedReduction()
+            shared = SharedReduction(device)
         before = shared.seconds_saved
         notes += _notes_of(lambda: shared.fit(classifier, X, y))
         saved = shared.seconds_saved - before
@@ -249,8 +255,10 @@ def fit_rows(
         from ray.util.joblib import register_ray
 
         register_ray()
+    # no more processes than rows, so that few rows on many cores get several cores each
+    n_jobs = min(len(jobs), joblib.cpu_count()) if backend == "loky" else -1
     try:
-        context = joblib.parallel_config(backend=backend, n_jobs=-1)
+        context = joblib.parallel_config(backend=backend, n_jobs=n_jobs)
     except (ValueError, KeyError) as error:
         raise ParameterError(
             f"Got joblib back end {backend!r}, but expected 'loky', 'ray' or "
@@ -264,7 +272,21 @@ def fit_rows(
 
 
 def _fit_and_keep(job: Job, folder: Path) -> Row:
+    limit_threads()
     return kept(folder, fit_row(job).row)
+
+
+def limit_threads() -> None:
+    """Keep scikit-learn-intelex to the threads that OMP_NUM_THREADS grants.
+
+    Back ends of joblib share out the cores among their workers by that variable. BLAS,
+    OpenMP and torch follow it; the threads of scikit-learn-intelex do not.
+    """
+    granted = os.environ.get("OMP_NUM_THREADS", "")
+    if accelerated() and granted.isdecimal():
+        import daal4py
+
+        daal4py.daalinit(int(granted))  # 0 changes nothing
 
 
 def kept(folder: Path, row: Row) -> Row:

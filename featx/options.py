@@ -44,7 +44,13 @@ class SharedOptions:
         ),
     ] = None
     seed: Annotated[int, Option(help="Seed of everything random.")] = 0
-    device: Annotated[str, Option(help="auto, cpu, cuda, cuda:1 or mps.")] = "auto"
+    device: Annotated[
+        str,
+        Option(
+            help="auto, cpu, cuda, cuda:1 or mps. Where a CUDA device is named, "
+            "classifiers that can use it do, too."
+        ),
+    ] = "auto"
     precision: Annotated[str, Option(help="auto, float32 or bfloat16.")] = "auto"
     epochs: Annotated[
         int | None,

@@ -56,6 +56,7 @@ def row_key(
     tune: bool,
     balanced: bool,
     seed: int,
+    device: str | None = None,
 ) -> str:
     """Hash all that the predictions of a row depend on.
 
@@ -71,6 +72,8 @@ def row_key(
         As for `fit_row`.
     seed : int
         Of the classifier.
+    device : str, default=None
+        As for `SharedReduction`.
 
     Returns
     -------
@@ -78,7 +81,13 @@ def row_key(
         64 hexadecimal digits.
     """
     size = {"n_features": encoded.train.X.shape[1], "n_images": len(encoded.train.y)}
-    built = make_classifier(classifier, balanced=balanced, random_state=seed, **size)
+    built = make_classifier(
+        classifier,
+        balanced=balanced,
+        random_state=seed,
+        on_device=device is not None,
+        **size,
+    )
     in_memory = rows_in_memory(size["n_features"])
     return digest_json(
         {
@@ -91,6 +100,7 @@ def row_key(
             "labels": digest_array(encoded.train.y),
             "in_memory": in_memory if size["n_images"] > in_memory else None,
             "classifier": plain_params(built),
+            "device": device,
             "space": search_space(classifier, **size) if tune else None,
             "validation": digest_array(dataset.validation) if tune else None,
         }

@@ -3,6 +3,7 @@
 from featx.classifiers.blocks import can_fit_in_blocks, fit_in_blocks
 from featx.classifiers.confidence import PROBABILITIES, predict_with_confidence
 from featx.classifiers.linear_svm import WideLinearSVC
+from featx.classifiers.logistic import WideLogisticRegression
 from featx.classifiers.reduction import SharedReduction
 from featx.classifiers.registry import (
     CLASSIFIERS,
@@ -21,6 +22,7 @@ __all__ = [
     "SharedReduction",
     "WhitenedPCA",
     "WideLinearSVC",
+    "WideLogisticRegression",
     "accelerated",
     "can_balance",
     "can_fit_in_blocks",

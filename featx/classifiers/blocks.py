@@ -70,7 +70,7 @@ def fit_in_blocks(
     Parameters
     ----------
     classifier : Pipeline
-        As `make_classifier` builds it, its last step a `WideLinearSVC`.
+        As `make_classifier` builds it, its last step with `fit_blocks`.
     X : memmap of float32, shape (n, n_features)
         Features, at least as many rows as columns.
     y : ndarray, shape (n,)

@@ -208,22 +208,23 @@ class WideLinearSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
         Rows of data are centred and multiplied by the roots of their weights.
         """
-        alpha = 1 / (2 * float(self.C))
+        alpha = self._penalty(sides)
         ridge = _Ridge(data, alpha)
-        targets, scores, objective, momentum = sides, sides, np.inf, 1.0
+        scores = np.zeros_like(sides)
+        targets, objective, momentum = self._aim(sides, scores), np.inf, 1.0
         for step in range(1, self.max_iter + 1):
             offset = (share.T @ targets)[0]
             weights = ridge.solve((targets - offset) * root)
             before, scores = scores, data.dot(weights) / root + offset
-            short = np.maximum(1 - sides * scores, 0) * root
-            last, objective = objective, _power(short) + alpha * _power(weights)
+            loss = self._loss(sides, scores, root)
+            last, objective = objective, loss + alpha * _power(weights)
             if abs(last - objective) <= self.tol * objective:
                 break
             # too far ahead: begin again from here, as at the first step
             previous = 0.0 if objective > last or step == 1 else momentum
             momentum = (1 + math.sqrt(1 + 4 * previous**2)) / 2
             ahead = scores + max(previous - 1, 0) / momentum * (scores - before)
-            targets = ahead + sides * np.maximum(1 - sides * ahead, 0)
+            targets = self._aim(sides, ahead)
         else:
             warnings.warn(
                 f"Stopped after max_iter={self.max_iter} steps, short of tol={self.tol}. "
@@ -233,6 +234,19 @@ class WideLinearSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             )
         self.n_iter_ = step
         return weights, offset
+
+    def _penalty(self, sides: Array) -> float:
+        """Return the weight of squared weights against squared distances to targets."""
+        return 1 / (2 * float(self.C))
+
+    def _aim(self, sides: Array, scores: Array) -> Array:
+        """Give targets whose ridge regression lessens the objective from these scores."""
+        targets: Array = scores + sides * np.maximum(1 - sides * scores, 0)
+        return targets
+
+    def _loss(self, sides: Array, scores: Array, root: Array) -> float:
+        """Sum the losses of all rows, in the unit of squared distances to targets."""
+        return _power(np.maximum(1 - sides * scores, 0) * root)
 
     def decision_function(self, X: ArrayLike) -> Array:
         """Score images: the higher, the more like the class.
@@ -347,8 +361,7 @@ class _Ridge:
                 self.factor = self._factorise(np.dtype(np.float64), alpha)
             except linalg.LinAlgError as error:
                 raise ParameterError(
-                    f"Got C={1 / (2 * alpha):.3g}, too large to solve for these data. "
-                    "Lower C."
+                    "Got a C too large to solve for these data. Lower C."
                 ) from error
 
     def _factorise(self, dtype: Any, alpha: float) -> Any:

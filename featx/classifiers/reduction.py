@@ -8,6 +8,7 @@ from typing import Any
 from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
 
+from featx.classifiers.on_device import can_fit_on_device, fit_on_device
 from featx.features import plain_params
 
 
@@ -17,6 +18,11 @@ class SharedReduction:
     Several begin with the same scaling and the same components (`WhitenedPCA`), which of
     wide features take longer to find than the classifier itself. They are found once and
     handed on; every classifier ends as if it had been fitted alone.
+
+    Parameters
+    ----------
+    device : str, default=None
+        Such as "cuda": fit there what scikit-learn can, see `fit_on_device`.
 
     Attributes
     ----------
@@ -39,7 +45,8 @@ class SharedReduction:
     True
     """
 
-    def __init__(self) -> None:
+    def __init__(self, device: str | None = None) -> None:
+        self.device = device
         self._head: Pipeline | None = None
         self._reduced: NDArray[Any] | None = None
         self._seconds = 0.0
@@ -59,7 +66,10 @@ class SharedReduction:
         """
         names = list(classifier.named_steps)
         if "pca" not in names:
-            classifier.fit(X, y)
+            if self.device is not None and can_fit_on_device(classifier):
+                fit_on_device(classifier, X, y, self.device)
+            else:
+                classifier.fit(X, y)
             return
         end = names.index("pca") + 1
         head = classifier[:end]
@@ -67,7 +77,11 @@ class SharedReduction:
             self.seconds_saved += self._seconds
         else:
             start = time.perf_counter()
-            self._reduced = head.fit_transform(X, y)
+            if self.device is None:
+                self._reduced = head.fit_transform(X, y)
+            else:
+                fit_on_device(head, X, y, self.device)
+                self._reduced = head.transform(X)
             self._seconds = time.perf_counter() - start
             self._head = head
         classifier.steps[:end] = self._head.steps

@@ -6,7 +6,6 @@ import copy
 
 import numpy as np
 from sklearn.base import ClassifierMixin, is_classifier
-from sklearn.neighbors import KNeighborsClassifier
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import Pipeline
 
@@ -55,8 +54,6 @@ def _stock(model: ClassifierMixin) -> ClassifierMixin:
     )
     params = model.get_params()
     stock = kind(**{name: params[name] for name in kind().get_params()})
-    if kind is KNeighborsClassifier:
-        return stock.fit(model._fit_X, model.classes_[model._y])
     # what a training of scikit-learn's leaves, in its types, is what it keeps of one
     for attribute, own in vars(stock.fit([[0.0], [1.0]], model.classes_[:2])).items():
         if attribute not in params and hasattr(model, attribute):

@@ -21,6 +21,7 @@ from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from featx.errors import ParameterError
+from featx.features.tensors import to_numpy
 
 _FLOORS = (math.inf, 300.0, 30.0, 3.0)  # the earlier one where they do equally well
 _CHOICE_ROWS = 9000
@@ -105,20 +106,21 @@ class WhitenedPCA(
                 raise ParameterError(
                     f"Got floor={self.floor!r}, but expected 'auto' or a number above 0."
                 )
-        data = validate_data(
-            self, X, dtype=[np.float64, np.float32], ensure_min_samples=2
-        )
+        # tensors have dtypes of their own, and come as float32 from `fit_on_device`
+        dtypes = None if hasattr(X, "detach") else [np.float64, np.float32]
+        data = validate_data(self, X, dtype=dtypes, ensure_min_samples=2)
         self.pca_ = PCA(
             min(self.n_components, *data.shape),
             iterated_power=2,
             random_state=self.random_state,
         ).fit(data)
+        to_numpy(self.pca_)  # of tensors, see `fit_on_device`
         if self.floor != "auto":
             self.floor_ = float(self.floor)
-        elif y is None or type_of_target(y) not in ("binary", "multiclass"):
+        elif y is None or type_of_target(to_numpy(y)) not in ("binary", "multiclass"):
             self.floor_ = math.inf
         else:
-            self.floor_ = self._choose_floor(data, np.asarray(y))
+            self.floor_ = self._choose_floor(data, np.asarray(to_numpy(y)))
         self.scale_ = self._scale(self.floor_)
         self._n_features_out = len(self.scale_)
         return self
@@ -136,7 +138,7 @@ class WhitenedPCA(
         """Find the floor with which a kernel tells the classes apart best."""
         rng = check_random_state(self.random_state)
         rows = rng.permutation(len(data))[:_CHOICE_ROWS]
-        scores = self.pca_.transform(data[rows])
+        scores = self.pca_.transform(to_numpy(data[rows]))
         labels = label_binarize(y[rows], classes=np.unique(y)) * 2.0 - 1.0
         n_train = 2 * len(rows) // 3
         right = {}

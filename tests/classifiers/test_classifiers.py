@@ -55,3 +55,11 @@ def test_balanced_classifiers_find_the_rare_class():
 def test_an_unknown_classifier_is_told_with_the_nearest_name():
     with pytest.raises(ParameterError, match=r"'smv'.*Did you mean 'svm'"):
         make_classifier("smv", n_features=2, n_images=10)
+
+
+@pytest.mark.parametrize("n_features", [64, 1100])
+def test_an_image_is_its_own_nearest_neighbour(n_features):
+    X, y = load_digits(return_X_y=True)
+    X = np.tile(X[:400], (1, 18))[:, :n_features].astype(np.float32)
+    knn = make_classifier("knn", n_features=n_features, n_images=400)
+    assert knn.fit(X, y[:400]).score(X, y[:400]) == 1
