@@ -23,6 +23,8 @@ from featx.errors import ParameterError
 
 Array = NDArray[Any]
 
+_INVERTED = 2048  # rows of a Gram matrix that is inverted, at most
+
 
 class WideLinearSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """Linear support vector machine (squared hinge loss) for many dense features.
@@ -365,17 +367,30 @@ class _Ridge:
                 ) from error
 
     def _factorise(self, dtype: Any, alpha: float) -> Any:
-        """Cholesky factor of the smaller Gram matrix, alpha added to its diagonal."""
+        """Cholesky factor of the smaller Gram matrix, alpha added to its diagonal.
+
+        Of a small one its inverse: numpy and scipy bring threads of their own, and the
+        products of every step would wait for those of the solver.
+        """
         gram = self.data.gram(dtype)
         diagonal = np.einsum("ii->i", gram)
         diagonal += alpha
-        return linalg.cho_factor(gram, lower=True, overwrite_a=True, check_finite=False)
+        factor = linalg.cho_factor(
+            gram, lower=True, overwrite_a=True, check_finite=False
+        )
+        if len(gram) > _INVERTED:
+            return factor
+        identity = np.eye(len(gram), dtype=dtype)
+        return linalg.cho_solve(factor, identity, check_finite=False)
 
     def solve(self, targets: Array) -> Array:
         """Targets (n, k) -> weights (p, k)."""
         wide = self.data.wide
         right = targets if wide else self.data.dot_transposed(targets)
-        found = linalg.cho_solve(self.factor, right, check_finite=False)
+        if isinstance(self.factor, np.ndarray):
+            found = self.factor @ right
+        else:
+            found = linalg.cho_solve(self.factor, right, check_finite=False)
         found = found.astype(self.data.dtype, copy=False)
         weights: Array = self.data.dot_transposed(found) if wide else found
         return weights
