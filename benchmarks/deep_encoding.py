@@ -58,13 +58,12 @@ def plain(n_images: int, channels: tuple[int, ...], batch_size: int) -> Work:
     X = synthetic.images(n_images)
     device = plain_torch.best_device()
     network = encoder(channels, batch_size).fit(X).module_.cpu()
+    network = plain_torch.with_plain_layers(network)
     scale, grid = network.normalization, network.grid
     stages = [str(i) for i in reversed(range(len(channels)))]
     pictures = plain_torch.Pictures(X, scale.mean, scale.std)
     layers = nn.Sequential(*(nn.Sequential(*stage) for stage in network.encoder))
-    extractor = create_feature_extractor(
-        layers.to(memory_format=torch.contiguous_format).eval(), stages
-    )
+    extractor = create_feature_extractor(layers.eval(), stages)
     extractor.to(device).eval()
 
     def work() -> Done:

@@ -228,14 +228,17 @@ class WideLinearSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             ahead = scores + max(previous - 1, 0) / momentum * (scores - before)
             targets = self._aim(sides, ahead)
         else:
-            warnings.warn(
-                f"Stopped after max_iter={self.max_iter} steps, short of tol={self.tol}. "
-                "Standardise the features, lower C, or raise max_iter or tol.",
-                ConvergenceWarning,
-                stacklevel=3,
-            )
+            self._warn()
         self.n_iter_ = step
         return weights, offset
+
+    def _warn(self) -> None:
+        warnings.warn(
+            f"Stopped after max_iter={self.max_iter} steps, short of tol={self.tol}. "
+            "Standardise the features, lower C, or raise max_iter or tol.",
+            ConvergenceWarning,
+            stacklevel=4,
+        )
 
     def _penalty(self, sides: Array) -> float:
         """Return the weight of squared weights against squared distances to targets."""
@@ -293,6 +296,7 @@ class _Whole:
     def __init__(self, data: Array) -> None:
         self.data = data
         self.dtype = data.dtype
+        self.n_features = data.shape[1]
         self.wide = data.shape[1] > data.shape[0]
 
     def gram(self, dtype: Any) -> Array:
@@ -321,6 +325,7 @@ class _InBlocks:
     def __init__(self, blocks: Blocks, centre: Array, root: Array) -> None:
         self.blocks, self.centre, self.root = blocks, centre, root
         self.dtype = np.dtype(np.float32)
+        self.n_features = blocks.shape[1]
 
     def __iter__(self) -> Iterator[tuple[slice, Array]]:
         for rows, block in self.blocks:

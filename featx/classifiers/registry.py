@@ -85,7 +85,7 @@ def make_classifier(
         model = WideLogisticRegression(
             C=50 / n_images,
             class_weight=weight,
-            tol=1e-4,
+            tol=3e-4,
             max_iter=300,
             copy_X=False,
         )
