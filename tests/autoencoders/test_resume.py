@@ -152,7 +152,7 @@ sys.exit(main(sys.argv[1:]))
 
 
 def test_a_killed_process_is_continued_by_the_same_command(tmp_path, capsys):
-    words = ["encode", "--encoder", "conv", "--epochs", "100", "--limit", "200"]
+    words = ["encode", "--encoder", "conv", "--epochs", "50", "--limit", "200"]
     words += ["--json", "--quiet", "--cache-dir"]
     folder = tmp_path / "cache"
     process = subprocess.Popen([sys.executable, "-c", COMMAND, *words, folder])
