@@ -103,7 +103,9 @@ class WideLogisticRegression(WideLinearSVC):
         mass = float((root.astype(np.float64) ** 2).sum())
         gram = data.gram(data.dtype)
         diagonal = np.einsum("ii->i", gram)
-        diagonal += 2 * alpha / (unit * _USUAL_BEND) + 1e-6 * diagonal.mean()
+        # at least what rounding may have taken from a singular one
+        diagonal += 2 * alpha / (unit * _USUAL_BEND)
+        diagonal += 10 * np.finfo(gram.dtype).eps * diagonal.sum()
         factor = linalg.cholesky(gram, lower=True, overwrite_a=True, check_finite=False)
         (invert,) = linalg.get_lapack_funcs(("trtri",), (factor,))
         inverse, _ = invert(factor, lower=True, overwrite_c=True)
@@ -115,8 +117,9 @@ class WideLogisticRegression(WideLinearSVC):
         def objective(flat: Array) -> tuple[float, Array]:
             weights, offset = parts(flat)
             scores = data.dot(weights) / root + offset
-            value = self._loss(sides, scores, root) + alpha * _power(weights)
-            slope = unit * (self._expected(scores) - (sides + 1) / 2) * root
+            expected, losses = _outcome(sides, scores)
+            value = unit * _sum(losses, root) + alpha * _power(weights)
+            slope = unit * (expected - (sides + 1) / 2) * root
             gradient = np.empty((len(flat) // k, k))
             gradient[:-1] = inverse @ (data.dot_transposed(slope) + 2 * alpha * weights)
             gradient[-1] = (slope * root).sum(0) / math.sqrt(mass)
@@ -147,22 +150,26 @@ class WideLogisticRegression(WideLinearSVC):
         return self._bend(sides) / float(self.C)
 
     def _aim(self, sides: Array, scores: Array) -> Array:
-        missing = (sides + 1) / 2 - self._expected(scores)
+        missing = (sides + 1) / 2 - _outcome(sides, scores)[0]
         targets: Array = scores + self._bend(sides) * missing
         return targets
 
-    def _expected(self, scores: Array) -> Array:
-        """Probabilities (n, k), or of the second of two classes (n, 1)."""
-        probable: Array = expit(scores) if scores.shape[1] == 1 else _softmax(scores)[0]
-        return probable
-
     def _loss(self, sides: Array, scores: Array, root: Array) -> float:
-        if sides.shape[1] == 1:
-            losses, unit = np.logaddexp(0, -sides * scores), 8
-        else:
-            own = np.einsum("ij,ij->i", (sides + 1) / 2, scores)[:, None]
-            losses, unit = _softmax(scores)[1] - own, 4
-        return unit * float((losses * root**2).sum(dtype=np.float64))
+        return 2 * self._bend(sides) * _sum(_outcome(sides, scores)[1], root)
+
+
+def _sum(losses: Array, root: Array) -> float:
+    """Sum the losses (n, 1), each by its weight, in double precision."""
+    return float((losses * root**2).sum(dtype=np.float64))
+
+
+def _outcome(sides: Array, scores: Array) -> tuple[Array, Array]:
+    """Probabilities (n, k), or of the second of two classes (n, 1), and losses (n, 1)."""
+    if sides.shape[1] == 1:
+        return expit(scores), np.logaddexp(0, -sides * scores)
+    probable, logarithms = _softmax(scores)
+    own = np.einsum("ij,ij->i", (sides + 1) / 2, scores)[:, None]
+    return probable, logarithms - own
 
 
 def _softmax(scores: Array) -> tuple[Array, Array]:

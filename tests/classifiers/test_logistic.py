@@ -63,3 +63,10 @@ def test_correlated_features_take_no_more_steps():
         for data, spread in ((X, 1), (mixed, 64))
     ]
     assert max(steps) < 60
+
+
+def test_features_that_repeat_each_other_and_a_large_C_can_be_solved():
+    X, y = load_digits(return_X_y=True)
+    X = np.tile(scale(X).astype(np.float32), (1, 8))
+    model = WideLogisticRegression(1e4, tol=1e-3).fit(X, y)
+    assert np.isfinite(model.coef_).all() and model.score(X, y) > 0.99
