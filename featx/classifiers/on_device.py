@@ -16,9 +16,6 @@ from featx.errors import ParameterError
 from featx.features.tensors import to_numpy, to_tensor
 
 _KINDS = (StandardScaler, WhitenedPCA, LogisticRegression, RidgeClassifier)
-_WIDEST_RIDGE = (
-    1024  # features; of more, the SVD takes far longer than a Cholesky factor
-)
 
 
 def can_fit_on_device(steps: Pipeline) -> bool:
