@@ -79,8 +79,9 @@ def whitened(x: Tensor, kernel: Tensor) -> Tensor:
     edges = (width // 2, width // 2, height // 2, height // 2)
     white = F.conv2d(F.pad(x, edges, mode="replicate"), kernel)
     power = white.square().mean(1, keepdim=True)
-    near = F.avg_pool2d(power, 9, 1, 4, count_include_pad=False)
-    return white * (near + 0.05).rsqrt()
+    for window, edge in ((1, 9), (0, 4)), ((9, 1), (4, 0)):
+        power = F.avg_pool2d(power, window, 1, edge, count_include_pad=False)
+    return white * (power + 0.05).rsqrt()
 
 
 def train(

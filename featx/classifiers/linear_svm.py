@@ -23,7 +23,7 @@ from featx.errors import ParameterError
 
 Array = NDArray[Any]
 
-_INVERTED = 2048  # rows of a Gram matrix that is inverted, at most
+_BYTES = 4 * 2**20  # of rows at a time: what a processor's cache can hold
 
 
 class WideLinearSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
@@ -120,10 +120,8 @@ class WideLinearSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             self, X, y, dtype=[np.float64, np.float32], order="C", copy=self.copy_X
         )
         sides, root, share = self._targets(labels, data.dtype)
-        centre = share.T @ data
-        data -= centre
-        data *= root
-        return self._learn(_Whole(data), sides, root, share, centre)
+        centre = product(share.T, data)
+        return self._learn(_Whole(data, centre, root), sides, root, share, centre)
 
     def fit_blocks(self, blocks: Blocks, y: ArrayLike) -> Self:
         """Learn as `fit` does from features that are read block by block.
@@ -154,7 +152,7 @@ class WideLinearSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         sides, root, share = self._targets(labels, np.dtype(np.float32))
         centre = np.zeros((1, blocks.shape[1]), np.float32)
         for rows, block in blocks:
-            centre += share[rows].T @ block
+            centre += product(share[rows].T, block)
         return self._learn(_InBlocks(blocks, centre, root), sides, root, share, centre)
 
     def _check(self) -> None:
@@ -200,7 +198,7 @@ class WideLinearSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     ) -> Self:
         weights, offset = self._solve(data, sides, root, share)
         self.coef_ = np.ascontiguousarray(weights.T)
-        self.intercept_ = offset - (centre @ weights)[0]
+        self.intercept_ = offset - product(centre, weights)[0]
         return self
 
     def _solve(
@@ -212,10 +210,10 @@ class WideLinearSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """
         alpha = self._penalty(sides)
         ridge = _Ridge(data, alpha)
-        scores = np.zeros_like(sides)
+        scores = np.zeros(sides.shape, ridge.dtype)
         targets, objective, momentum = self._aim(sides, scores), np.inf, 1.0
         for step in range(1, self.max_iter + 1):
-            offset = (share.T @ targets)[0]
+            offset = product(share.T, targets)[0]
             weights = ridge.solve((targets - offset) * root)
             before, scores = scores, data.dot(weights) / root + offset
             loss = self._loss(sides, scores, root)
@@ -291,13 +289,23 @@ class WideLinearSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
 
 class _Whole:
-    """Centred and weighted rows in memory (n, p)."""
+    """Rows in memory (n, p), centred and weighted in place."""
 
-    def __init__(self, data: Array) -> None:
+    def __init__(self, data: Array, centre: Array, root: Array) -> None:
         self.data = data
         self.dtype = data.dtype
         self.n_features = data.shape[1]
         self.wide = data.shape[1] > data.shape[0]
+        for rows, block in self:
+            block -= centre
+            block *= root[rows]
+
+    def __iter__(self) -> Iterator[tuple[slice, Array]]:
+        """Give slices of rows and the rows, as many as a cache holds."""
+        size = max(1, _BYTES // self.data[0].nbytes)
+        for start in range(0, len(self.data), size):
+            rows = slice(start, start + size)
+            yield rows, self.data[rows]
 
     def gram(self, dtype: Any) -> Array:
         """Lower triangle of the smaller Gram matrix."""
@@ -308,13 +316,11 @@ class _Whole:
 
     def dot(self, weights: Array) -> Array:
         """Scores (n, k) of weights (p, k)."""
-        scores: Array = self.data @ weights
-        return scores
+        return product(self.data, weights)
 
     def dot_transposed(self, targets: Array) -> Array:
         """Sum of the rows (p, k), each times its targets (n, k)."""
-        found: Array = self.data.T @ targets
-        return found
+        return product(self.data.T, targets)
 
 
 class _InBlocks:
@@ -346,13 +352,13 @@ class _InBlocks:
     def dot(self, weights: Array) -> Array:
         scores = np.empty((self.blocks.shape[0], weights.shape[1]), weights.dtype)
         for rows, block in self:
-            scores[rows] = block @ weights
+            scores[rows] = product(block, weights)
         return scores
 
     def dot_transposed(self, targets: Array) -> Array:
         found = np.zeros((self.blocks.shape[1], targets.shape[1]), targets.dtype)
         for rows, block in self:
-            found += block.T @ targets[rows]
+            found += product(block.T, targets[rows])
         return found
 
 
@@ -361,44 +367,48 @@ class _Ridge:
 
     def __init__(self, data: _Whole | _InBlocks, alpha: float) -> None:
         self.data = data
+        self.dtype = data.dtype
         try:
-            self.factor = self._factorise(data.dtype, alpha)
-        except linalg.LinAlgError:  # alpha is below the rounding error of float32
+            self.factor = self._factorise(self.dtype, alpha)
+        except linalg.LinAlgError:
+            self.dtype = np.dtype(np.float64)
             try:
-                self.factor = self._factorise(np.dtype(np.float64), alpha)
+                self.factor = self._factorise(self.dtype, alpha)
             except linalg.LinAlgError as error:
                 raise ParameterError(
                     "Got a C too large to solve for these data. Lower C."
                 ) from error
 
     def _factorise(self, dtype: Any, alpha: float) -> Any:
-        """Cholesky factor of the smaller Gram matrix, alpha added to its diagonal.
-
-        Of a small one its inverse: numpy and scipy bring threads of their own, and the
-        products of every step would wait for those of the solver.
-        """
+        """Cholesky factor of the smaller Gram matrix, alpha added to its diagonal."""
         gram = self.data.gram(dtype)
         diagonal = np.einsum("ii->i", gram)
         diagonal += alpha
         factor = linalg.cho_factor(
             gram, lower=True, overwrite_a=True, check_finite=False
         )
-        if len(gram) > _INVERTED:
-            return factor
-        identity = np.eye(len(gram), dtype=dtype)
-        return linalg.cho_solve(factor, identity, check_finite=False)
+        pivots = np.einsum("ii->i", factor[0]) ** 2
+        if pivots.min() < 10 * np.finfo(dtype).eps * pivots.max():
+            raise linalg.LinAlgError("what is left of a feature is rounding error")
+        return factor
 
     def solve(self, targets: Array) -> Array:
         """Targets (n, k) -> weights (p, k)."""
         wide = self.data.wide
         right = targets if wide else self.data.dot_transposed(targets)
-        if isinstance(self.factor, np.ndarray):
-            found = self.factor @ right
-        else:
-            found = linalg.cho_solve(self.factor, right, check_finite=False)
-        found = found.astype(self.data.dtype, copy=False)
+        found = linalg.cho_solve(self.factor, right, check_finite=False)
         weights: Array = self.data.dot_transposed(found) if wide else found
         return weights
+
+
+def product(a: Array, b: Array) -> Array:
+    """Multiply matrices by scipy's library, which the factors are made by, too.
+
+    numpy brings threads of its own, and either's would wait for the other's.
+    """
+    (gemm,) = linalg.get_blas_funcs(("gemm",), (a, b))
+    found: Array = gemm(1.0, b.T, a.T).T if a.flags.c_contiguous else gemm(1.0, a, b)
+    return found
 
 
 def _power(values: Array) -> float:

@@ -16,6 +16,7 @@ from featx.classifiers.linear_svm import (
     _InBlocks,
     _power,
     _Whole,
+    product,
 )
 
 _USUAL_BEND = 0.1  # of the loss of a row; how near decides only the number of steps
@@ -112,22 +113,39 @@ class WideLogisticRegression(WideLinearSVC):
 
         def parts(flat: Array) -> tuple[Array, Array]:
             steps = flat.reshape(-1, k).astype(data.dtype)
-            return inverse.T @ steps[:-1], steps[-1] / math.sqrt(mass)
+            return product(inverse.T, steps[:-1]), steps[-1] / math.sqrt(mass)
 
         def objective(flat: Array) -> tuple[float, Array]:
+            """Visit every row once: its score, its loss and its part of the slope."""
             weights, offset = parts(flat)
-            scores = data.dot(weights) / root + offset
-            expected, losses = _outcome(sides, scores)
-            value = unit * _sum(losses, root) + alpha * _power(weights)
-            slope = unit * (expected - (sides + 1) / 2) * root
+            value = alpha * _power(weights)
+            slope, tilt = 2 * alpha * weights, np.zeros(k)
+            for rows, block in data:
+                scores = product(block, weights) / root[rows] + offset
+                expected, losses = _outcome(sides[rows], scores)
+                expected -= (sides[rows] + 1) / 2
+                expected *= unit * root[rows]
+                value += unit * _sum(losses, root[rows])
+                slope += product(block.T, expected)
+                tilt += (expected * root[rows]).sum(0)
             gradient = np.empty((len(flat) // k, k))
-            gradient[:-1] = inverse @ (data.dot_transposed(slope) + 2 * alpha * weights)
-            gradient[-1] = (slope * root).sum(0) / math.sqrt(mass)
+            gradient[:-1] = product(inverse, slope)
+            gradient[-1] = tilt / math.sqrt(mass)
             return value, gradient.ravel()
 
+        # L-BFGS begins with a step of length one: let that be the step of Newton, since
+        # at nought the loss bends alike for all images and classes
+        start = np.zeros((data.n_features + 1) * k)
+        bend = unit / (4 if k == 1 else k)
+        length = float(np.linalg.norm(objective(start)[1])) / bend or 1.0
+
+        def scaled(flat: Array) -> tuple[float, Array]:
+            value, gradient = objective(length * flat)
+            return value, length * gradient
+
         found = optimize.minimize(
-            objective,
-            np.zeros((data.n_features + 1) * k),
+            scaled,
+            start,
             jac=True,
             method="L-BFGS-B",
             options={
@@ -140,7 +158,7 @@ class WideLogisticRegression(WideLinearSVC):
         self.n_iter_ = max(1, int(found.nit))
         if found.nit >= self.max_iter:
             self._warn()
-        return parts(found.x)
+        return parts(length * found.x)
 
     def _bend(self, sides: Array) -> float:
         """Give the inverse of the most that the loss of one row bends."""
