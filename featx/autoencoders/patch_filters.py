@@ -8,7 +8,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-_CPU_BYTES = 4 * 2**20  # of responses at a time: what a processor's cache can hold
+from featx.autoencoders.base import batches
+
+_CPU_BYTES = 6 * 2**20  # of responses at a time: what a processor's cache can hold
 _GPU_BYTES = 2**30
 
 
@@ -96,8 +98,10 @@ class PatchFilters(nn.Module):
 
     def encode(self, images: Tensor) -> Tensor:
         """(B, h, w, c) -> features (B, cells * 2 * n_components)."""
-        # all but the division by the contrast is linear and folds into the filters
-        filters = (F.normalize(self.filters, dim=1) @ self.whitening).T.contiguous()
+        # all but the division by the contrast is linear and folds into the filters; a
+        # last row adds the threshold to every response
+        filters = (F.normalize(self.filters, dim=1) @ self.whitening).T
+        filters = F.pad(filters, (0, 0, 0, 1), value=self.threshold)
         device = images.device.type
         if torch.is_autocast_enabled(device):
             filters = filters.to(torch.get_autocast_dtype(device))
@@ -105,26 +109,42 @@ class PatchFilters(nn.Module):
         budget = _CPU_BYTES if device == "cpu" else _GPU_BYTES
         largest = (rows[1] - rows[0] + 1) * (columns[1] - columns[0] + 1)
         at_once = max(1, budget // (filters.itemsize * largest * len(self.filters)))
-        return torch.cat(
-            [self._pooled_code(part, filters) for part in torch.split(images, at_once)]
+        averages = torch.kron(_averages(rows), _averages(columns)).to(images.device)
+        code = images.new_empty(
+            (len(images), len(averages), 2, len(self.filters)), dtype=torch.float32
         )
+        with torch.autocast(
+            device, enabled=False
+        ):  # the one large product is cast here
+            for part in batches(len(images), at_once):
+                self._encode_into(code[part], images[part], filters, averages)
+        return code.flatten(1)
 
-    def _pooled_code(self, images: Tensor, filters: Tensor) -> Tensor:
-        patches = self._normalised(images).sub_(self.centre).to(filters.dtype)
-        threshold = torch.tensor(self.threshold, dtype=filters.dtype)
+    def _encode_into(
+        self, code: Tensor, images: Tensor, filters: Tensor, averages: Tensor
+    ) -> None:
+        """Average what responses r exceed a threshold t by, over the cells of the grid.
+
+        One product and four passes give both sides: with s = r + t, the mean of
+        max(r - t, 0) is that of max(s, 2t), less 2t, and the mean of max(-r - t, 0) is
+        that of max(s, 0), less that of s, which is the response to a mean patch.
+        """
+        values = self._normalised(images).sub_(self.centre)
+        patches = filters.new_ones(*values.shape[:3], len(filters))
+        patches[..., :-1] = values
+        threshold = filters[-1, 0]
         rows, columns = self.edges
-        totals, counts = [], []
-        for (top, bottom), (left, right) in product(pairwise(rows), pairwise(columns)):
+        cells = product(pairwise(rows), pairwise(columns))
+        for i, ((top, bottom), (left, right)) in enumerate(cells):
             cell = patches[:, top:bottom, left:right].flatten(1, 2)
             responses = cell @ filters  # (B, positions, n_components)
-            opposite = responses.neg()
-            totals.append(_at_least_(responses, threshold).sum(1))
-            totals.append(_at_least_(opposite, threshold).sum(1))
-            counts += 2 * [cell.shape[1]]
-        # the mean of max(r - t, 0) is the mean of max(r, t), less t: fewer passes
-        total = torch.stack(totals, dim=1).float()
-        mean = total / total.new_tensor(counts)[:, None] - threshold.item()
-        return mean.clamp_(min=0).flatten(1)  # totals are rounded
+            code[:, i, 1] = _at_least_(responses, 0 * threshold).sum(1)
+            code[:, i, 0] = _at_least_(responses, 2 * threshold).sum(1)
+            code[:, i] /= cell.shape[1]
+        means = averages @ values.flatten(1, 2)  # (B, cells, d)
+        code[:, :, 0] -= 2 * threshold
+        code[:, :, 1] -= means @ filters[:-1].float() + threshold
+        code.clamp_(min=0)  # sums are rounded
 
     def whiten(self, patches: Tensor) -> Tensor:
         """(n, ph, pw, c) in the images' range -> (n, d), normalised and white."""
@@ -147,6 +167,19 @@ class PatchFilters(nn.Module):
         patches = x.unfold(1, height, 1).unfold(2, width, 1)
         patches = patches.permute(0, 1, 2, 4, 5, 3).flatten(3)
         return patches.sub_(mean[..., None]).mul_(scale[..., None])
+
+
+def _averages(edges: list[int]) -> Tensor:
+    """Give the matrix (cells, positions) that averages over the cells between edges.
+
+    >>> _averages([0, 2, 3])
+    tensor([[0.5000, 0.5000, 0.0000],
+            [0.0000, 0.0000, 1.0000]])
+    """
+    averages = torch.zeros(len(edges) - 1, edges[-1])
+    for row, (start, stop) in zip(averages, pairwise(edges), strict=True):
+        row[start:stop] = 1 / (stop - start)
+    return averages
 
 
 def _at_least_(x: Tensor, threshold: Tensor) -> Tensor:
