@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
 Array = NDArray[Any]
 
-_BATCH_VALUES = 2**26  # pixels that are encoded or decoded at once, at most
+_BATCH_PIXELS = 2**26  # encoded or decoded at once, at most
+_BATCH_FEATURES = 2**22  # likewise: memory beyond 32 MiB is given back and mapped anew
 
 
 class NetworkTransformer(ImageTransformer):
@@ -178,9 +179,12 @@ class NetworkTransformer(ImageTransformer):
         return restored
 
     def _batches(self, n: int) -> Iterator[slice]:
-        """Batches of `batch_size` images, fewer where images are huge."""
-        most = max(1, _BATCH_VALUES // int(np.prod(self.image_shape_)))
-        return batches(n, min(self.batch_size, most))
+        """Batches of `batch_size` images, fewer where images or features are many."""
+        most = min(
+            _BATCH_PIXELS // int(np.prod(self.image_shape_)),
+            _BATCH_FEATURES // self._n_features_out,
+        )
+        return batches(n, min(self.batch_size, max(1, most)))
 
     def _decode(self, features: Array) -> Array:
         images = self._run("decode", features).float().cpu().numpy()
