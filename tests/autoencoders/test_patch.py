@@ -136,6 +136,30 @@ def test_features_do_not_depend_on_the_batch_size(fitted, photos, batch_size):
     assert np.abs(other.transform(photos) - fitted.transform(photos)).max() <= 1e-5
 
 
+def test_many_features_are_made_of_few_images_at_a_time(fitted, photos, monkeypatch):
+    sizes = []
+
+    def run(self, method, batch):
+        sizes.append(len(batch))
+        return original(self, method, batch)
+
+    original = PatchAutoencoder._run
+    whole = fitted.transform(photos)
+    monkeypatch.setattr(PatchAutoencoder, "_run", run)
+    most = 7 * whole.shape[1]
+    monkeypatch.setattr("featx.autoencoders.autoencoder._BATCH_FEATURES", most)
+    assert np.abs(fitted.transform(photos) - whole).max() <= 1e-5
+    assert max(sizes) == 7
+
+
+def test_bfloat16_rounds_both_sides_of_the_threshold_alike(fitted, photos):
+    other = pickle.loads(pickle.dumps(fitted)).set_params(precision="bfloat16")
+    exact = fitted.transform(photos).reshape(len(photos), -1, 2, 24)
+    error = other.transform(photos).reshape(exact.shape) - exact
+    above, below = (error.std((0, 1, 3)) / exact.std((0, 1, 3))).tolist()
+    assert 0 < above < 0.02 and 0 < below < 0.02
+
+
 def test_same_seed_gives_bit_equal_features(photos, fitted):
     again = quick().fit(photos)
     assert np.array_equal(again.transform(photos), fitted.transform(photos))

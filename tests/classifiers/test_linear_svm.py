@@ -93,6 +93,14 @@ def test_a_penalty_below_rounding_error_is_solved_in_double_precision():
     assert model.score(X, y) > 0.8
 
 
+@pytest.mark.parametrize("C", [1e4, 1e5])
+def test_features_that_repeat_each_other_share_their_weight(C):
+    X, y = make_classification(200, 30, random_state=0)
+    X = np.repeat(X, 4, axis=1).astype(np.float32)
+    copies = WideLinearSVC(C).fit(X, y).coef_.reshape(-1, 4)
+    assert np.ptp(copies, axis=1).max() < 0.05 * np.abs(copies).max()
+
+
 def test_steps_that_do_not_suffice_are_told():
     X, y = load_digits(return_X_y=True)
     with pytest.warns(ConvergenceWarning, match="max_iter=2 steps"):

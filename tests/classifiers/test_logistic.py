@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from scipy import optimize
 from sklearn.datasets import load_digits, make_classification
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import scale
@@ -63,6 +64,21 @@ def test_correlated_features_take_no_more_steps():
         for data, spread in ((X, 1), (mixed, 64))
     ]
     assert max(steps) < 60
+
+
+def test_the_first_step_needs_no_search(monkeypatch):
+    found = []
+
+    def minimize(*args, **kwargs):
+        found.append(optimize.OptimizeResult(original(*args, **kwargs)))
+        return found[-1]
+
+    original = optimize.minimize
+    monkeypatch.setattr(optimize, "minimize", minimize)
+    X, y = load_digits(return_X_y=True)
+    WideLogisticRegression(0.05).fit(scale(X), y)
+    WideLogisticRegression(0.05).fit(scale(X), y > 4)
+    assert [one.nfev <= one.nit + 2 for one in found] == [True, True]
 
 
 def test_features_that_repeat_each_other_and_a_large_C_can_be_solved():
