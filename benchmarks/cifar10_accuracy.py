@@ -128,7 +128,10 @@ def table(runs: list[dict[str, Any]]) -> str:
             f"| {_times(mine, 'train')} | {_times(mine, 'encode')} |"
         )
     machine = runs[0]["machine"]
-    versions = machine["versions"]
+    versions = {
+        name: " and ".join(sorted({one["machine"]["versions"][name] for one in runs}))
+        for name in ("torch", "scikit-learn", "scikit-learn-intelex")
+    }
     lines += [
         "",
         "Test accuracy in % on CIFAR-10, JPEG copy "
