@@ -34,6 +34,7 @@ class PatchFilters(nn.Module):
         positions.
     """
 
+    averages: Tensor
     contrast_floor: Tensor
     centre: Tensor
     whitening: Tensor
@@ -57,8 +58,9 @@ class PatchFilters(nn.Module):
             positions = size - patch + 1
             cells = min(pooling, positions)
             self.edges.append([round(i * positions / cells) for i in range(cells + 1)])
-        rows, columns = self.edges
-        self.n_features = (len(rows) - 1) * (len(columns) - 1) * 2 * n_components
+        averages = torch.kron(*(_averages(edges) for edges in self.edges))
+        self.register_buffer("averages", averages, persistent=False)
+        self.n_features = len(averages) * 2 * n_components
         size = patch_shape[0] * patch_shape[1] * image_shape[2]
         self.filters = nn.Parameter(torch.zeros(n_components, size))
         self.register_buffer("contrast_floor", torch.ones(()))
@@ -98,31 +100,29 @@ class PatchFilters(nn.Module):
 
     def encode(self, images: Tensor) -> Tensor:
         """(B, h, w, c) -> features (B, cells * 2 * n_components)."""
+        device, dtype = images.device.type, torch.float32
+        if torch.is_autocast_enabled(device):
+            dtype = torch.get_autocast_dtype(device)
+        with torch.autocast(device, enabled=False):  # but for the one large product
+            return self._encode(images, dtype)
+
+    def _encode(self, images: Tensor, dtype: torch.dtype) -> Tensor:
         # all but the division by the contrast is linear and folds into the filters; a
         # last row adds the threshold to every response
         filters = (F.normalize(self.filters, dim=1) @ self.whitening).T
-        filters = F.pad(filters, (0, 0, 0, 1), value=self.threshold)
-        device = images.device.type
-        if torch.is_autocast_enabled(device):
-            filters = filters.to(torch.get_autocast_dtype(device))
+        filters = F.pad(filters, (0, 0, 0, 1), value=self.threshold).to(dtype)
         rows, columns = self.edges
-        budget = _CPU_BYTES if device == "cpu" else _GPU_BYTES
+        budget = _CPU_BYTES if images.device.type == "cpu" else _GPU_BYTES
         largest = (rows[1] - rows[0] + 1) * (columns[1] - columns[0] + 1)
         at_once = max(1, budget // (filters.itemsize * largest * len(self.filters)))
-        averages = torch.kron(_averages(rows), _averages(columns)).to(images.device)
         code = images.new_empty(
-            (len(images), len(averages), 2, len(self.filters)), dtype=torch.float32
+            (len(images), len(self.averages), 2, len(self.filters)), dtype=torch.float32
         )
-        with torch.autocast(
-            device, enabled=False
-        ):  # the one large product is cast here
-            for part in batches(len(images), at_once):
-                self._encode_into(code[part], images[part], filters, averages)
+        for part in batches(len(images), at_once):
+            self._encode_into(code[part], images[part], filters)
         return code.flatten(1)
 
-    def _encode_into(
-        self, code: Tensor, images: Tensor, filters: Tensor, averages: Tensor
-    ) -> None:
+    def _encode_into(self, code: Tensor, images: Tensor, filters: Tensor) -> None:
         """Average what responses r exceed a threshold t by, over the cells of the grid.
 
         One product and four passes give both sides: with s = r + t, the mean of
@@ -132,7 +132,8 @@ class PatchFilters(nn.Module):
         values = self._normalised(images).sub_(self.centre)
         patches = filters.new_ones(*values.shape[:3], len(filters))
         patches[..., :-1] = values
-        threshold = filters[-1, 0]
+        # not on the device, which would have to be asked for it
+        threshold = torch.tensor(self.threshold, dtype=filters.dtype)
         rows, columns = self.edges
         cells = product(pairwise(rows), pairwise(columns))
         for i, ((top, bottom), (left, right)) in enumerate(cells):
@@ -141,7 +142,7 @@ class PatchFilters(nn.Module):
             code[:, i, 1] = _at_least_(responses, 0 * threshold).sum(1)
             code[:, i, 0] = _at_least_(responses, 2 * threshold).sum(1)
             code[:, i] /= cell.shape[1]
-        means = averages @ values.flatten(1, 2)  # (B, cells, d)
+        means = self.averages @ values.flatten(1, 2)  # (B, cells, d)
         code[:, :, 0] -= 2 * threshold
         code[:, :, 1] -= means @ filters[:-1].float() + threshold
         code.clamp_(min=0)  # sums are rounded
