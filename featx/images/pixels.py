@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from featx.errors import DataError
+from featx.images.jpeg import SmallJpeg
 
 Source = str | PathLike[str] | IO[bytes]
 GREY_MODES = ("1", "L", "LA", "La", "I", "F")  # and I;16 in its byte orders
@@ -69,6 +70,9 @@ def read_header(path: Source) -> Header:
     Exception
         Whatever Pillow raises for a file it cannot read.
     """
+    jpeg = SmallJpeg.read(path)
+    if jpeg is not None:
+        return Header(jpeg.size, jpeg.grey)
     with Image.open(path, formats=FORMATS) as image:
         width, height = image.size
         # Asking a PNG without EXIF for it would decode the pixels.
@@ -104,10 +108,17 @@ def read_pixels(
     Exception
         Whatever Pillow raises for a file it cannot read, cut short or damaged.
     """
+    draft = 2 * max(size)
+    jpeg = SmallJpeg.read(path)
+    # not where Pillow would decode a smaller one, nor where it would mix grey of colours
+    if jpeg is not None and min(jpeg.size) < 2 * draft and jpeg.grey == (channels == 1):
+        decoded = jpeg.pixels()
+        if decoded is not None:
+            return fit(Image.fromarray(decoded), size)
     with Image.open(path, formats=FORMATS) as opened:
         # A large JPEG is decoded at half, a quarter or an eighth of its size, never
         # below twice the wanted one.
-        opened.draft(None, (2 * max(size), 2 * max(size)))
+        opened.draft(None, (draft, draft))
         image = ImageOps.exif_transpose(eight_bits(opened))
     if image.has_transparency_data:
         image = image.convert("RGBA")

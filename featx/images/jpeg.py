@@ -1,0 +1,103 @@
+"""Small JPEG files, straight from libjpeg-turbo.
+
+Opening a file of a kilobyte takes Pillow longer than decoding it. simplejpeg calls the
+same library, so that pixels are equal to the bit; everything out of the ordinary, damaged
+files too, is left to Pillow.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib import import_module
+from importlib.util import find_spec
+from os import PathLike
+from typing import IO, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+_MOST_BYTES = 2**16
+_MOST_PIXELS = 2**18
+_START = b"\xff\xd8\xff"
+_TURNED = (b"Exif", b"Orientation")  # what may say that the image lies on its side
+_COLOURS = ("YCbCr", "Gray")
+
+
+class SmallJpeg:
+    """A JPEG file of nothing but grey or YCbCr pixels.
+
+    Parameters
+    ----------
+    data : bytes
+        The file.
+    size : tuple of int
+        Height and width.
+    grey : bool
+        True if it has no colour.
+    """
+
+    def __init__(self, data: bytes, size: tuple[int, int], grey: bool) -> None:
+        self.data = data
+        self.size = size
+        self.grey = grey
+
+    @classmethod
+    def read(cls, source: str | PathLike[str] | IO[bytes]) -> SmallJpeg | None:
+        """Read a file, if it is one of these and simplejpeg is installed.
+
+        Parameters
+        ----------
+        source : path-like or binary file
+            The file; a binary file is then where it was before.
+
+        Returns
+        -------
+        SmallJpeg or None
+            None if it must be read otherwise.
+        """
+        library = _simplejpeg()
+        if library is None:
+            return None
+        if isinstance(source, str | PathLike):
+            with open(source, "rb") as file:
+                data = file.read(_MOST_BYTES + 1)
+        else:
+            place = source.tell()
+            data = source.read(_MOST_BYTES + 1)
+            source.seek(place)
+        if len(data) > _MOST_BYTES or not data.startswith(_START):
+            return None
+        if any(mark in data for mark in _TURNED):
+            return None
+        try:
+            height, width, colours, _ = library.decode_jpeg_header(data)
+        except ValueError:  # Pillow will say what is wrong with it
+            return None
+        if colours not in _COLOURS or height * width > _MOST_PIXELS:
+            return None
+        return cls(data, (height, width), colours == "Gray")
+
+    def pixels(self) -> NDArray[np.uint8] | None:
+        """Decode.
+
+        Returns
+        -------
+        ndarray of uint8, shape (h, w) or (h, w, 3), or None
+            None if it is damaged in any way.
+        """
+        library = _simplejpeg()
+        assert library is not None
+        try:
+            found: NDArray[np.uint8] = library.decode_jpeg(
+                self.data, "GRAY" if self.grey else "RGB"
+            )
+        except ValueError:  # Pillow will say what is wrong with it
+            return None
+        return found[..., 0] if self.grey else found
+
+
+@cache
+def _simplejpeg() -> Any:
+    """Return the module, or None where it is not installed."""
+    found = find_spec("simplejpeg") is not None
+    return import_module("simplejpeg") if found else None
