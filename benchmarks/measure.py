@@ -22,6 +22,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from joblib.externals.loky import get_reusable_executor
+
 from featx.machine import describe_machine
 
 Size = Mapping[str, Any]
@@ -113,7 +115,7 @@ class Worker:
 
     def end(self) -> Turns:
         """End the process and return its turns."""
-        peak = self._pool.submit(peak_mib).result()
+        peak = self._pool.submit(_end).result()
         self._close()
         return Turns(self._turns.seconds, self._turns.units, self._turns.values, peak)
 
@@ -270,6 +272,15 @@ def _prepare(claim: str, side: str, size: dict[str, Any], folder: str) -> None:
     # was spawned, and would spawn its own, which takes seconds each
     set_start_method(None, force=True)
     _work.append(getattr(import_module(claim), side)(**size))
+
+
+def _end() -> float:
+    """Return the peak memory, idle workers of joblib included.
+
+    They would keep this process for minutes otherwise.
+    """
+    get_reusable_executor().shutdown()
+    return peak_mib()
 
 
 def _turn() -> tuple[float, Done]:
