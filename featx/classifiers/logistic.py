@@ -19,8 +19,6 @@ from featx.classifiers.linear_svm import (
     product,
 )
 
-_USUAL_BEND = 0.1  # of the loss of a row; how near decides only the number of steps
-
 
 class WideLogisticRegression(WideLinearSVC):
     """Logistic regression for many dense features that are correlated.
@@ -101,11 +99,13 @@ class WideLogisticRegression(WideLinearSVC):
             return super()._solve(data, sides, root, share)
         alpha, k = self._penalty(sides), sides.shape[1]
         unit = 2 * self._bend(sides)  # of the loss, see `_loss`
+        # at nought it bends alike for all rows and classes: there L-BFGS begins
+        bend = unit / (4 if k == 1 else k)
         mass = float((root.astype(np.float64) ** 2).sum())
         gram = data.gram(data.dtype)
         diagonal = np.einsum("ii->i", gram)
         # at least what rounding may have taken from a singular one
-        diagonal += 2 * alpha / (unit * _USUAL_BEND)
+        diagonal += 2 * alpha / bend
         diagonal += 10 * np.finfo(gram.dtype).eps * diagonal.sum()
         factor = linalg.cholesky(gram, lower=True, overwrite_a=True, check_finite=False)
         (invert,) = linalg.get_lapack_funcs(("trtri",), (factor,))
@@ -133,10 +133,8 @@ class WideLogisticRegression(WideLinearSVC):
             gradient[-1] = tilt / math.sqrt(mass)
             return value, gradient.ravel()
 
-        # L-BFGS begins with a step of length one: let that be the step of Newton, since
-        # at nought the loss bends alike for all images and classes
+        # its first step has the length one: let that be the step of Newton
         start = np.zeros((data.n_features + 1) * k)
-        bend = unit / (4 if k == 1 else k)
         length = float(np.linalg.norm(objective(start)[1])) / bend or 1.0
 
         def scaled(flat: Array) -> tuple[float, Array]:

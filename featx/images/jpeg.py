@@ -60,12 +60,12 @@ class SmallJpeg:
             return None
         if isinstance(source, str | PathLike):
             with open(source, "rb") as file:
-                data = file.read(_MOST_BYTES + 1)
+                data = _beginning(file)
         else:
             place = source.tell()
-            data = source.read(_MOST_BYTES + 1)
+            data = _beginning(source)
             source.seek(place)
-        if len(data) > _MOST_BYTES or not data.startswith(_START):
+        if not data.startswith(_START) or len(data) > _MOST_BYTES:
             return None
         if any(mark in data for mark in _TURNED):
             return None
@@ -94,6 +94,12 @@ class SmallJpeg:
         except ValueError:  # Pillow will say what is wrong with it
             return None
         return found[..., 0] if self.grey else found
+
+
+def _beginning(file: IO[bytes]) -> bytes:
+    """Read a small JPEG file whole, a larger one beyond what is small, others hardly."""
+    start = file.read(len(_START))
+    return start + file.read(_MOST_BYTES) if start == _START else start
 
 
 @cache
