@@ -13,13 +13,14 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 
 from featx._version import __version__
-from featx.budget import Budget, fit_to
+from featx.budget import Budget, TimeLeft, expected_seconds, plan_encoders
 from featx.classifiers import SharedReduction, accelerated, check_classifiers
 from featx.errors import CacheError, ParameterError
 from featx.evaluation import (
     CONTROLS,
     N_QUERIES,
     BenchResults,
+    Result,
     compare_with_controls,
 )
 from featx.features import EncodedDataset, FeatureCache, encode
@@ -76,8 +77,8 @@ def bench(
     seed : int, default=0
         Seed of the classifiers and of the choice of examples.
     budget : float, default=None
-        Seconds that the whole table may take, about. Epochs, filters and the images that
-        a classifier is fitted on are chosen to fit, after short measurements.
+        Seconds that the whole table may take, about. Epochs and filters that are left
+        to the encoders, and the images that a classifier is fitted on, are chosen to fit.
     n_examples : int, default=48
         Test images that are kept with their reconstructions, for the figures.
     examine : bool, default=True
@@ -158,17 +159,23 @@ def bench(
     reconstructions: dict[str, NDArray[np.uint8]] = {}
     filters: dict[str, NDArray[np.uint8]] = {}
     every: dict[str, EncodedDataset] = {}
+    names_width = max(map(len, encoders)), max(map(len, classifiers))
     n_rows = len(encoders) * len(classifiers)
-    purse = None
     if budget is not None:
-        purse = Budget(
-            budget, {name: 1 if name in controls else 3 for name in encoders}
-        )
-    for encoder_name, encoder in encoders.items():
+        plan = plan_encoders(encoders, classifiers, dataset, budget)
+        encoders = plan.encoders
+        for note in plan.notes if tell else ():
+            tell(note)
+    seconds = {
+        name: expected_seconds(encoder, classifiers, dataset, device or "auto")
+        for name, encoder in encoders.items()
+    }
+    purse = None if budget is None else Budget(budget, seconds)
+    left = TimeLeft(seconds, len(classifiers))
+    for encoder_name in sorted(encoders, key=seconds.__getitem__):  # cheap ones first
+        encoder = encoders[encoder_name]
         share = purse.share(encoder_name) if purse else math.inf
         start = time.perf_counter()
-        if purse:
-            encoder = fit_to(encoder, dataset, share / 2)
         encoded = encode(
             dataset,
             encoder,
@@ -226,6 +233,9 @@ def bench(
                     keep(encoded.encoder.encoder, fitted)
                 known = fitted.row if purse else kept(folder, fitted.row)
             rows[encoder_name, name] = known
+            left.done(encoder_name)
+            if tell and known is not None:
+                tell(_row_line(known.result, len(rows), n_rows, left, names_width))
     if jobs and joblib_backend:
         if progress:
             progress(f"fit {len(jobs)} rows side by side", 0, 0)
@@ -234,7 +244,12 @@ def bench(
             rows[job.encoder, job.classifier] = row
     if progress:
         progress("fit", n_rows, n_rows)
-    made = [row for row in rows.values() if row is not None]
+    made = [
+        row
+        for name in encoders
+        for classifier in classifiers
+        if (row := rows[name, classifier]) is not None
+    ]
     results = [row.result for row in made]
     predictions = {row.result.name: row.predicted for row in made}
     confidences = {row.result.name: row.confidence for row in made}
@@ -274,6 +289,19 @@ def bench(
         evidence=evidence,
         examples=examples,
         example_rows=example_rows,
+    )
+
+
+def _row_line(
+    row: Result, done: int, n_rows: int, left: TimeLeft, widths: tuple[int, int]
+) -> str:
+    """One line of the table that grows while the comparison runs."""
+    seconds = row.train_seconds + row.encode_seconds + row.fit_seconds
+    more = f", {left}" if done < n_rows else ""
+    return (
+        f"{row.encoder:<{widths[0]}}  {row.classifier:<{widths[1]}}  "
+        f"{100 * row.scores.accuracy:5.1f} %  {seconds:5.0f} s  "
+        f"({done} of {n_rows} rows{more})"
     )
 
 

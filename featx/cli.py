@@ -222,6 +222,7 @@ def bench(
     results, dataset = _compare(
         *(shared, data, encoders, clf, tune, repeats, budget),
         joblib_backend=joblib_backend,
+        planned=True,
     )
     folder = out_dir or Path("runs") / _run_name(dataset.name)
     kept_in = shared.cache().folder
@@ -594,6 +595,7 @@ def _compare(
     n_examples: int = 48,
     keep: Callable[[BaseEstimator, FittedRow], None] | None = None,
     joblib_backend: str | None = None,
+    planned: bool = False,
 ) -> tuple[BenchResults, Dataset]:
     """Do what bench and fit have in common."""
     on_gpu = shared.device.startswith("cuda")
@@ -612,19 +614,36 @@ def _compare(
         chosen = list(DEFAULT_ENCODERS) if encoders == "auto" else split_names(encoders)
         _say(shared, f"Encoders {', '.join(chosen)}; classifiers {', '.join(names)}.")
         seeded = [replace(shared, seed=shared.seed + i) for i in range(repeats)]
-        built = [one.encoders(dataset, chosen) for one in seeded]
         from featx.benchmark import bench as run
+        from featx.budget import Plan, default_seconds, plan_encoders
         from featx.evaluation import with_repeats
 
+        n_images = len(dataset.train) + len(dataset.test)
+        seconds = 60 * budget / repeats if budget else default_seconds(n_images)
+        plans = [
+            plan_encoders(
+                one.encoders(dataset, chosen),
+                names,
+                dataset,
+                seconds,
+                may_leave_out=encoders == "auto",
+                device=shared.device,
+            )
+            if planned
+            else Plan(one.encoders(dataset, chosen))
+            for one in seeded
+        ]
+        for note in plans[0].notes:
+            _say(shared, note)
         runs = [
             run(
                 dataset,
-                mine,
+                plan.encoders,
                 names,
                 cache=shared.cache(),
                 tune=tune,
                 seed=one.seed,
-                budget=60 * budget / repeats if budget else None,
+                budget=seconds if budget else None,
                 n_examples=n_examples,
                 examine=n_examples > 0 and position == 0,
                 joblib_backend=joblib_backend,
@@ -634,9 +653,11 @@ def _compare(
                 tell=lambda line: _say(shared, line),
                 keep=keep,
             )
-            for position, (one, mine) in enumerate(zip(seeded, built, strict=True))
+            for position, (one, plan) in enumerate(zip(seeded, plans, strict=True))
         ]
-    return with_repeats(runs), dataset
+    results = with_repeats(runs)
+    reduced = {"reduced": plans[0].reduced, "time": plans[0].notes}
+    return replace(results, protocol=results.protocol | reduced), dataset
 
 
 def _load(shared: SharedOptions, data: str, progress: StderrProgress) -> Dataset:

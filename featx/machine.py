@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import platform
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -26,9 +27,7 @@ def describe_machine() -> dict[str, object]:
     """
     return {
         "processor": _processor(),
-        "cores": len(os.sched_getaffinity(0))
-        if hasattr(os, "sched_getaffinity")
-        else os.cpu_count(),
+        "cores": _cores(),
         "memory_gib": _memory_gib(),
         "platform": platform.platform(),
         "python": platform.python_version(),
@@ -94,6 +93,47 @@ def rows_in_memory(n_features: int) -> int:
             pass  # no such limit
     rows = min(limits) / 2 / (_COPIES * 4 * n_features)
     return max(1024, int(2 ** (math.floor(8 * math.log2(rows)) / 8)))
+
+
+def operations_per_second(device: str = "auto") -> float:
+    """Floating-point operations a second that an encoder may count on, roughly.
+
+    Parameters
+    ----------
+    device : str, default="auto"
+        A GPU counts where it is named, such as ``"cuda"``.
+
+    Returns
+    -------
+    float
+        The same at every call, whatever else runs.
+
+    Examples
+    --------
+    >>> operations_per_second("cuda") > operations_per_second("cpu")
+    True
+    """
+    if device.startswith(("cuda", "mps")):
+        return 5e12
+    flags = _cpu_flags()
+    return _cores() * (60e9 if flags & {"avx512_bf16", "amx_bf16"} else 35e9)
+
+
+@cache
+def _cpu_flags() -> frozenset[str]:
+    try:
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("flags"):
+                return frozenset(line.partition(":")[2].split())
+    except OSError:
+        pass  # not Linux
+    return frozenset()
+
+
+def _cores() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _version(package: str) -> str | None:

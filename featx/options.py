@@ -31,8 +31,19 @@ class SharedOptions:
     ] = None
     size: Annotated[
         str | None,
-        Option(metavar="N or HxW", help="Resize images to this many pixels."),
+        Option(
+            metavar="N or HxW",
+            help="Resize images to this many pixels; by default to a size chosen from "
+            "theirs and their number, never upwards.",
+        ),
     ] = None
+    fit: Annotated[
+        str,
+        Option(
+            metavar="stretch|pad|crop",
+            help="What becomes of images in another shape than most.",
+        ),
+    ] = "stretch"
     limit: Annotated[
         int | None, Option(help="Use at most this many training and test images each.")
     ] = None
@@ -162,6 +173,8 @@ class SharedOptions:
             data_dir=self.data_dir,
             cache_dir=self.cache_dir or default_cache_dir(),
             size=self.image_size,
+            fit=self.fit,
+            device=self.device,
             limit=self.limit,
             keep=self.kept,
             seed=self.seed,

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from featx import ConvAutoencoder, PatchAutoencoder, RawPixels, bench, make_classifier
-from featx.budget import Budget, fit_to, rows_within
+from featx.budget import Budget, default_seconds, plan_encoders, rows_within
 
 
 def test_shares_add_up_and_what_is_saved_goes_to_the_others():
@@ -18,27 +18,81 @@ def test_nothing_is_left_of_a_spent_budget():
     assert Budget(0.0, {"raw": 1}).share("raw") == 0.0
 
 
-def test_epochs_follow_the_time_there_is(dataset):
-    short = fit_to(ConvAutoencoder(random_state=0), dataset, 0.001)
-    long = fit_to(ConvAutoencoder(random_state=0), dataset, 1e6)
-    assert (short.max_epochs, long.max_epochs) == (1, 50)
+def plan(dataset, seconds, **how):
+    encoders = how.pop(
+        "encoders",
+        {
+            "raw": RawPixels(),
+            "random-patches": PatchAutoencoder(max_epochs=0, random_state=0),
+            "patch": PatchAutoencoder(random_state=0),
+            "conv": ConvAutoencoder(random_state=0),
+        },
+    )
+    return plan_encoders(encoders, ["linear-svm", "svm"], dataset, seconds, **how)
 
 
-def test_filters_follow_the_time_there_is(dataset):
-    encoder = PatchAutoencoder(random_state=0)
-    assert fit_to(encoder, dataset, 1e-6).n_components == 50
-    assert fit_to(encoder, dataset, 1e6).n_components == 576  # as by default
-    several = PatchAutoencoder(n_active=60, random_state=0)
-    assert fit_to(several, dataset, 1e-6).n_components == 100
+def test_with_time_enough_everything_is_as_usual(dataset):
+    planned = plan(dataset, 1e6)
+    assert list(planned.encoders) == ["raw", "random-patches", "patch", "conv"]
+    assert planned.encoders["conv"].max_epochs == "auto"
+    assert planned.encoders["patch"].n_components == "auto"
+    assert planned.reduced == {} and planned.notes == []
+
+
+def test_short_of_time_encoders_are_reduced_and_it_is_said(dataset):
+    planned = plan(dataset, 1e-6)
+    assert planned.encoders["conv"].max_epochs == 16  # of 50, a quarter at the least
+    filters = planned.encoders["patch"].n_components
+    assert filters == 50
+    assert planned.reduced["patch"] == {"n_components": 50}
+    assert planned.reduced["conv"] == {"max_epochs": 16}
+    assert any("patch is reduced to 50 filters" in note for note in planned.notes)
+    assert all("--budget" in note for note in planned.notes)
+
+
+@pytest.mark.parametrize("seconds", [1e-6, 2.0, 4.0, 1e6])
+def test_learned_and_random_patches_are_equally_many(dataset, seconds):
+    planned = plan(dataset, seconds)
+    learned, random = (planned.encoders[n] for n in ("patch", "random-patches"))
+    assert learned.n_components == random.n_components
+
+
+def test_what_does_not_fit_is_left_out_only_where_that_is_allowed(dataset):
+    planned = plan(dataset, 1e-6, may_leave_out=True)
+    assert "conv" not in planned.encoders
+    assert any(
+        note.startswith("conv is left out") and "--encoders conv" in note
+        for note in planned.notes
+    )
+
+
+def test_the_plan_is_the_same_every_time(dataset):
+    first, second = plan(dataset, 3.0), plan(dataset, 3.0)
+    assert repr(first.encoders) == repr(second.encoders)
 
 
 def test_what_the_user_set_stays(dataset):
-    for encoder in (
-        ConvAutoencoder(max_epochs=7),
-        PatchAutoencoder(n_components=9),
-        RawPixels(),
-    ):
-        assert fit_to(encoder, dataset, 1e-6) is encoder
+    encoders = {
+        "a": ConvAutoencoder(max_epochs=7),
+        "b": PatchAutoencoder(n_components=9),
+        "c": RawPixels(),
+    }
+    planned = plan(dataset, 1e-6, encoders=encoders)
+    assert planned.encoders == encoders and planned.reduced == {}
+
+
+@pytest.mark.parametrize("kind", [PatchAutoencoder, ConvAutoencoder])
+def test_costs_tell_the_number_of_features(dataset, kind):
+    encoder = kind(max_epochs=1, random_state=0)
+    cost = encoder.cost(len(dataset.train), dataset.train.image_shape)
+    fitted = encoder.fit(dataset.train.X)
+    assert cost.n_features == fitted.transform(dataset.train.X[:1]).shape[1]
+    assert cost.training > 0 and cost.encoding > 0
+
+
+def test_time_grows_beyond_a_few_thousand_images():
+    assert default_seconds(100) == default_seconds(5000) == 300
+    assert default_seconds(60_000) == pytest.approx(1800)
 
 
 def test_slow_classifiers_see_fewer_images_of_every_class():
@@ -68,10 +122,23 @@ def test_a_comparison_keeps_to_its_budget(dataset, cache):
     told = []
     start = time.perf_counter()
     results = bench(
-        dataset, encoders, ["knn"], cache=cache, budget=8.0, tell=told.append
+        dataset, encoders, ["knn"], cache=cache, budget=1e-6, tell=told.append
     )
-    assert time.perf_counter() - start < 20
-    assert len(results.results) == 2
-    assert told[0].startswith("conv: 64 channels, ")
-    epochs = results.results[1].encoder_params["max_epochs"]
-    assert f", {epochs} epochs, " in told[0]
+    assert time.perf_counter() - start < 30
+    assert [row.encoder for row in results.results] == ["raw", "conv"]
+    assert results.results[1].encoder_params["max_epochs"] == 16
+    assert told[0].startswith("conv is reduced to 16 epochs")
+
+
+def test_rows_are_told_as_they_finish_the_cheap_ones_first(dataset, cache):
+    encoders = {
+        "conv": ConvAutoencoder(max_epochs=1, random_state=0),
+        "raw": RawPixels(),
+    }
+    told = []
+    results = bench(dataset, encoders, ["knn"], cache=cache, tell=told.append)
+    rows = [line for line in told if "of 2 rows" in line]
+    assert rows[0].startswith("raw ") and "(1 of 2 rows, " in rows[0]
+    assert rows[0].endswith(" left)")
+    assert rows[1].startswith("conv ") and rows[1].endswith("(2 of 2 rows)")
+    assert [row.encoder for row in results.results] == ["conv", "raw"]  # as asked for

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from sklearn.base import clone
 from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_array, check_is_fitted
 
-from featx.autoencoders.base import ImageTransformer, batches, check_number
+from featx.autoencoders.base import Cost, ImageTransformer, batches, check_number
 from featx.autoencoders.mirror import mirroring_is_natural
 from featx.errors import DataError, ParameterError
 
@@ -77,6 +78,43 @@ class NetworkTransformer(ImageTransformer):
 
     def _build(self) -> nn.Module:
         """Build the network from parameters and fitted attributes."""
+        raise NotImplementedError
+
+    def resolved(self, n_images: int, image_shape: tuple[int, int, int]) -> Self:
+        """Return a copy that has chosen its shape for such images, but is not fitted.
+
+        Parameters
+        ----------
+        n_images : int
+            Training images.
+        image_shape : tuple of int
+            Height, width and channels.
+
+        Returns
+        -------
+        self : estimator
+            A clone.
+        """
+        copy: Self = clone(self)
+        copy.image_shape_ = tuple(image_shape)
+        copy._resolve(np.broadcast_to(np.uint8(0), (n_images, *image_shape)))
+        return copy
+
+    def cost(self, n_images: int, image_shape: tuple[int, int, int]) -> Cost:
+        """Say what training and encoding cost, without doing them.
+
+        Parameters
+        ----------
+        n_images : int
+            Training images.
+        image_shape : tuple of int
+            Height, width and channels.
+
+        Returns
+        -------
+        Cost
+            Counted for images that are mirrored too, which is the dearer case.
+        """
         raise NotImplementedError
 
     def _prepare(self, images: Array, seed: int) -> None:

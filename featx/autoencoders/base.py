@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numbers
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -19,6 +19,24 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from featx.errors import DataError, ParameterError
 
 Array = NDArray[Any]
+
+
+class Cost(NamedTuple):
+    """What an encoder costs, in floating-point operations.
+
+    Parameters
+    ----------
+    training : float
+        Of the whole training.
+    encoding : float
+        Of encoding one image.
+    n_features : int
+        Columns of the feature array.
+    """
+
+    training: float
+    encoding: float
+    n_features: int
 
 
 class ImageTransformer(

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from featx.autoencoders.autoencoder import Autoencoder, NetworkTransformer
-from featx.autoencoders.base import check_number
+from featx.autoencoders.base import Cost, check_number
 from featx.errors import ParameterError
 from featx.storage import take_rows
 
@@ -60,6 +60,37 @@ class ConvTransformer(NetworkTransformer):
         self.channels_ = (*hidden, code)
         self._all_layers = self.layers == "all"
         self._pooling = self.pooling
+
+    def cost(self, n_images: int, image_shape: tuple[int, int, int]) -> Cost:
+        """Say what training and encoding cost, without doing them.
+
+        Parameters
+        ----------
+        n_images : int
+            Training images.
+        image_shape : tuple of int
+            Height, width and channels.
+
+        Returns
+        -------
+        Cost
+            Counted for images that are mirrored too, which is the dearer case.
+        """
+        channels = self.resolved(n_images, image_shape).channels_
+        height, width, depth = image_shape
+        forward = 0.0
+        for count in channels:
+            height, width = math.ceil(height / 2), math.ceil(width / 2)
+            forward += 2 * 9 * height * width * depth * count
+            depth = count
+        n_positions = self.pooling**2 if self.pooling else height * width
+        n_features = n_positions * (
+            sum(channels) if self.layers == "all" else channels[-1]
+        )
+        resolve_epochs = getattr(self, "_resolve_epochs", None)
+        epochs = resolve_epochs(n_images) if resolve_epochs else 0
+        # there and back, and twice more for the gradients
+        return Cost(6 * forward * n_images * epochs, 2 * forward, n_features)
 
     def _build(self) -> ConvNetwork:
         from featx.autoencoders import networks

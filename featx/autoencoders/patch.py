@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from featx.autoencoders.autoencoder import Autoencoder
-from featx.autoencoders.base import batches, check_number
+from featx.autoencoders.base import Cost, batches, check_number
 from featx.errors import ParameterError
 from featx.storage import release_pages, take_rows
 
@@ -38,7 +38,8 @@ class PatchAutoencoder(Autoencoder):
         Filters at the finest resolution; each coarser one has half as many as the one
         before. Each gives two features (above and below the threshold) in every cell of
         the grid: 1600 + 800 filters and 2 x 2 cells give 19,200 features. ``"auto"`` is
-        16 for each value of a patch, at least 64 and at most 1600.
+        16 for each value of a patch, at least 64 and at most 1600; at most a quarter of
+        the images, where that is over 200.
     patch_size : int or "auto", default="auto"
         Height and width of a patch in pixels. ``"auto"`` is 6, less where the image has
         less.
@@ -240,7 +241,9 @@ class PatchAutoencoder(Autoencoder):
                 "contrast. Use a larger patch_size."
             )
         if self.n_components == "auto":
-            finest = int(np.clip(16 * n_values, 64, 1600))
+            # few images cannot tell many filters apart
+            most = int(np.clip(len(images) // 4, 200, 1600))
+            finest = int(np.clip(16 * n_values, 64, most))
         else:
             check_number("n_components", self.n_components, 1, integer=True)
             finest = int(self.n_components)
@@ -267,6 +270,35 @@ class PatchAutoencoder(Autoencoder):
                     "fewer scales, a smaller patch_size, or scales='auto'."
                 )
         return scales
+
+    def cost(self, n_images: int, image_shape: tuple[int, int, int]) -> Cost:
+        """Say what training and encoding cost, without doing them.
+
+        Parameters
+        ----------
+        n_images : int
+            Training images.
+        image_shape : tuple of int
+            Height, width and channels.
+
+        Returns
+        -------
+        Cost
+            Counted for images that are mirrored too, which is the dearer case.
+        """
+        chosen = self.resolved(n_images, image_shape)
+        height, width = chosen.patch_shape_
+        n_values = height * width * image_shape[2]
+        encoding = 0.0
+        for level, n_filters in enumerate(chosen.n_filters_):
+            shrink = chosen.reduction_ * 2**level
+            rows, columns = (-(-side // shrink) for side in image_shape[:2])
+            n_positions = max(1, rows - height + 1) * max(1, columns - width + 1)
+            encoding += 2 * n_positions * n_values * n_filters
+        n_filters = sum(chosen.n_filters_)
+        n_patches = min(self.n_patches, 1000 * n_images)
+        training = 6.0 * n_patches * n_values * n_filters * self.max_epochs
+        return Cost(training, 2 * encoding, 2 * n_filters * self.pooling**2)
 
     def _build(self) -> PatchNetwork:
         from featx.autoencoders.patch_network import PatchNetwork

@@ -153,7 +153,7 @@ def describe_choices(encoder: BaseEstimator) -> str:
     >>> from sklearn.datasets import load_digits
     >>> X = load_digits().images
     >>> describe_choices(PatchAutoencoder(max_epochs=0, random_state=0).fit(X))
-    '576 filters of 6 x 6 pixels, images as they are, cpu'
+    '449 filters of 6 x 6 pixels, images as they are, cpu'
     >>> describe_choices(UntrainedAutoencoder().fit(X))
     '64 channels, images as they are, cpu'
     """

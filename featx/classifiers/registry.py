@@ -189,14 +189,14 @@ def default_classifiers(n_images: int) -> list[str]:
     Returns
     -------
     list of str
-        A linear classifier, the SVM unless that would run into hours, and the MLP.
+        A linear classifier, and the SVM unless that would run into hours.
 
     Examples
     --------
     >>> default_classifiers(1_000), default_classifiers(1_000_000)
-    (['linear-svm', 'svm', 'mlp'], ['linear-svm', 'mlp'])
+    (['linear-svm', 'svm'], ['linear-svm', 'logreg'])
     """
-    return ["linear-svm", *(["svm"] if n_images <= MOST_FOR_SVM else []), "mlp"]
+    return ["linear-svm", *(["svm"] if n_images <= MOST_FOR_SVM else ["logreg"])]
 
 
 def check_classifiers(names: Iterable[str]) -> None:

@@ -17,6 +17,7 @@ from featx.images.listing import Listing
 from featx.images.options import Options
 from featx.images.split import TEST, check_classes, validation_mask
 from featx.images.trees import Tree
+from featx.images.working_size import size_notes, working_size
 
 
 def decoded_once(
@@ -85,10 +86,13 @@ def _decode(
         file = scratch / "images.npy"
         sizes, grey, damage = decoding.survey(listing.places, options)
         readable = without(listing, damage)
-        size, size_notes = _common_size(sizes, options.size)
+        longest = options.most_pixels(len(readable.ids))
+        size = options.size or working_size(sizes, longest)
+        said = size_notes(sizes, size, options.size is not None, options.fit)
         shape = (*size, 1 if grey else 3)
         storage.reserve(file, (len(readable.ids), *shape), np.uint8)
-        damage = decoding.decode(readable.places, file, shape, options)
+        n_pixels = sum(h * w * n for (h, w), n in sizes.items())
+        damage = decoding.decode(readable.places, file, shape, options, n_pixels)
         if damage:
             readable = without(readable, damage)
             store.drop_rows(file, sorted(damage))
@@ -107,7 +111,7 @@ def _decode(
                 "n_train": n_train,
                 "n_test": n_test,
                 "class_names": list(readable.class_names),
-                "notes": [*notes, *size_notes],
+                "notes": [*notes, *said],
                 "skipped": [[s.id, s.reason] for s in skipped],
                 "train_digest": content_digest(X[:n_train]),
                 "test_digest": content_digest(X[n_train:]),
@@ -131,22 +135,6 @@ def _check(readable: Listing, root: Tree, skipped: Sequence[Skipped]) -> None:
             f"{error} {len(skipped)} damaged images were skipped, such as "
             f"{skipped[0].id}: {skipped[0].reason}."
         ) from None
-
-
-def _common_size(
-    sizes: dict[tuple[int, int], int], asked: tuple[int, int] | None
-) -> tuple[tuple[int, int], tuple[str, ...]]:
-    """Choose the size of all images: as asked, else the most common one."""
-    if asked is not None:
-        return asked, ()
-    # The larger one of two that are equally common, whatever order they came in.
-    size = max(sizes, key=lambda s: (sizes[s], s))
-    if len(sizes) == 1:
-        return size, ()
-    return size, (
-        f"images have {len(sizes)} different sizes; resized to the most common, "
-        f"{size[0]} x {size[1]}; use --size to choose",
-    )
 
 
 def _dataset(entry: store.Entry, options: Options) -> Dataset:

@@ -23,8 +23,9 @@ from featx.images.pixels import (
 from featx.images.places import Places
 from featx.workers import in_turn
 
-CHUNK = 256  # images per task
-SERIAL = 2048  # starting processes does not pay below this many images
+CHUNK = 256  # images per task, fewer where they are large
+SERIAL = 2048  # starting processes does not pay below this many images,
+SERIAL_PIXELS = 500_000_000  # nor below this many pixels in all
 
 Damage = dict[int, str]  # row -> what is wrong with its image
 
@@ -62,7 +63,7 @@ def survey(
 
 
 def decode(
-    places: Places, file: Path, shape: tuple[int, ...], options: Options
+    places: Places, file: Path, shape: tuple[int, ...], options: Options, n_pixels: int
 ) -> Damage:
     """Decode all images into an existing ``.npy`` file.
 
@@ -75,7 +76,9 @@ def decode(
     shape : tuple of int
         Height, width and channels.
     options : Options
-        Its `progress` and `spread`.
+        Its `fit`, `progress` and `spread`.
+    n_pixels : int
+        Of all images as they are.
 
     Returns
     -------
@@ -84,7 +87,12 @@ def decode(
     """
     damage: Damage = {}
     for broken in _in_chunks(
-        _decode_chunk, places, options, "decoding images", file, shape
+        _decode_chunk,
+        places,
+        options,
+        "decoding images",
+        *(file, shape, options.fit),
+        n_pixels=n_pixels,
     ):
         damage.update(broken)
     return damage
@@ -96,6 +104,7 @@ def _in_chunks(
     options: Options,
     what: str,
     *extra: object,
+    n_pixels: int = 0,
 ) -> Iterator[Any]:
     """Yield ``work(start, places of a chunk, *extra)`` for all chunks, any order.
 
@@ -103,10 +112,13 @@ def _in_chunks(
     other; processes do not, and only row numbers travel between them.
     """
     done, total = 0, len(places)
-    starts = range(0, total, CHUNK)
-    spread = in_turn if total < SERIAL else options.spread
+    # large images in small chunks: all cores are kept busy to the end
+    size = int(min(CHUNK, max(4, CHUNK * SERIAL_PIXELS // (32 * (n_pixels + 1)))))
+    starts = range(0, total, size)
+    few = total < SERIAL and n_pixels < SERIAL_PIXELS
+    spread = in_turn if few else options.spread
     for number, result in spread(work, _Tasks(places, starts, extra)):
-        done += min(CHUNK, total - starts[number])
+        done += min(size, total - starts[number])
         options.progress(what, done, total)
         yield result
 
@@ -124,7 +136,7 @@ class _Tasks(Sequence[tuple[Any, ...]]):
 
     def __getitem__(self, number: Any) -> tuple[Any, ...]:
         start = self.starts[number]
-        rows = range(start, min(start + CHUNK, len(self.places)))
+        rows = range(start, min(start + self.starts.step, len(self.places)))
         return start, self.places.take(rows), *self.extra
 
 
@@ -147,7 +159,7 @@ def _survey_chunk(start: int, places: Places) -> tuple[Counter[Header], Damage]:
 
 
 def _decode_chunk(
-    start: int, places: Places, file: Path, shape: tuple[int, int, int]
+    start: int, places: Places, file: Path, shape: tuple[int, int, int], fit: str
 ) -> Damage:
     try:
         images = open_memmap(file, mode="r+")
@@ -160,7 +172,7 @@ def _decode_chunk(
     with strict_pillow():
         for row, source in enumerate(places.open(), start):
             try:
-                pixels = read_pixels(_found(source), shape[:2], shape[2])
+                pixels = read_pixels(_found(source), shape[:2], shape[2], fit)
             except Exception as error:  # a damaged file makes Pillow raise anything
                 damage[row] = reason(error)
             else:

@@ -56,7 +56,7 @@ def load_folder(root: Tree, options: Options, cache_dir: Path) -> Dataset:
             listing, notes = list_images(root)
         listing, more = _choose(listing, options, root)
         key = _key(
-            (storage.FORMAT, root.key, options.size),
+            (storage.FORMAT, root.key, *_pixels(options)),
             zip(listing.ids, listing.part.tolist(), listing.stamps, strict=True),
         )
     return decoded_once(
@@ -72,7 +72,7 @@ def _load_shards(
         names = read_names(root)
     drawn = (options.limit, dict(options.keep), options.seed)
     chosen = drawn if options.limit is not None or options.keep else ()
-    first = (storage.FORMAT, root.key, options.size, chosen, names)
+    first = (storage.FORMAT, root.key, *_pixels(options), chosen, names)
     key = _key(first, shards.items())
 
     def list_() -> tuple[Listing, tuple[str, ...]]:
@@ -116,6 +116,14 @@ def _choose(
         listing.y, listing.part, listing.class_names, options, root
     )
     return listing.take(rows, part), notes
+
+
+def _pixels(options: Options) -> tuple[object, ...]:
+    """List what the pixels depend on beside the files."""
+    side = None if options.size else options.longest_side
+    if side == "auto":
+        side = options.device.startswith(("cuda", "mps")), side
+    return options.size, side, options.fit
 
 
 def _key(first: object, rest: Iterable[object]) -> str:

@@ -26,6 +26,9 @@ def load_dataset(
     data_dir: Path | None = None,
     cache_dir: Path,
     size: int | tuple[int, int] | None = None,
+    longest_side: int | str | None = "auto",
+    fit: str = "stretch",
+    device: str = "auto",
     limit: int | None = None,
     keep: Mapping[str, float] | None = None,
     seed: int = 0,
@@ -51,8 +54,16 @@ def load_dataset(
     cache_dir : Path
         Where the decoded images of a folder are kept, below ``images/``.
     size : int or tuple of int, optional
-        Height and width to resize to. By default the size the images have, or the
-        most common one.
+        Height and width to resize to. By default a size is chosen from those that the
+        images have, never above them.
+    longest_side : int, "auto" or None, default="auto"
+        Most pixels of the longer side where `size` is not given; ``"auto"`` depends on
+        the number of images and the device, None is no limit.
+    fit : {"stretch", "pad", "crop"}, default="stretch"
+        What becomes of images in another shape than most: they are stretched, padded
+        with the color of their border, or cropped to their middle.
+    device : str, default="auto"
+        Where encoders will run; where a GPU is named, images may be larger.
     limit : int, optional
         At most that many training images (validation part included) and at most that
         many test images, classes in proportion.
@@ -102,6 +113,9 @@ def load_dataset(
     """
     options = Options(
         size=(size, size) if isinstance(size, int) else size,
+        longest_side=longest_side,
+        fit=fit,
+        device=device,
         limit=limit,
         keep=keep or {},
         seed=seed,

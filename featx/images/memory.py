@@ -10,9 +10,10 @@ from PIL import Image
 
 from featx.images.imageset import Dataset, ImageSet
 from featx.images.options import Options
-from featx.images.pixels import fit
+from featx.images.pixels import resize
 from featx.images.selection import choose_rows
 from featx.images.split import TEST, TRAIN, VALIDATION, validation_mask
+from featx.images.working_size import size_notes, working_size
 
 PART_NAMES = {TRAIN: "train", VALIDATION: "val", TEST: "test"}
 
@@ -68,11 +69,14 @@ def to_dataset(
     )
     row = np.concatenate([np.arange(len(p.y)) for p in parts.values()])
     chosen, part, notes = choose_rows(y, source, class_names, options, name)
+    own: tuple[int, int] = parts[TRAIN].X.shape[1:3]  # type: ignore[assignment]
+    size = options.size or working_size({own: 1}, options.most_pixels(len(chosen)))
+    notes += size_notes({own: 1}, size, options.size is not None, options.fit)
 
     def cut(rows: NDArray[np.int64]) -> ImageSet:
         # Rows come sorted by part, so that pieces line up again when joined.
         pieces = [
-            _resized(parts[s].X, row[rows[source[rows] == s]], options)
+            _resized(parts[s].X, row[rows[source[rows] == s]], size, options)
             for s in sorted(parts)
         ]
         ids = [f"{PART_NAMES[source[i]]}/{row[i]}" for i in rows.tolist()]
@@ -91,16 +95,19 @@ def to_dataset(
 
 
 def _resized(
-    X: NDArray[np.uint8], rows: NDArray[np.int64], options: Options
+    X: NDArray[np.uint8],
+    rows: NDArray[np.int64],
+    size: tuple[int, int],
+    options: Options,
 ) -> NDArray[np.uint8]:
-    """Take rows, in the size that was asked for."""
-    size = options.size
-    if size is None or size == X.shape[1:3]:
+    """Take rows, in the size that all get."""
+    if size == X.shape[1:3]:
         return X[rows]
     resized = np.empty((len(rows), *size, X.shape[3]), np.uint8)
     for i, pixels in enumerate(X[rows]):
         grey = pixels.shape[2] == 1
-        resized[i] = fit(Image.fromarray(pixels[:, :, 0] if grey else pixels), size)
+        image = Image.fromarray(pixels[:, :, 0] if grey else pixels)
+        resized[i] = resize(image, size, options.fit)
         if i % 1000 == 999 or i == len(rows) - 1:
             options.progress("resizing images", i + 1, len(rows))
     return resized

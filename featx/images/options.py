@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from featx.errors import ParameterError
+from featx.errors import ParameterError, unknown_name
+from featx.images.working_size import longest_side_for
 from featx.workers import Spread, spread_here
 
 Progress = Callable[[str, int, int], None]
+FITS = ("stretch", "pad", "crop")
 
 
 def silent(what: str, done: int, total: int) -> None:
@@ -22,7 +24,13 @@ class Options:
     Parameters
     ----------
     size : tuple of int or None
-        Height and width to resize to; None keeps the size the images have.
+        Height and width to resize to; None chooses from the images' own sizes.
+    longest_side : int or None
+        Most pixels of the longer side of a chosen size; None for no limit.
+    device : str
+        Where encoders run: on a GPU images may be larger.
+    fit : {"stretch", "pad", "crop"}
+        What becomes of images in another shape.
     limit : int or None
         At most that many training images, and at most that many test images.
     keep : mapping of str to float
@@ -43,6 +51,9 @@ class Options:
     """
 
     size: tuple[int, int] | None = None
+    longest_side: int | str | None = "auto"
+    device: str = "auto"
+    fit: str = "stretch"
     limit: int | None = None
     keep: Mapping[str, float] = field(default_factory=dict)
     seed: int = 0
@@ -56,6 +67,15 @@ class Options:
                 f"Got size={self.size!r}, but expected a height and a width of at "
                 "least 1 pixel."
             )
+        if self.longest_side not in ("auto", None) and (
+            not isinstance(self.longest_side, int) or self.longest_side < 1
+        ):
+            raise ParameterError(
+                f"Got longest_side={self.longest_side!r}, but expected 'auto', None or "
+                "at least 1 pixel."
+            )
+        if self.fit not in FITS:
+            raise unknown_name("fit", self.fit, FITS)
         if self.limit is not None and self.limit < 1:
             raise ParameterError(
                 f"Got limit={self.limit!r}, but expected at least 1 image."
@@ -73,3 +93,10 @@ class Options:
                 f"Got validation_fraction={self.validation_fraction!r}, but expected "
                 "a number between 0 and 1."
             )
+
+    def most_pixels(self, n_images: int) -> int | None:
+        """Most pixels of the longer side, where no size was asked for."""
+        if self.longest_side == "auto":
+            return longest_side_for(n_images, self.device)
+        assert not isinstance(self.longest_side, str)
+        return self.longest_side

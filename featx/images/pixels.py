@@ -83,7 +83,7 @@ def read_header(path: Source) -> Header:
 
 
 def read_pixels(
-    path: Source, size: tuple[int, int], channels: int
+    path: Source, size: tuple[int, int], channels: int, fit: str = "stretch"
 ) -> NDArray[np.uint8]:
     """Decode an image file.
 
@@ -97,6 +97,8 @@ def read_pixels(
         Height and width wanted; other sizes are resized (Lanczos, antialiased).
     channels : {1, 3}
         Grey or RGB.
+    fit : {"stretch", "pad", "crop"}, default="stretch"
+        What becomes of an image in another shape, see `resize`.
 
     Returns
     -------
@@ -114,7 +116,7 @@ def read_pixels(
     if jpeg is not None and min(jpeg.size) < 2 * draft and jpeg.grey == (channels == 1):
         decoded = jpeg.pixels()
         if decoded is not None:
-            return fit(Image.fromarray(decoded), size)
+            return resize(Image.fromarray(decoded), size, fit)
     with Image.open(path, formats=FORMATS) as opened:
         # A large JPEG is decoded at half, a quarter or an eighth of its size, never
         # below twice the wanted one.
@@ -123,7 +125,7 @@ def read_pixels(
     if image.has_transparency_data:
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, WHITE), image)
-    return fit(image.convert("L" if channels == 1 else "RGB"), size)
+    return resize(image.convert("L" if channels == 1 else "RGB"), size, fit)
 
 
 def eight_bits(image: Image.Image) -> Image.Image:
@@ -159,7 +161,9 @@ def eight_bits(image: Image.Image) -> Image.Image:
     return scaled
 
 
-def fit(image: Image.Image, size: tuple[int, int]) -> NDArray[np.uint8]:
+def resize(
+    image: Image.Image, size: tuple[int, int], fit: str = "stretch"
+) -> NDArray[np.uint8]:
     """Resize a grey or RGB image and return its pixels.
 
     Parameters
@@ -168,16 +172,33 @@ def fit(image: Image.Image, size: tuple[int, int]) -> NDArray[np.uint8]:
         The image.
     size : tuple of int
         Height and width.
+    fit : {"stretch", "pad", "crop"}, default="stretch"
+        Stretch an image in another shape, pad it to the shape with the mean color of its
+        border, or crop its middle.
 
     Returns
     -------
     ndarray of uint8, shape (h, w, 1) or (h, w, 3)
         The pixels.
     """
-    if image.size != size[::-1]:
-        image = image.resize(size[::-1], Image.Resampling.LANCZOS)
+    wanted, method = size[::-1], Image.Resampling.LANCZOS
+    if image.size != wanted and fit == "pad":
+        image = ImageOps.pad(image, wanted, method, color=_border_color(image))
+    elif image.size != wanted and fit == "crop":
+        image = ImageOps.fit(image, wanted, method)
+    elif image.size != wanted:
+        image = image.resize(wanted, method)
     pixels = np.asarray(image)
     return pixels.reshape(*size, -1)
+
+
+def _border_color(image: Image.Image) -> tuple[int, ...]:
+    """Mean color of the outermost pixels, which blends in where an image is padded."""
+    pixels = np.asarray(image)
+    pixels = pixels.reshape(*pixels.shape[:2], -1)
+    ring = np.concatenate([pixels[[0, -1]].reshape(-1, pixels.shape[2]),
+                           pixels[:, [0, -1]].reshape(-1, pixels.shape[2])])  # fmt: skip
+    return tuple(np.rint(ring.mean(axis=0)).astype(int).tolist())
 
 
 def reason(error: BaseException) -> str:

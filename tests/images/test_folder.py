@@ -138,8 +138,8 @@ def test_sizes(tree, cache):
     data = load_dataset(tree, cache_dir=cache)
     assert data.train.image_shape == (6, 8, 3)
     assert (
-        "images have 2 different sizes; resized to the most common, 6 x 8; use --size "
-        "to choose"
+        "images of 2 sizes, 6 x 8 to 30 x 30 pixels, are used at 6 x 8, stretched where "
+        "their shape differs (--fit); --size asks for another size"
     ) in data.notes
     assert_aligned(data.train)
 
