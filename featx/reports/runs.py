@@ -75,7 +75,7 @@ def predictions_npz(results: BenchResults, class_names: tuple[str, ...]) -> byte
 
 
 def predictions_csv(results: BenchResults, class_names: tuple[str, ...]) -> str:
-    """Write what every row said of every test image as CSV.
+    r"""Write what every row said of every test image as CSV.
 
     Parameters
     ----------
@@ -95,7 +95,7 @@ def predictions_csv(results: BenchResults, class_names: tuple[str, ...]) -> str:
     --------
     >>> from featx.reports.examples import example_results
     >>> table = predictions_csv(example_results(), ("cat", "dog"))
-    >>> print(*table.splitlines()[:2], sep="\\n")
+    >>> print(*table.splitlines()[:2], sep="\n")
     id,true,pred/raw+svm,pred/conv+svm
     0.png,cat,cat,cat
     """
