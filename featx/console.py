@@ -26,6 +26,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 from rich.segment import Segment
+from rich.text import Text
 
 from featx.errors import FeatxError
 from featx.names import NAMES_AS_BYTES, printable
@@ -63,6 +64,10 @@ class SafeConsole(Console):
     @property
     def _endless(self) -> bool:
         return not (self.stderr or self.file.isatty() or "COLUMNS" in os.environ)
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        """Make a text of a string; control characters are escaped before the layout."""
+        return super().render_str(printable(text), **options)
 
     def render(
         self, renderable: RenderableType, options: ConsoleOptions | None = None

@@ -404,6 +404,15 @@ def test_names_come_back_as_their_bytes_or_escaped(model, odd_names, encoding):
     assert [os.fsencode(name.removeprefix("./")) for name in names] == odd_names
 
 
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
+def test_a_table_is_shown_in_every_encoding(folder, encoding):
+    for part in ("train", "test"):
+        (folder / part / "a").rename(folder / part / "\u65e5\u672c")
+    done = featx_in(encoding, "data", folder)
+    assert done.returncode == 0 and b"Traceback" not in done.stderr
+    assert b"\\u65e5\\u672c" in done.stdout
+
+
 def test_control_characters_do_not_reach_the_terminal(run, folder, model, monkeypatch):
     Path("no\x1b[2J.png").write_text("no image")
     code, _, err = run("predict", model, ".", folder / "test" / "a")
