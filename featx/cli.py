@@ -357,6 +357,12 @@ def predict(
     from featx.images import find_images, read_images, read_list
     from featx.storage import check_out, write_out
 
+    if nul and "-" not in paths:
+        raise typer.BadParameter("-0 is about a list on stdin; give - as a path, too")
+    if "-" in paths and sys.stdin is None:
+        raise MissingDataError(
+            "Got a closed stdin, but expected a list of paths there."
+        )
     if out_file is not None:
         check_out(out_file)
     loaded = load(model)

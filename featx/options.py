@@ -106,6 +106,11 @@ class SharedOptions:
             raise ParameterError(
                 f"Got seed {self.seed}, but expected 0 to {MOST_SEED}. Choose another one."
             )
+        if self.address is not None and self.engine != "ray":
+            raise ParameterError(
+                f"Got --address {self.address} with --engine {self.engine}, but expected "
+                "it with --engine ray. Give both, or neither."
+            )
 
     @property
     def image_size(self) -> int | tuple[int, int] | None:

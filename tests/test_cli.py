@@ -258,6 +258,7 @@ def test_a_damaged_image_is_skipped_counted_and_listed(run, folder):
         (["fit", "--keep", "1=2"], "2"),
         (["bench", "--encoders", "raw,raw"], "different names"),
         (["bench", "--encoders", ","], "different names"),
+        (["fit", "--address", "auto"], "expected it with --engine ray"),
         (["fit", "--seed", "4294967296"], "expected 0 to 4294967295"),
         (["bench", "--seed", "4294967295", "--repeats", "2"], "Got seed 4294967296"),
     ],
@@ -337,6 +338,12 @@ def test_lists_end_their_names_in_every_way(
     monkeypatch.setattr("sys.stdin", stdin(end.join([*files, ""]).encode()))
     code, out, err = run("predict", model, "-", *options)
     assert (code, ids(out), err) == (0, files, "")
+
+
+def test_a_closed_stdin_is_one_line(run, model, monkeypatch):
+    monkeypatch.setattr("sys.stdin", None)
+    code, out, err = run("predict", model, "-")
+    assert (code, out, err.count("\n")) == (1, "", 1) and "a closed stdin" in err
 
 
 def test_a_path_that_is_not_there_costs_itself_alone(run, folder, model):
@@ -536,7 +543,14 @@ def test_a_closed_stdout_is_one_line(monkeypatch, capsys):
 
 
 @pytest.mark.parametrize(
-    "args", [["fit", "--no-such"], ["nothing"], ["cache", "rm"], ["fit", "--seed", "x"]]
+    "args",
+    [
+        ["fit", "--no-such"],
+        ["nothing"],
+        ["cache", "rm"],
+        ["fit", "--seed", "x"],
+        ["predict", "m.featx", ".", "-0"],
+    ],
 )
 def test_wrong_usage_is_exit_code_2(run, args):
     code, out, err = run(*args)
