@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import os
 import re
 import shlex
 import sys
+import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -18,14 +20,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.filesize import decimal
 
 from featx._version import __version__
 from featx.collecting import uncollected
-from featx.console import StderrProgress
-from featx.errors import FeatxError, FeatxWarning
+from featx.console import SafeConsole, StderrProgress, prepare_streams
+from featx.errors import FeatxError, FeatxWarning, MissingDataError
+from featx.names import NAMES_AS_BYTES, safe_cell
 from featx.options import (
+    ENCODERS,
+    IMAGES,
+    OUTPUT,
     SharedOptions,
     one_name,
     parse_size,
@@ -37,6 +42,7 @@ from featx.options import (
 if TYPE_CHECKING:
     from sklearn.base import BaseEstimator
 
+    from featx.bundle import Model
     from featx.evaluation import BenchResults
     from featx.fitting import FittedRow
     from featx.images import Dataset, Skipped
@@ -54,8 +60,10 @@ cache_app = typer.Typer(
 )
 app.add_typer(cache_app, name="cache")
 
-out = Console(highlight=False)
-err = Console(stderr=True, highlight=False)
+out = SafeConsole()
+err = SafeConsole(stderr=True)
+
+SILENT_SECONDS = 2.0  # a prediction that takes longer shows its progress
 
 Data = Annotated[
     str,
@@ -65,11 +73,14 @@ Data = Annotated[
         "or a folder of them. All may be URLs such as s3://bucket/images."
     ),
 ]
+DEFAULT_ENCODER = "patch"
 Encoder = Annotated[
     str,
     typer.Option(
+        "--encoder",
+        "--encoders",
         help="raw, pca, untrained, random-patches, patch, conv, denoising, vae or "
-        "masked."
+        "masked.",
     ),
 ]
 Tune = Annotated[
@@ -103,14 +114,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         given, 130 interrupted.
     """
     words = list(sys.argv[1:] if argv is None else argv)
+    if sys.stdout is None:
+        return _fail("Got a closed stdout, but expected to write the result there.")
+    prepare_streams()
     try:
         with _own_warnings_in_one_line():
-            app(args=words, prog_name="featx", obj=shlex.join(["featx", *words]))
+            try:
+                app(args=words, prog_name="featx", obj=shlex.join(["featx", *words]))
+            finally:
+                out.flush()
     except SystemExit as stop:
         if stop.code == 130:  # Ctrl-C, as typer passes it on
-            _print_line(
-                "interrupted; the same command goes on from what is finished.", "yellow"
-            )
+            _print_line("Interrupted. Rerun the same command to resume.", "yellow")
         return int(stop.code or 0)
     except FeatxError as error:
         return _fail(str(error))
@@ -134,7 +149,7 @@ def _fail(message: str) -> int:
 
 def _print_line(message: object, style: str) -> None:
     line = f"featx: {' '.join(str(message).split())}"
-    err.print(line, style=style, soft_wrap=True, markup=False)
+    err.print(line, style=style, soft_wrap=True)
 
 
 @contextmanager
@@ -169,7 +184,7 @@ def _root(
 
 
 @app.command()
-@shares_options
+@shares_options(IMAGES, ENCODERS, OUTPUT)
 def bench(
     context: typer.Context,
     *,
@@ -178,8 +193,10 @@ def bench(
     encoders: Annotated[
         str,
         typer.Option(
+            "--encoders",
+            "--encoder",
             help="Encoders, separated by commas: raw, pca, untrained, random-patches, "
-            "patch, conv, denoising, vae, masked; or auto."
+            "patch, conv, denoising, vae, masked; or auto.",
         ),
     ] = "auto",
     clf: Annotated[
@@ -214,33 +231,37 @@ def bench(
     out_dir: Annotated[
         Path | None, typer.Option("--out", help="Run folder; default runs/TIME-DATA.")
     ] = None,
+    figures: Annotated[
+        bool, typer.Option("--figures", help="Draw figures too, as PNG and SVG.")
+    ] = False,
 ) -> None:
     """Compare encoders with classifiers and leave a folder of results."""
     with uncollected():
-        from featx.reports import save_run
+        from featx.reports import check_run_folder, new_run_folder, save_run
 
+    runs = Path("runs")
+    check_run_folder(out_dir or runs)  # before anything takes time
     results, dataset = _compare(
         *(shared, data, encoders, clf, tune, repeats, budget),
         joblib_backend=joblib_backend,
         planned=True,
     )
-    folder = out_dir or Path("runs") / _run_name(dataset.name)
-    kept_in = shared.cache().folder
-    save_run(results, dataset, folder, context.obj, cache_dir=kept_in)
-    _print_results(results, shared)
+    folder = out_dir or new_run_folder(runs, _run_name(dataset.name))
+    save_run(results, dataset, folder, context.obj, figures=figures)
+    _print_results(results, shared, folder)
     if not shared.as_json:
         _say(shared, f"Run folder: {folder}, page: {folder / 'report.html'}")
     _end(shared, dataset)
 
 
 @app.command()
-@shares_options
+@shares_options(IMAGES, ENCODERS, OUTPUT)
 def fit(
     context: typer.Context,
     *,
     shared: SharedOptions,
     data: Data = "digits",
-    encoder: Encoder = "patch",
+    encoder: Encoder = DEFAULT_ENCODER,
     clf: Annotated[
         str,
         typer.Option(help="linear-svm, logreg, ridge, svm, kernel-ridge, mlp or knn."),
@@ -257,6 +278,14 @@ def fit(
     ] = None,
 ) -> None:
     """Fit one classifier on features, encoding what is not cached yet."""
+    if out_dir is not None:  # before anything takes time
+        from featx.reports import check_run_folder, save_run
+
+        check_run_folder(out_dir)
+    if save is not None:
+        from featx.storage import check_out
+
+        check_out(save)
     kept: list[tuple[BaseEstimator, FittedRow]] = []
     results, dataset = _compare(
         shared,
@@ -268,17 +297,14 @@ def fit(
         keep=None if save is None else lambda *fitted: kept.append(fitted),
     )
     if out_dir is not None:
-        from featx.reports import save_run
-
-        kept_in = shared.cache().folder
-        save_run(results, dataset, out_dir, context.obj, cache_dir=kept_in)
+        save_run(results, dataset, out_dir, context.obj)
     if save is not None:
         from featx.bundle import Model
         from featx.bundle import save as save_model
 
         ((fitted, row),) = kept
         save_model(Model.of(fitted, row.classifier, dataset.class_names), save)
-    _print_results(results, shared)
+    _print_results(results, shared, out_dir)
     if save is not None:
         _say(shared, f"Model: {save}")
     _end(shared, dataset)
@@ -301,34 +327,114 @@ def predict(
         bool,
         typer.Option("--strict", help="End with exit code 3 if images were skipped."),
     ] = False,
+    out_file: Annotated[
+        str | None,
+        typer.Option(
+            "--out",
+            metavar="FILE",
+            help="Write to this file or URL, whole or not at all, instead of stdout.",
+        ),
+    ] = None,
+    nul: Annotated[
+        bool,
+        typer.Option(
+            "-0",
+            "--null",
+            help="Paths on stdin end with NUL, as 'find -print0' writes them; seen "
+            "without this option, too.",
+        ),
+    ] = False,
+    device: Annotated[
+        str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")
+    ] = "auto",
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
 ) -> None:
-    """Name the class of images with a saved model; CSV to stdout."""
-    from featx.bundle import load
-    from featx.images import find_images, read_images
+    """Name the class of images with a saved model; CSV to stdout.
 
+    In CSV, a file or class name that begins with =, +, - or @ gets an apostrophe before
+    it: a spreadsheet would take it for a formula.
+    """
+    from featx.bundle import load
+    from featx.images import find_images, read_images, read_list
+    from featx.storage import check_out, write_out
+
+    if nul and "-" not in paths:
+        raise typer.BadParameter("-0 is about a list on stdin; give - as a path, too")
+    if "-" in paths and sys.stdin is None:
+        raise MissingDataError(
+            "Got a closed stdin, but expected a list of paths there."
+        )
+    if out_file is not None:
+        check_out(out_file)
     loaded = load(model)
-    head = ["id", "class", loaded.confidence]
-    lines = csv.writer(sys.stdout, lineterminator="\n")
-    n_skipped = 0
-    files = find_images(path for path in paths if path != "-")
+    _use_device(loaded, device)
+    total, files = 0, find_images(path for path in paths if path != "-")
     if "-" in paths:
-        files = chain(files, (line.rstrip("\n") for line in sys.stdin if line != "\n"))
-    if not as_json:
-        lines.writerow(head)
-    for batch in read_images(files, loaded.image_shape):
-        names, sure = loaded.predict_with_confidence(batch.X)
-        for row in zip(batch.ids, names.tolist(), sure.tolist(), strict=True):
-            if as_json:
-                sys.stdout.write(json.dumps(dict(zip(head, row, strict=True))) + "\n")
-            else:
-                lines.writerow([*row[:2], f"{row[2]:.6g}"])
-        for skipped in batch.skipped:
-            _tell_skipped(skipped)
-        n_skipped += len(batch.skipped)
+        files = chain(files, read_list(sys.stdin.buffer, nul=nul))
+    else:
+        every = list(files)
+        total, files = len(every), iter(every)
+    # stdout as it is now: while there is progress, what libraries print goes to stderr
+    sink = SafeConsole(file=sys.stdout if out_file is None else io.StringIO())
+    writer = _PredictionWriter(sink, loaded.confidence, as_json)
+    n_skipped, start = 0, time.monotonic()
+    with StderrProgress(err, quiet or sink.file.isatty()) as progress:
+        for batch in read_images(files, loaded.image_shape):
+            writer.write(batch.ids, *loaded.predict_with_confidence(batch.X))
+            for skipped in batch.skipped:
+                _tell_skipped(skipped)
+            n_skipped += len(batch.skipped)
+            done = writer.n_written + n_skipped
+            if time.monotonic() - start > SILENT_SECONDS:
+                what = "predict" if total else f"predict, {done:,} images"
+                progress(what, done, total)
+    if not writer.n_written:
+        raise MissingDataError(
+            f"Got {n_skipped:,} files, but expected at least one image that can be read. "
+            "Check the paths."
+        )
+    if out_file is not None:
+        text = sink.file.getvalue()  # type: ignore[attr-defined]
+        write_out(out_file, text.encode(errors=NAMES_AS_BYTES))
     if n_skipped:
         err.print(f"{n_skipped:,} images were skipped.")
         if strict:
             raise typer.Exit(3)
+
+
+class _PredictionWriter:
+    """Writes predictions as CSV, or as a JSON object per line."""
+
+    def __init__(self, sink: SafeConsole, confidence: str, as_json: bool) -> None:
+        self.sink, self.as_json = sink, as_json
+        self.head = ["id", "class", confidence]
+        self.lines = csv.writer(sink, lineterminator="\n")
+        self.n_written = 0
+
+    def write(self, ids: list[str], names: Any, sure: Any) -> None:
+        """Write a batch of them; the head of the table before the first one."""
+        if ids and not self.n_written and not self.as_json:
+            self.lines.writerow(self.head)
+        for row in zip(ids, names.tolist(), sure.tolist(), strict=True):
+            if self.as_json:
+                line = json.dumps(dict(zip(self.head, row, strict=True)))
+                self.sink.write(line + "\n")
+            else:
+                path, name, value = row
+                self.lines.writerow([safe_cell(path), safe_cell(name), f"{value:.6g}"])
+        self.n_written += len(ids)
+
+
+def _use_device(model: Model, device: str) -> None:
+    """Let a model encode on the device that was named."""
+    if device == "auto":
+        return
+    from featx.autoencoders.device import choose_device
+
+    choose_device(device)  # refused here, even where the encoder needs none
+    encoder = model.pipeline[0]
+    if "device" in encoder.get_params():
+        encoder.set_params(device=device)
 
 
 @app.command()
@@ -349,23 +455,32 @@ def report(
     open_page: Annotated[
         bool, typer.Option("--open", help="Show the page in the browser.")
     ] = False,
+    figures: Annotated[
+        bool,
+        typer.Option(
+            "--figures", help="Draw figures too, as PNG and SVG, in RUN/figures."
+        ),
+    ] = False,
 ) -> None:
     """Make the page of a run anew, report.html in its folder."""
-    from featx.reports import save_page
+    from featx.reports import save_figures, save_page
 
     page = save_page(run, compare, map_method=map_method)
-    out.print(str(page), markup=False, soft_wrap=True)
+    out.print(str(page), soft_wrap=True)
+    if figures:
+        drawn = save_figures(run)
+        out.print(str(drawn[0].parent), soft_wrap=True)
     if open_page and typer.launch(page.resolve().as_uri()):
         err.print("No browser could be started here; open the page by hand.")
 
 
 @app.command()
-@shares_options
+@shares_options(IMAGES, ENCODERS, OUTPUT)
 def encode(
     *,
     shared: SharedOptions,
     data: Data = "digits",
-    encoder: Encoder = "patch",
+    encoder: Encoder = DEFAULT_ENCODER,
     out_dir: Annotated[
         str | None,
         typer.Option(
@@ -429,16 +544,16 @@ def encode(
             f"each; {how}.",
         )
         for part, path in summary["features"].items():  # type: ignore[attr-defined]
-            out.print(f"{part:<5} {path}", soft_wrap=True, markup=False)
+            out.print(f"{part:<5} {path}", soft_wrap=True)
         for path in tables:
-            out.print(path, soft_wrap=True, markup=False)
+            out.print(path, soft_wrap=True)
     _end(shared, dataset)
 
 
 @app.command()
-@shares_options
+@shares_options(IMAGES, ENCODERS, OUTPUT)
 def train(
-    *, shared: SharedOptions, data: Data = "digits", encoder: Encoder = "denoising"
+    *, shared: SharedOptions, data: Data = "digits", encoder: Encoder = DEFAULT_ENCODER
 ) -> None:
     """Train an encoder and cache it; on several GPUs or machines under torchrun."""
     from featx.autoencoders.processes import joined
@@ -476,18 +591,24 @@ def train(
 
 
 @app.command("data")
-@shares_options
+@shares_options(IMAGES, OUTPUT)
 def show_data(
     *,
     shared: SharedOptions,
     data: Data = "digits",
     grid: Annotated[
-        Path | None, typer.Option(help="Write a grid of samples per class to this PNG.")
-    ] = Path("samples.png"),
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Write a grid of samples per class to this PNG."
+        ),
+    ] = None,
 ) -> None:
-    """Show sizes, classes, counts per class and a grid of samples."""
+    """Show sizes, classes and counts per class; with --grid, draw samples of each."""
     from featx.reports import data_table, save_samples
+    from featx.storage import check_out
 
+    if grid is not None:
+        check_out(grid)  # before anything takes time
     with StderrProgress(err, shared.quiet) as progress:
         dataset = _load(shared, data, progress)
     if shared.as_json:
@@ -547,7 +668,7 @@ def cache_verify(
         damaged = FeatureCache(cache_dir).verify(keys or (), progress=progress)
     for entry, wrong in damaged:
         line = f"damaged {entry.kind} {entry.key[:12]} {entry.what}: {'; '.join(wrong)}"
-        out.print(line, markup=False, soft_wrap=True)
+        out.print(line, soft_wrap=True)
     if damaged:
         raise typer.Exit(1)
     out.print("All entries are as they were written.")
@@ -580,7 +701,7 @@ def cache_prune(
     for entry in gone:
         verb = "would remove" if dry_run else "removed"
         line = f"{verb} {entry.kind} {entry.key[:12]} {entry.what}"
-        out.print(line, markup=False, soft_wrap=True)
+        out.print(line, soft_wrap=True)
     out.print(f"{decimal(sum(entry.size for entry in gone))} in {len(gone)} entries")
 
 
@@ -679,31 +800,45 @@ def _load(shared: SharedOptions, data: str, progress: StderrProgress) -> Dataset
 
 
 def _tell_skipped(skipped: Skipped) -> None:
-    err.print(f"skipped {skipped.id}: {skipped.reason}", markup=False, soft_wrap=True)
+    err.print(f"skipped {skipped.id}: {skipped.reason}", soft_wrap=True)
 
 
-def _print_results(results: BenchResults, shared: SharedOptions) -> None:
+def _print_results(
+    results: BenchResults, shared: SharedOptions, folder: Path | None
+) -> None:
     from featx.reports import class_lines, comparison_table, remarks, to_json
 
     if shared.as_json:
-        sys.stdout.write(to_json(results) + "\n")
+        written = None if folder is None else str(folder)
+        out.write(to_json(results, folder=written) + "\n")
         return
-    out.print(comparison_table(results, width=out.width))
-    out.print(f"\n{results.best.name}:", markup=False)
-    out.print(class_lines(results.best), markup=False)
+    out.print(comparison_table(results, width=out.options.max_width))
+    out.print(f"\n{results.best.name}:")
+    out.print(class_lines(results.best))
     out.print()
     best = results.best.name
     for line in [
         *(remark for remark in remarks(results) if remark.startswith(f"{best} is ")),
-        *(f"{r.name}: {note}." for r in results.results for note in r.notes),
+        *_notes(results),
     ]:
-        out.print(line, markup=False)
+        out.print(line)
     if all(r.cached["encoder"] and r.cached["features"] for r in results.results):
         _say(shared, "Nothing was trained or encoded: all came from the cache.")
 
 
+def _notes(results: BenchResults) -> Iterator[str]:
+    """Say each note once, with the rows that it is for."""
+    rows: dict[str, list[str]] = {}
+    for row in results.results:
+        for note in row.notes:
+            rows.setdefault(note, []).append(row.name)
+    for note, names in rows.items():
+        every = len(names) == len(results.results) > 1
+        yield f"{'every row' if every else ', '.join(names)}: {note}."
+
+
 def _print_json(value: object) -> None:
-    sys.stdout.write(json.dumps(value, indent=2) + "\n")
+    out.write(json.dumps(value, indent=2) + "\n")
 
 
 def _run_name(data: str) -> str:
@@ -713,7 +848,7 @@ def _run_name(data: str) -> str:
 
 def _say(shared: SharedOptions, text: str) -> None:
     if not shared.quiet:
-        err.print(text, markup=False, soft_wrap=True)
+        err.print(text, soft_wrap=True)
 
 
 def _end(shared: SharedOptions, dataset: Dataset) -> None:

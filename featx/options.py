@@ -20,6 +20,18 @@ if TYPE_CHECKING:
     from featx.images import Dataset
 
 Progress = Callable[[str, int, int], None]
+MOST_SEED = 2**32 - 1  # that NumPy and scikit-learn take
+
+# Groups of options, by the names of their fields: a command gets those that change what it
+# does, and refuses the others.
+IMAGES = (
+    *("data_dir", "size", "limit", "keep", "seed", "cache_dir", "engine", "address"),
+    "strict",
+)
+ENCODERS = (
+    *("device", "precision", "epochs", "batch_size", "learning_rate", "set", "resume"),
+)
+OUTPUT = ("as_json", "quiet")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,6 +111,17 @@ class SharedOptions:
         bool, Option("--json", help="Print one JSON document instead of a table.")
     ] = False
     quiet: Annotated[bool, Option("--quiet", "-q", help="No progress.")] = False
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.seed <= MOST_SEED:
+            raise ParameterError(
+                f"Got seed {self.seed}, but expected 0 to {MOST_SEED}. Choose another one."
+            )
+        if self.address is not None and self.engine != "ray":
+            raise ParameterError(
+                f"Got --address {self.address} with --engine {self.engine}, but expected "
+                "it with --engine ray. Give both, or neither."
+            )
 
     @property
     def image_size(self) -> int | tuple[int, int] | None:
@@ -267,10 +290,24 @@ def one_name(text: str) -> str:
     return text
 
 
-def shares_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the shared options; it receives them as its argument `shared`."""
+def shares_options(
+    *groups: Sequence[str],
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command groups of the shared options.
+
+    Parameters
+    ----------
+    *groups : sequence of str
+        Such as `IMAGES`, `ENCODERS` and `OUTPUT`.
+
+    Returns
+    -------
+    callable
+        A decorator. The command receives the options as its argument `shared`; those it
+        does not take have their defaults there.
+    """
     hints = get_type_hints(SharedOptions, include_extras=True)
-    names = [field.name for field in fields(SharedOptions)]
+    names = set().union(*groups)
     shared = [
         inspect.Parameter(
             field.name,
@@ -279,16 +316,20 @@ def shares_options(command: Callable[..., None]) -> Callable[..., None]:
             annotation=hints[field.name],
         )
         for field in fields(SharedOptions)
+        if field.name in names
     ]
-    signature = inspect.signature(command, eval_str=True)
-    own = [p for p in signature.parameters.values() if p.name != "shared"]
 
-    @wraps(command)
-    def run(**values: Any) -> None:
-        command(
-            shared=SharedOptions(**{name: values.pop(name) for name in names}), **values
-        )
+    def share(command: Callable[..., None]) -> Callable[..., None]:
+        signature = inspect.signature(command, eval_str=True)
+        own = [p for p in signature.parameters.values() if p.name != "shared"]
 
-    run.__signature__ = signature.replace(parameters=[*own, *shared])  # type: ignore[attr-defined]
-    run.__annotations__ = {p.name: p.annotation for p in [*own, *shared]}
-    return run
+        @wraps(command)
+        def run(**values: Any) -> None:
+            taken = {name: values.pop(name) for name in names}
+            command(shared=SharedOptions(**taken), **values)
+
+        run.__signature__ = signature.replace(parameters=[*own, *shared])  # type: ignore[attr-defined]
+        run.__annotations__ = {p.name: p.annotation for p in [*own, *shared]}
+        return run
+
+    return share

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import mmap
 import os
+import secrets
 import shutil
+import stat
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -212,21 +215,84 @@ def rename_folder(work: Path, final: Path) -> None:
 def write_whole(path: Path, content: bytes) -> None:
     """Write a file in one step: it is there whole, or as it was before.
 
+    A new file gets the mode that the process gives to new files, an existing one keeps
+    its own. The file behind a symbolic link is replaced, not the link. Pipes and devices
+    are written to as they are.
+
     Raises
     ------
     OSError
         If it cannot be written.
     """
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    mode = path.stat().st_mode if path.exists() else None
+    if mode is not None and not stat.S_ISREG(mode):
+        with path.open("wb") as special:
+            special.write(content)
+        return
+    path = Path(os.path.realpath(path))
+    temporary = path.with_name(f".{path.name[:16]}-{secrets.token_hex(8)}")
     try:
-        with os.fdopen(handle, "wb") as file:
+        with temporary.open("xb") as file:
+            if mode is not None:
+                os.chmod(temporary, stat.S_IMODE(mode))
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)  # mkstemp makes files that only their owner reads
         os.replace(temporary, path)
     finally:
-        Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
+
+
+def check_folder(folder: Path) -> None:
+    """Find out whether files can be written in a folder; nothing of it stays behind.
+
+    Parameters
+    ----------
+    folder : Path
+        The folder; where it does not exist, it is made and removed again.
+
+    Raises
+    ------
+    OSError
+        If they cannot.
+    """
+    made = [place for place in (folder, *folder.parents) if not place.exists()]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=folder, prefix=".featx-"):
+            pass
+    finally:
+        for place in made:
+            with suppress(OSError):  # not made, or another process uses it by now
+                place.rmdir()
+
+
+def check_out(place: str | os.PathLike[str]) -> None:
+    """Find out whether `write_out` can write a file, before there is anything to write.
+
+    Parameters
+    ----------
+    place : str or path-like
+        Path or URL; of a URL nothing is known before it is written.
+
+    Raises
+    ------
+    CacheError
+        If the folder of the file is not there or cannot be written, or the place is a
+        folder itself.
+    """
+    if remote.is_remote(place):
+        return
+    path = Path(place)
+    with _told_out(path):
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        if path.exists() and not path.is_file():  # a pipe or a device
+            return
+        folder = Path(os.path.realpath(path)).parent
+        if not folder.is_dir():
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+        check_folder(folder)
 
 
 def write_out(place: str | os.PathLike[str], content: bytes) -> None:
@@ -250,8 +316,14 @@ def write_out(place: str | os.PathLike[str], content: bytes) -> None:
         remote.write_file(str(place), content)
         return
     path = Path(place)
-    try:
+    with _told_out(path):
         write_whole(path, content)
+
+
+@contextmanager
+def _told_out(path: Path) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         raise CacheError(
             f"Got {error.strerror or error} at {path}, but expected room and the right to "

@@ -6,7 +6,9 @@ import re
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -17,18 +19,6 @@ import featx
 from featx.cli import main
 
 QUICK = ["--epochs", "2", "--limit", "200"]
-
-
-@pytest.fixture
-def figures():
-    """Asked for by tests that look at figures."""
-
-
-@pytest.fixture(autouse=True)
-def without_figures(request, monkeypatch):
-    """Most of the time of a run goes into its figures; they have tests of their own."""
-    if "figures" not in request.fixturenames:
-        monkeypatch.setattr("featx.reports.files.figures_of", lambda *_: iter(()))
 
 
 @pytest.fixture
@@ -45,6 +35,10 @@ def run(capsys, monkeypatch, tmp_path):
     return call
 
 
+def stdin(content):
+    return io.TextIOWrapper(io.BytesIO(content))
+
+
 @pytest.fixture
 def folder(tmp_path):
     root = tmp_path / "images"
@@ -57,7 +51,7 @@ def folder(tmp_path):
     return root
 
 
-def test_bench_prints_a_table_and_leaves_a_run_folder(run, folder, figures):
+def test_bench_prints_a_table_and_leaves_a_run_folder(run, folder):
     words = ["bench", folder, "--epochs", 2, "--set", "patch.n_patches=5000"]
     code, out, err = run(
         *words, "--clf", "logreg,knn", "--encoders", "raw,patch,denoising"
@@ -72,10 +66,14 @@ def test_bench_prints_a_table_and_leaves_a_run_folder(run, folder, figures):
     assert f"Run folder: {made}" in err
     names = {p.name for p in made.iterdir()}
     assert names >= {"results.json", "table.md", "table.csv", "predictions.npz"}
+    assert "predictions.csv" in names and "figures" not in names
+    code, out, _ = run("report", made, "--figures")
+    assert (code, out.split()) == (0, [str(made / "report.html"), f"{made}/figures"])
     assert (made / "figures" / "confusion_patch_knn.png").stat().st_size > 1000
-    again = run(*words, "--clf", "knn", "--encoders", "patch", "--json")
-    (row,) = json.loads(again[1])["results"]
+    again = json.loads(run(*words, "--clf", "knn", "--encoders", "patch", "--json")[1])
+    (row,) = again["results"]
     assert all(row["cached"].values())
+    assert Path(again["folder"], "results.json").is_file() and again["folder"] != made
     stored = json.loads((made / "results.json").read_text())["results"]
     (first,) = (
         one for one in stored if (one["encoder"], one["classifier"]) == ("patch", "knn")
@@ -173,7 +171,10 @@ def test_data_shows_counts_and_draws_samples(run, folder):
     assert code == 0
     row = next(line for line in out.splitlines() if line.strip().startswith("b"))
     assert row.split() == ["b", "10", "1", "10"]
-    assert Path("samples.png").stat().st_size > 1000 and "samples.png" in err
+    assert list(Path().iterdir()) == []  # nothing is written that was not asked for
+    code, _, err = run("data", folder, "--grid", "grid.png")
+    assert code == 0 and "Samples per class: grid.png" in err
+    assert Path("grid.png").stat().st_size > 1000
     code, out, _ = run("data", folder, "--json", "--size", "4x6")
     data = json.loads(out)["data"]
     assert data["image_shape"] == [4, 6, 3] and data["train_per_class"] == [20, 20, 20]
@@ -257,6 +258,9 @@ def test_a_damaged_image_is_skipped_counted_and_listed(run, folder):
         (["fit", "--keep", "1=2"], "2"),
         (["bench", "--encoders", "raw,raw"], "different names"),
         (["bench", "--encoders", ","], "different names"),
+        (["fit", "--address", "auto"], "expected it with --engine ray"),
+        (["fit", "--seed", "4294967296"], "expected 0 to 4294967295"),
+        (["bench", "--seed", "4294967295", "--repeats", "2"], "Got seed 4294967296"),
     ],
 )
 def test_an_expected_error_is_one_line_and_exit_code_1(run, args, words):
@@ -280,7 +284,7 @@ def test_a_saved_model_names_files_folders_patterns_and_lists(
     assert len(right) == 30 and np.mean(right) == pytest.approx(accuracy)
     odd = tmp_path / 'a "b",\u00e4.png'
     odd.write_bytes(Path(rows[0]["id"]).read_bytes())
-    monkeypatch.setattr("sys.stdin", io.StringIO(f"{odd}\nnone.png\n"))
+    monkeypatch.setattr("sys.stdin", stdin(f"{odd}\nnone.png\n".encode()))
     pattern = str(Path(rows[1]["id"]).parent / "*.png")
     code, out, err = run("predict", "m.featx", "-", pattern, "--json", "--strict")
     found = [json.loads(line) for line in out.splitlines()]
@@ -295,17 +299,258 @@ def test_a_saved_model_names_files_folders_patterns_and_lists(
         (["none.featx", "."], "No such file"),
         (["broken.featx", "."], "a wrong checksum"),
         (["m.featx", "none.png"], "'none.png', but expected a file, a folder"),
+        (["m.featx", "empty"], "Got 0 files, but expected at least one image"),
+        (["m.featx", "-"], "Got 0 files"),
+        (["m.featx", ".", "--device", "gpu"], "device 'gpu', but expected one of auto"),
+        (["m.featx", ".", "--out", "none/p.csv"], "No such file or directory at none"),
     ],
 )
-def test_a_prediction_that_cannot_be_made_is_one_line(run, folder, args, words):
+def test_a_prediction_that_cannot_be_made_is_one_line(
+    run, folder, args, words, monkeypatch
+):
+    monkeypatch.setattr("sys.stdin", stdin(b""))
+    Path("empty").mkdir()
     run("fit", folder, "--encoder", "raw", "--clf", "knn", "--save", "m.featx")
     Path("broken.featx").write_bytes(Path("m.featx").read_bytes()[:-1])
     code, out, err = run("predict", *args)
     assert (code, out) == (1, "") and err.count("\n") == 1 and words in err
 
 
+@pytest.fixture
+def model(run, folder):
+    words = ["--encoder", "raw", "--clf", "knn", "--save", "m.featx", "--quiet"]
+    assert run("fit", folder, *words)[0] == 0
+    return "m.featx"
+
+
+def ids(out):
+    return [row["id"] for row in csv.DictReader(io.StringIO(out))]
+
+
 @pytest.mark.parametrize(
-    "args", [["fit", "--no-such"], ["nothing"], ["cache", "rm"], ["fit", "--seed", "x"]]
+    ("end", "options"),
+    [("\n", []), ("\r\n", []), ("\0", []), ("\0", ["-0"]), ("\0", ["--null"])],
+)
+def test_lists_end_their_names_in_every_way(
+    run, folder, model, end, options, monkeypatch
+):
+    files = sorted(map(str, folder.glob("test/a/*.png")))
+    monkeypatch.setattr("sys.stdin", stdin(end.join([*files, ""]).encode()))
+    code, out, err = run("predict", model, "-", *options)
+    assert (code, ids(out), err) == (0, files, "")
+
+
+def test_a_closed_stdin_is_one_line(run, model, monkeypatch):
+    monkeypatch.setattr("sys.stdin", None)
+    code, out, err = run("predict", model, "-")
+    assert (code, out, err.count("\n")) == (1, "", 1) and "a closed stdin" in err
+
+
+def test_a_path_that_is_not_there_costs_itself_alone(run, folder, model):
+    there = str(folder / "test" / "a")
+    code, out, err = run("predict", model, "none.png", there, "no*.png")
+    assert code == 0 and len(ids(out)) == 10
+    assert "skipped none.png: no file" in err and "skipped no*.png: no file" in err
+    assert "2 images were skipped" in err
+
+
+def test_predictions_go_to_a_file_that_is_whole_or_absent(run, folder, model):
+    there = str(folder / "test" / "a")
+    printed = run("predict", model, there)[1]
+    assert run("predict", model, there, "--out", "p.csv") == (0, "", "")
+    assert Path("p.csv").read_text() == printed
+    assert run("predict", model, there, "--json", "--out", "p.jsonl")[0] == 0
+    assert len(Path("p.jsonl").read_text().splitlines()) == 10
+    Path("text.png").write_text("no image")
+    code, out, err = run("predict", model, "text.png", "--out", "absent.csv")
+    assert (code, out) == (1, "") and not Path("absent.csv").exists()
+    assert err.splitlines()[-1].startswith("featx: Got 1 files, but expected")
+
+
+def test_a_long_prediction_tells_its_progress(run, folder, model, monkeypatch):
+    monkeypatch.setattr("featx.cli.SILENT_SECONDS", -1.0)
+    there = folder / "test"
+    code, out, err = run("predict", model, there)
+    assert code == 0 and "predict: 30 of 30" in err and len(ids(out)) == 30
+    monkeypatch.setattr("sys.stdin", stdin(str(there / "a" / "0.png").encode()))
+    assert "predict, 1 images" in run("predict", model, "-")[2]
+    assert run("predict", model, there, "-q")[2] == ""
+    assert run("predict", model, there, "--device", "cpu", "-q")[1] == out
+
+
+@pytest.fixture
+def odd_names(folder):
+    """Images whose names a terminal, a spreadsheet or an encoding may not take."""
+    image = next(folder.glob("test/a/*.png")).read_bytes()
+    names = [b"=1+1.png", b"b\xff.png", "c\u65e5.png".encode(), b"d\x1b[2J.png"]
+    for name in names:
+        Path(os.fsdecode(name)).write_bytes(image)
+    return names
+
+
+def featx_in(encoding, *words, **streams):
+    environ = os.environ | {"PYTHONIOENCODING": encoding}
+    return subprocess.run(
+        [sys.executable, "-m", "featx", *map(str, words)],
+        env=environ,
+        check=False,
+        **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | streams,
+    )
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names there are any bytes")
+@pytest.mark.parametrize("encoding", ["utf-8", "ascii"])
+def test_names_come_back_as_their_bytes_or_escaped(model, odd_names, encoding):
+    done = featx_in(encoding, "predict", model, *map(os.fsdecode, odd_names))
+    assert (done.returncode, done.stderr) == (0, b"")
+    got = [line.split(b",")[0] for line in done.stdout.splitlines()[1:]]
+    odd = odd_names[2] if encoding == "utf-8" else b"c\\u65e5.png"
+    assert got == [b"'=1+1.png", odd_names[1], odd, odd_names[3]]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names there are any bytes")
+def test_names_are_whole_in_json(run, model, odd_names):
+    code, out, _ = run("predict", model, ".", "--json")
+    names = [json.loads(line)["id"] for line in out.splitlines()]
+    assert code == 0 and out.isascii()
+    assert [os.fsencode(name.removeprefix("./")) for name in names] == odd_names
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
+def test_a_table_is_shown_in_every_encoding(folder, encoding):
+    for part in ("train", "test"):
+        (folder / part / "a").rename(folder / part / "\u65e5\u672c")
+    done = featx_in(encoding, "data", folder)
+    assert done.returncode == 0 and b"Traceback" not in done.stderr
+    assert b"\\u65e5\\u672c" in done.stdout
+
+
+def test_control_characters_do_not_reach_the_terminal(run, folder, model, monkeypatch):
+    Path("no\x1b[2J.png").write_text("no image")
+    code, _, err = run("predict", model, ".", folder / "test" / "a")
+    assert code == 0 and "skipped ./no\\x1b[2J.png" in err and "\x1b" not in err
+    for part in ("train", "test"):
+        (folder / part / "a").rename(folder / part / "a\x1b[31m\x9b")
+    words = ["--encoder", "raw", "--clf", "knn", "--save", "n.featx", "--out", "r"]
+    code, out, err = run("fit", folder, *words)
+    assert code == 0 and "class: a\\x1b[31m\\x9b is" in out
+    assert "\x1b" not in out + err and "\x9b" not in out + err
+    out = run("data", folder, "--quiet")[1]
+    assert "a\\x1b[31m\\x9b" in out and "\x1b" not in out
+    terminal = io.StringIO()
+    terminal.isatty = lambda: True
+    monkeypatch.setattr("sys.stdout", terminal)
+    assert run("predict", "n.featx", folder / "test")[0] == 0
+    shown = terminal.getvalue()
+    assert ",a\\x1b[31m\\x9b," in shown and "\x1b" not in shown
+
+
+def test_a_table_in_a_pipe_keeps_its_columns(run, monkeypatch):
+    words = ["bench", "--encoders", "raw", "--clf", "knn", "--limit", "100", "-q"]
+    out = run(*words)[1]
+    assert "balanced %" in out and "No room for" not in out
+    assert out.splitlines()[1].rstrip().endswith("vs control")
+    monkeypatch.setenv("COLUMNS", "70")
+    out = run(*words)[1]
+    assert "No room for" in out and max(map(len, out.splitlines())) <= 70
+
+
+def test_a_note_is_said_once(run, monkeypatch):
+    words = ["fit", *QUICK, "--encoder", "raw", "--clf", "knn"]
+    from featx.reports.examples import example_results
+
+    results = example_results()
+    notes = [("common", "first"), ("common", "of both \U0001f600 [/x]")]
+    results = replace(
+        results,
+        results=[
+            replace(row, notes=note)
+            for row, note in zip(results.results, notes, strict=True)
+        ],
+    )
+    dataset = SimpleNamespace(skipped=[])
+    monkeypatch.setattr("featx.cli._compare", lambda *_, **__: (results, dataset))
+    lines = run(*words)[1].splitlines()
+    assert lines.count("every row: common.") == 1
+    assert "raw + svm: first." in lines
+    assert "conv + svm: of both \U0001f600 [/x]." in lines
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        (["bench", "--out", "file/run"], "run folder that cannot be written, file/run"),
+        (["fit", "--out", "file/run"], "run folder that cannot be written, file/run"),
+        (
+            ["fit", "--save", "none/m.featx"],
+            "No such file or directory at none/m.featx",
+        ),
+        (["fit", "--save", "."], "Is a directory at ."),
+        (["data", "--grid", "none/grid.png"], "No such file or directory at none"),
+    ],
+)
+def test_a_place_that_cannot_be_written_is_told_before_any_work(
+    run, args, words, monkeypatch
+):
+    Path("file").write_text("")
+    monkeypatch.setattr("featx.images.load_dataset", None)
+    code, out, err = run(*args)
+    assert (code, out) == (1, "") and err.count("\n") == 1 and words in err
+
+
+def test_nothing_is_left_of_a_run_that_failed(run):
+    assert run("bench", "digit", "--out", "my/run")[0] == 1
+    assert run("bench", "digit")[0] == 1
+    assert list(Path().iterdir()) == []
+
+
+def test_runs_of_the_same_second_do_not_share_a_folder(run, monkeypatch):
+    monkeypatch.setattr("featx.cli._run_name", lambda name: f"now-{name}")
+    words = ["bench", "--encoders", "raw", "--clf", "knn", "--limit", "100", "--json"]
+    folders = [json.loads(run(*words)[1])["folder"] for _ in range(2)]
+    assert folders == ["runs/now-digits", "runs/now-digits-2"]
+    assert json.loads(run(*words, "--out", "mine")[1])["folder"] == "mine"
+    words = ["fit", "--encoder", "raw", "--clf", "knn", "--limit", "100", "--json"]
+    assert "folder" not in json.loads(run(*words)[1])
+    assert json.loads(run(*words, "--out", "mine")[1])["folder"] == "mine"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no full device here")
+@pytest.mark.parametrize(
+    "words", [["--version"], ["data", "-q", "--json"], ["data", "-q"]]
+)
+def test_a_full_stdout_is_one_line(words):
+    with open("/dev/full", "wb") as full:
+        done = featx_in("utf-8", *words, stdout=full)
+    assert done.returncode == 1
+    assert done.stderr.startswith(b"featx: Got No space left on device at stdout")
+    assert done.stderr.count(b"\n") == 1
+
+
+@pytest.mark.parametrize("words", [["data", "--json"], ["data"]])
+def test_a_reader_that_has_seen_enough_is_no_error(words):
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = featx_in("utf-8", *words, "--quiet", stdout=writer)
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (1, b"")
+
+
+def test_a_closed_stdout_is_one_line(monkeypatch, capsys):
+    monkeypatch.setattr("sys.stdout", None)
+    assert main(["--version"]) == 1
+    assert capsys.readouterr().err.startswith("featx: Got a closed stdout")
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ["fit", "--no-such"],
+        ["nothing"],
+        ["cache", "rm"],
+        ["fit", "--seed", "x"],
+        ["predict", "m.featx", ".", "-0"],
+    ],
 )
 def test_wrong_usage_is_exit_code_2(run, args):
     code, out, err = run(*args)
@@ -325,9 +570,7 @@ def test_an_interrupt_is_exit_code_130(run, monkeypatch):
     monkeypatch.setattr("featx.images.load_dataset", interrupted)
     code, _, err = run("fit")
     assert code == 130
-    assert (
-        err == "featx: interrupted; the same command goes on from what is finished.\n"
-    )
+    assert err == "featx: Interrupted. Rerun the same command to resume.\n"
 
 
 def test_quiet_leaves_stderr_empty(run):
@@ -335,16 +578,39 @@ def test_quiet_leaves_stderr_empty(run):
     assert code == 0 and err == ""
 
 
+ENCODING = ("--device", "--precision", "--epochs", "--batch-size", "--learning-rate")
+
+
 @pytest.mark.parametrize("command", ["bench", "train", "encode", "fit", "data"])
 def test_shared_options_read_the_same_everywhere(run, command):
     code, out, _ = run(command, "--help")
     assert code == 0
     for option in (
-        *("--data-dir", "--size", "--limit", "--keep", "--seed", "--device"),
-        *("--precision", "--epochs", "--batch-size", "--learning-rate", "--set"),
-        *("--cache-dir", "--json", "--quiet"),
+        *("--data-dir", "--size", "--limit", "--keep", "--seed", "--engine"),
+        *("--cache-dir", "--json", "--quiet", "--strict"),
     ):
         assert option in out, f"{command} lacks {option}"
+    for option in (*ENCODING, "--set", "--resume"):
+        assert (option in out) == (command != "data"), f"{command}, {option}"
+
+
+@pytest.mark.parametrize("option", [*ENCODING, "--set"])
+def test_an_option_without_effect_is_refused(run, option):
+    code, out, err = run("data", option, "3")
+    assert code == 2 and out == "" and f"No such option: {option}" in err
+
+
+def test_one_encoder_or_several_are_named_by_either_word(run):
+    words = ["--clf", "knn", "--limit", "50", "--json"]
+    for command, option in (("bench", "--encoder"), ("fit", "--encoders")):
+        code, out, _ = run(command, option, "raw", *words)
+        assert code == 0
+        assert [row["encoder"] for row in json.loads(out)["results"]] == ["raw"]
+
+
+def test_commands_that_take_one_encoder_have_the_same_default(run):
+    for command in ("encode", "train", "fit"):
+        assert "[default: patch]" in run(command, "--help")[1]
 
 
 def test_it_runs_as_a_module_and_tells_its_version():

@@ -1,7 +1,6 @@
 """Imports go one way, and heavy libraries stay where they belong."""
 
 import ast
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -16,7 +15,7 @@ from featx.cli import main
 ROOT = Path(featx.__file__).parent
 LAYERS = [  # each may import those before it
     ("_version",),
-    ("errors", "collecting"),
+    ("errors", "collecting", "names"),
     ("remote",),
     ("seals",),
     ("storage",),
@@ -182,12 +181,8 @@ assert main({words}) == 0
 assert not {{"torch", "skops", "matplotlib"}} & set(sys.modules)
 """
     assert main(words) == 0
-    figures = tmp_path / "run" / "figures"
-    before = {path.name: path.read_bytes() for path in figures.iterdir()}
-    shutil.rmtree(figures)
+    assert not (tmp_path / "run" / "figures").exists()
     subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL)
-    assert {path.name: path.read_bytes() for path in figures.iterdir()} == before
-    assert len(before) > 10
 
 
 def test_help_answers_in_half_a_second():

@@ -50,7 +50,7 @@ from featx.storage import (
 _WITHOUT_EFFECT = {"verbose", "device"}  # on what an encoder learns
 KINDS = (
     *("images", "encoders", "features", "rows", "evidence"),
-    *("pictures", "figures"),
+    "pictures",
 )
 ENCODER_TYPES = [
     f"{kind.__module__}.{kind.__qualname__}"

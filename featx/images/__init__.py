@@ -1,6 +1,6 @@
 """Labelled images: where they come from, how they are split and thinned."""
 
-from featx.images.files import ImageBatch, find_images, read_images
+from featx.images.files import ImageBatch, find_images, read_images, read_list
 from featx.images.imageset import Dataset, ImageSet, Skipped
 from featx.images.loading import load_dataset
 from featx.images.named import NAMED
@@ -14,4 +14,5 @@ __all__ = [
     "find_images",
     "load_dataset",
     "read_images",
+    "read_list",
 ]

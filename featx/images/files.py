@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import chain
+from typing import IO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,25 +56,29 @@ def find_images(places: Iterable[str]) -> Iterator[str]:
     Returns
     -------
     iterator of str
-        Paths: in the order of `places`, and sorted within a folder or pattern.
+        Paths: in the order of `places`, and sorted within a folder or pattern. A place that
+        is not there is among them as it was given, if another one is there: who reads it
+        will tell.
 
     Raises
     ------
     MissingDataError
-        If a place is not there.
+        If there are places, and none of them is there.
     """
-    found = []
+    found, missing = [], []
     for place in places:
         if remote.is_remote(place):
             matches = [url for url in remote.find_files(place) if is_image(url)]
         else:
             matches = [place] if os.path.lexists(place) else sorted(glob.glob(place))
         if not matches:
-            raise MissingDataError(
-                f"Got {place!r}, but expected a file, a folder or a pattern that some "
-                "files match. Check the path."
-            )
-        found += matches
+            missing.append(place)
+        found += matches or [place]
+    if missing and len(missing) == len(found):
+        raise MissingDataError(
+            f"Got {', '.join(map(repr, missing[:3]))}, but expected a file, a folder or a "
+            "pattern that some files match. Check the path."
+        )
     return chain.from_iterable(
         _below(path) if os.path.isdir(path) else [path] for path in found
     )
@@ -85,6 +90,46 @@ def _below(folder: str) -> Iterator[str]:
         for name in sorted(files):
             if name[0] != "." and is_image(name):
                 yield os.path.join(path, name)
+
+
+def read_list(stream: IO[bytes], *, nul: bool = False) -> Iterator[str]:
+    r"""Read names of files from a list, as its beginning arrives.
+
+    Parameters
+    ----------
+    stream : binary file
+        A name per line, whatever ends the lines; or names that end with NUL, as
+        ``find -print0`` writes them, which is seen from the first ones.
+    nul : bool, default=False
+        Whether names end with NUL and with nothing else.
+
+    Yields
+    ------
+    str
+        The names in their order; empty ones are left out.
+
+    Examples
+    --------
+    >>> list(read_list(io.BytesIO(b"a.png\r\nb.png\r\n")))
+    ['a.png', 'b.png']
+    >>> list(read_list(io.BytesIO(b"a\nb.png\0c.png\0")))
+    ['a\nb.png', 'c.png']
+    """
+    end, left = b"\0" if nul else b"", b""
+    while chunk := stream.read1(65536):  # type: ignore[attr-defined]
+        left += chunk
+        end = end or next((sign for sign in (b"\0", b"\n") if sign in left), b"")
+        if end:
+            *whole, left = left.split(end)
+            yield from _names(whole, end)
+    yield from _names([left], end)
+
+
+def _names(found: list[bytes], end: bytes) -> Iterator[str]:
+    for name in found:
+        name = name if end == b"\0" else name.removesuffix(b"\r")
+        if name:
+            yield os.fsdecode(name)
 
 
 def read_images(

@@ -9,7 +9,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from featx.reports.documents import to_json
-from featx.reports.files import save_page, save_run, save_samples
+from featx.reports.files import (
+    check_run_folder,
+    new_run_folder,
+    save_figures,
+    save_page,
+    save_run,
+    save_samples,
+)
 from featx.reports.html import html_page
 from featx.reports.listings import cache_table, data_table
 from featx.reports.page import markdown_page
@@ -38,6 +45,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Run",
     "cache_table",
+    "check_run_folder",
     "class_lines",
     "comparison_table",
     "confusion_display",
@@ -47,6 +55,7 @@ __all__ = [
     "load_run",
     "markdown_page",
     "markdown_table",
+    "new_run_folder",
     "plot_class_accuracy",
     "plot_class_distribution",
     "plot_classification_report",
@@ -57,6 +66,7 @@ __all__ = [
     "plot_reconstructions",
     "plot_samples",
     "remarks",
+    "save_figures",
     "save_page",
     "save_run",
     "save_samples",

@@ -53,7 +53,9 @@ def dumps(value: Any, *, indent: int | None = None) -> str:
     return json.dumps(_plain(value), indent=indent, allow_nan=False)
 
 
-def to_json(results: BenchResults, *, histories: bool = False) -> str:
+def to_json(
+    results: BenchResults, *, histories: bool = False, folder: str | None = None
+) -> str:
     """Write a comparison as its documented JSON document.
 
     Parameters
@@ -62,6 +64,8 @@ def to_json(results: BenchResults, *, histories: bool = False) -> str:
         A whole comparison.
     histories : bool, default=False
         Whether to add the losses of each epoch, by encoder.
+    folder : str, optional
+        Where the run was written, for whoever reads the document on its own.
 
     Returns
     -------
@@ -78,4 +82,6 @@ def to_json(results: BenchResults, *, histories: bool = False) -> str:
     document = results.to_dict()
     if histories:
         document["histories"] = dict(sorted(results.histories.items()))
+    if folder is not None:
+        document["folder"] = folder
     return dumps(document, indent=2)

@@ -2,21 +2,99 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from itertools import count
 from pathlib import Path
 
 from featx.errors import CacheError, FeatxError
 from featx.evaluation.results import BenchResults
 from featx.images.imageset import Dataset
+from featx.names import NAMES_AS_BYTES
 from featx.reports.album import make_album
 from featx.reports.documents import to_json
 from featx.reports.figures import figures_of
 from featx.reports.html import html_page
 from featx.reports.page import markdown_page
-from featx.reports.runs import Run, load_run, pictures_npz, predictions_npz, sheet_names
+from featx.reports.runs import (
+    Run,
+    load_run,
+    pictures_npz,
+    predictions_csv,
+    predictions_npz,
+    sheet_names,
+)
 from featx.reports.table import csv_table
-from featx.storage import write_whole
+from featx.storage import check_folder, write_whole
+
+_FILES = (
+    *("results.json", "table.md", "table.csv", "predictions.npz", "predictions.csv"),
+    *("pictures.npz", "evidence.npz", "command.txt", "report.html"),
+)
+_THUMBNAIL = re.compile(r"\d{3,}\.(png|jpg)")
+_FIGURE = re.compile(
+    r"(samples|class_distribution|comparison|(loss|reconstructions|confusion|"
+    r"class_accuracy|classification_report|predictions)_.+)\.(png|svg)",
+    re.DOTALL,
+)
+
+
+def check_run_folder(folder: Path) -> None:
+    """Find out whether a run can be written to a folder, before anything is computed.
+
+    Parameters
+    ----------
+    folder : Path
+        The run's folder, or that of all runs; it need not exist, and is not left behind.
+
+    Raises
+    ------
+    CacheError
+        If it cannot be written.
+    """
+    with _told(folder):
+        check_folder(folder)
+
+
+def new_run_folder(runs: Path, name: str) -> Path:
+    """Make a folder for a run that no other run has.
+
+    Parameters
+    ----------
+    runs : Path
+        The folder of all runs.
+    name : str
+        The name it shall have.
+
+    Returns
+    -------
+    Path
+        ``runs/name``, or ``runs/name-2`` and so on where another run was faster.
+
+    Raises
+    ------
+    CacheError
+        If it cannot be made.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as runs:
+    ...     [new_run_folder(Path(runs), "pets").name for _ in range(3)]
+    ['pets', 'pets-2', 'pets-3']
+    """
+    with _told(runs):
+        for number in count(1):
+            folder = runs / (name if number == 1 else f"{name}-{number}")
+            try:
+                folder.mkdir(parents=True)
+            except FileExistsError:
+                if not runs.is_dir():
+                    raise
+            else:
+                break
+    return folder
 
 
 def save_run(
@@ -25,24 +103,23 @@ def save_run(
     folder: Path,
     command: str,
     *,
-    cache_dir: Path | None = None,
+    figures: bool = False,
 ) -> list[Path]:
-    """Write a comparison to a folder: numbers, tables, predictions and figures.
+    """Write a comparison to a folder: numbers, tables, predictions and the page.
 
     Parameters
     ----------
     results : BenchResults
         A whole comparison.
     dataset : Dataset
-        The images it was made on; the figures show some of them.
+        The images it was made on; the page shows some of them.
     folder : Path
-        Where to write; made where it does not exist. Files of an earlier run that
-        have the same names are replaced, each in one step.
+        Where to write; made where it does not exist. What an earlier run left there is
+        removed, other files are not touched.
     command : str
         The command line that made the comparison.
-    cache_dir : Path, optional
-        Where figures are kept, below ``figures/``, so that those of a comparison that
-        came out the same are not drawn again; by default they are not kept.
+    figures : bool, default=False
+        Whether to draw figures too; `save_figures` draws them later.
 
     Returns
     -------
@@ -52,20 +129,68 @@ def save_run(
     Raises
     ------
     CacheError
-        Where the folder cannot be written, or kept figures are damaged.
+        Where the folder cannot be written.
     """
     written = []
     with _told(folder):
-        # a folder is a run once it has results.json, so that one comes last of its kind
-        (folder / "results.json").unlink(missing_ok=True)
-        if results.evidence is None:
-            (folder / "evidence.npz").unlink(missing_ok=True)
-        for name, content in _contents(results, dataset, command, cache_dir):
+        _remove_former(folder)
+        for name, content in _contents(results, dataset, command):
             path = folder / name
             path.parent.mkdir(parents=True, exist_ok=True)
             write_whole(path, content)
             written.append(path)
+    return written + (_save_figures(results, folder) if figures else [])
+
+
+def save_figures(folder: Path) -> list[Path]:
+    """Draw the figures of a run from its files.
+
+    Parameters
+    ----------
+    folder : Path
+        The run's folder; ``figures`` in it is filled.
+
+    Returns
+    -------
+    list of Path
+        The files, each figure as PNG and as SVG.
+
+    Raises
+    ------
+    MissingDataError
+        If the folder holds no run.
+    DataError
+        If a file of the run is damaged.
+    CacheError
+        If a figure cannot be written.
+    """
+    return _save_figures(load_run(folder).results, folder)
+
+
+def _save_figures(results: BenchResults, folder: Path) -> list[Path]:
+    written = []
+    with _told(folder):
+        (folder / "figures").mkdir(exist_ok=True)
+        for name, content in figures_of(results):
+            path = folder / "figures" / name
+            write_whole(path, content)
+            written.append(path)
     return written
+
+
+def _remove_former(folder: Path) -> None:
+    """Remove what an earlier run left in its folder, and nothing else."""
+    # A folder is a run as long as it has results.json, so that one goes first.
+    former = [
+        *(folder / name for name in _FILES),
+        *(p for p in (folder / "thumbnails").glob("*") if _THUMBNAIL.fullmatch(p.name)),
+        *(p for p in (folder / "figures").glob("*") if _FIGURE.fullmatch(p.name)),
+    ]
+    for path in former:
+        path.unlink(missing_ok=True)
+    for emptied in ("thumbnails", "figures"):
+        with suppress(OSError):  # not there, or it holds files of the user
+            (folder / emptied).rmdir()
 
 
 @contextmanager
@@ -152,12 +277,14 @@ def save_samples(dataset: Dataset, path: Path) -> None:
 
 
 def _contents(
-    results: BenchResults, dataset: Dataset, command: str, cache_dir: Path | None
+    results: BenchResults, dataset: Dataset, command: str
 ) -> Iterator[tuple[str, bytes]]:
-    """Yield name and content of each file, the figures last."""
+    """Yield name and content of each file but the figures."""
     yield "table.md", _text(markdown_page(results, command))
     yield "table.csv", _text(csv_table(results))
     yield "predictions.npz", predictions_npz(results, dataset.class_names)
+    table = predictions_csv(results, dataset.class_names)
+    yield "predictions.csv", table.encode(errors=NAMES_AS_BYTES)
     album = make_album(results, dataset)
     yield "pictures.npz", pictures_npz(results, album)
     yield from zip(sheet_names(album), album.sheets, strict=True)
@@ -166,8 +293,6 @@ def _contents(
     yield "command.txt", _text(command)
     yield "results.json", _text(to_json(results, histories=True))
     yield "report.html", _text(html_page(Run(results, album, command)))
-    for name, content in figures_of(results, dataset, cache_dir):
-        yield f"figures/{name}", content
 
 
 def _text(text: str) -> bytes:

@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from featx.images import Dataset
+from featx.names import printable
 
 
 def data_table(dataset: Dataset) -> Table:
@@ -45,7 +46,9 @@ def data_table(dataset: Dataset) -> Table:
     for header, counts in columns.items():
         table.add_column(header, footer=f"{int(counts.sum()):,}", justify="right")
     for i, name in enumerate(dataset.class_names):
-        table.add_row(Text(name), *(f"{int(c[i]):,}" for c in columns.values()))
+        table.add_row(
+            Text(printable(name)), *(f"{int(c[i]):,}" for c in columns.values())
+        )
     return table
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import json
 import zipfile
@@ -17,6 +18,7 @@ from PIL import Image
 from featx.errors import DataError, MissingDataError
 from featx.evaluation.evidence import Evidence
 from featx.evaluation.results import BenchResults
+from featx.names import safe_cell
 from featx.reports.album import Album, is_png
 
 _UNREADABLE = (
@@ -70,6 +72,49 @@ def predictions_npz(results: BenchResults, class_names: tuple[str, ...]) -> byte
         if row.name in results.confidences:
             arrays[f"confidence/{_tail(row.name)}"] = results.confidences[row.name]
     return _npz(arrays)
+
+
+def predictions_csv(results: BenchResults, class_names: tuple[str, ...]) -> str:
+    r"""Write what every row said of every test image as CSV.
+
+    Parameters
+    ----------
+    results : BenchResults
+        A whole comparison.
+    class_names : tuple of str
+        Names of the classes.
+
+    Returns
+    -------
+    str
+        The columns ``id`` and ``true`` and, for each row, ``pred/ROW`` and
+        ``confidence/ROW``, where ROW is ``encoder+classifier``; classes by their names.
+        A name that a spreadsheet would take for a formula gets an apostrophe before it.
+
+    Examples
+    --------
+    >>> from featx.reports.examples import example_results
+    >>> table = predictions_csv(example_results(), ("cat", "dog"))
+    >>> print(*table.splitlines()[:2], sep="\n")
+    id,true,pred/raw+svm,pred/conv+svm
+    0.png,cat,cat,cat
+    """
+    names = np.array([safe_cell(name) for name in class_names], object)
+    columns: dict[str, list[Any]] = {
+        "id": [safe_cell(name) for name in results.ids.tolist()],
+        "true": names[results.y_true].tolist(),
+    }
+    for row in results.results:
+        said = names[results.predictions[row.name]]
+        columns[f"pred/{_tail(row.name)}"] = said.tolist()
+        if row.name in results.confidences:
+            sure = [f"{value:.6g}" for value in results.confidences[row.name].tolist()]
+            columns[f"confidence/{_tail(row.name)}"] = sure
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows(zip(*columns.values(), strict=True))
+    return text.getvalue()
 
 
 def pictures_npz(results: BenchResults, album: Album) -> bytes:

@@ -1,3 +1,4 @@
+import io
 import os
 
 import numpy as np
@@ -5,7 +6,7 @@ import pytest
 from PIL import Image
 
 from featx.errors import MissingDataError
-from featx.images import find_images, read_images
+from featx.images import find_images, read_images, read_list
 
 
 @pytest.fixture
@@ -38,9 +39,50 @@ def test_a_name_with_the_letters_of_a_pattern_is_a_name(tree):
     assert list(find_images([str(odd)])) == [str(odd)]
 
 
-def test_a_place_that_is_not_there_is_told_before_anything_is_read(tree):
-    with pytest.raises(MissingDataError, match=r"none\*\.png"):
-        find_images([str(tree / "3.png"), str(tree / "none*.png")])
+def test_places_none_of_which_is_there_are_told_before_anything_is_read(tree):
+    with pytest.raises(MissingDataError, match=r"none\*\.png', '.*gone"):
+        find_images([str(tree / "none*.png"), str(tree / "gone")])
+
+
+def test_one_place_that_is_not_there_is_handed_on_to_be_skipped(tree):
+    places = [str(tree / name) for name in ("3.png", "none*.png", "b/2.png")]
+    assert list(find_images(places)) == places
+    ((batch),) = read_images(places, (4, 6, 3))
+    assert batch.ids == [places[0], places[2]]
+    assert [(s.id, s.reason) for s in batch.skipped] == [(places[1], "no file")]
+
+
+class Slow(io.BytesIO):
+    """Hands out a list in small pieces, as a pipe may."""
+
+    def read1(self, size=-1):
+        return super().read1(3)
+
+
+@pytest.mark.parametrize("stream", [io.BytesIO, Slow])
+@pytest.mark.parametrize(
+    ("content", "nul", "names"),
+    [
+        (b"", False, []),
+        (b"a.png\nb c.png", False, ["a.png", "b c.png"]),
+        (b"a.png\r\n\r\nb.png\r\n", False, ["a.png", "b.png"]),
+        (b"one.png\r", False, ["one.png"]),
+        (b"a.png\0b.png\0", False, ["a.png", "b.png"]),
+        (b"a\nb.png\0c\r\0", True, ["a\nb.png", "c\r"]),
+        (b"\xff.png\n", False, ["\udcff.png"]),
+    ],
+)
+def test_lists_are_read_whatever_ends_their_names(stream, content, nul, names):
+    assert list(read_list(stream(content), nul=nul)) == names
+
+
+def test_a_list_is_read_while_it_arrives():
+    reader, writer = os.pipe()
+    with open(reader, "rb") as stream, open(writer, "wb", buffering=0) as pipe:
+        names = read_list(stream)
+        for name in ("a.png", "b.png"):
+            pipe.write(name.encode() + b"\n")
+            assert next(names) == name
 
 
 def test_images_come_in_order_whatever_the_batches(tree, monkeypatch):

@@ -1,3 +1,4 @@
+import csv
 import json
 import os
 import sys
@@ -6,12 +7,20 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from featx.errors import CacheError
-from featx.reports import figures, markdown_page, save_run, to_json
-from featx.reports.figures import figures_of
+from featx.errors import CacheError, MissingDataError
+from featx.reports import (
+    check_run_folder,
+    load_run,
+    markdown_page,
+    new_run_folder,
+    save_figures,
+    save_run,
+    to_json,
+)
 from featx.storage import write_whole
 
 TABLES = ["results.json", "table.md", "table.csv", "predictions.npz", "command.txt"]
+TABLES += ["predictions.csv"]
 PAGE = ["report.html", "pictures.npz", "evidence.npz", "thumbnails/000.png"]
 SHARED = ["samples", "class_distribution", "loss_conv", "reconstructions_conv"]
 PER_ROW = ["confusion", "class_accuracy", "classification_report"]
@@ -21,7 +30,8 @@ PER_ROW = ["confusion", "class_accuracy", "classification_report"]
 def saved(run, tmp_path_factory):
     dataset, results = run
     folder = tmp_path_factory.mktemp("runs") / "deep" / "run"
-    return folder, save_run(results, dataset, folder, "featx bench toys")
+    command = "featx bench toys"
+    return folder, save_run(results, dataset, folder, command, figures=True)
 
 
 def test_every_file_is_there(saved):
@@ -100,7 +110,8 @@ def test_names_that_are_no_file_names(build, tmp_path, monkeypatch):
         reconstructions={},
         examples=results.examples[:0],
     )
-    files = save_run(results, dataset, tmp_path / "run", "featx bench 日本 \udcff")
+    command = "featx bench 日本 \udcff"
+    files = save_run(results, dataset, tmp_path / "run", command, figures=True)
     assert {path.parent for path in files} == {
         tmp_path / "run",
         tmp_path / "run" / "figures",
@@ -119,53 +130,92 @@ class _NoCanvas:
         buffer.write(b"png")
 
 
-def kept(cache):
-    return sorted(path.name for path in (cache / "figures").glob("[!.]*"))
-
-
-def drawn(results, dataset, cache):
-    return dict(figures_of(results, dataset, cache))
-
-
-def test_figures_are_kept_until_what_they_show_changes(run, tmp_path, monkeypatch):
+def test_figures_are_drawn_on_demand_and_from_the_files_alone(saved, run, tmp_path):
     dataset, results = run
-    first = drawn(results, dataset, tmp_path)
-    (key,) = kept(tmp_path)
-    slower = [replace(row, fit_seconds=1e3) for row in results.results]
-    with monkeypatch.context() as patched:
-        patched.setattr(figures, "_draw", None)
-        again = drawn(replace(results, results=slower, ids=[]), dataset, tmp_path)
-    assert again == first == dict(figures_of(results, dataset))
+    files = save_run(results, dataset, tmp_path, "featx bench toys")
+    assert not (tmp_path / "figures").exists()
+    assert sorted(path.name for path in files) == sorted(
+        name.rpartition("/")[2] for name in TABLES + PAGE
+    )
+    drawn = save_figures(tmp_path)
+    first = {path.name: path.read_bytes() for path in (saved[0] / "figures").iterdir()}
+    assert {path.name: path.read_bytes() for path in drawn} == first
+    with pytest.raises(MissingDataError, match="featx bench DATA"):
+        save_figures(tmp_path / "figures")
 
-    monkeypatch.setattr(figures, "_draw", lambda *_: iter([("one.png", b"png")]))
-    turned = {name: 1 - images for name, images in results.reconstructions.items()}
-    longer = {name: one | {"loss": [9.0]} for name, one in results.histories.items()}
-    worse = replace(results.results[0].scores, accuracy=0.1)
-    other = [replace(results.results[0], scores=worse), *results.results[1:]]
-    names = ("plane", "automobile", "dog")
-    train = replace(dataset.train, class_names=names)
-    changed = [
-        (replace(results, data=results.data | {"name": "other"}), dataset),
-        (replace(results, reconstructions=turned), dataset),
-        (replace(results, histories=longer), dataset),
-        (replace(results, results=other), dataset),
-        (replace(results, results=results.results[:2]), dataset),
-        (replace(results, examples=results.examples[:5]), dataset),
-        (results, replace(dataset, train=train)),
-        (results, replace(dataset, train=dataset.train.take(np.arange(30)))),
+
+def test_a_run_without_examples_has_figures_of_numbers(run, tmp_path, monkeypatch):
+    monkeypatch.setattr("featx.reports.canvas.FigureCanvasAgg", _NoCanvas)
+    dataset, results = run
+    bare = replace(
+        results,
+        examples=results.examples[:0],
+        example_rows=results.example_rows[:0],
+        reconstructions={},
+    )
+    save_run(bare, dataset, tmp_path, "featx fit")
+    names = {path.stem for path in save_figures(tmp_path)}
+    assert "comparison" in names
+    assert not names & {"samples", "predictions_conv_svm", "reconstructions_conv"}
+
+
+def test_a_folder_keeps_nothing_of_an_earlier_run_and_all_of_the_user(
+    run, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("featx.reports.canvas.FigureCanvasAgg", _NoCanvas)
+    dataset, results = run
+    save_run(results, dataset, tmp_path, "featx bench", figures=True)
+    (tmp_path / "thumbnails" / "007.jpg").write_bytes(b"of a larger run")
+    mine = ["notes.txt", "figures/mine.png", "figures/confusion.txt"]
+    mine += ["thumbnails/a.png"]
+    for name in mine:
+        (tmp_path / name).write_text("mine")
+    one = replace(
+        results,
+        results=results.results[:1],
+        comparisons=[],
+        evidence=None,
+        histories={},
+        reconstructions={},
+    )
+    files = save_run(one, dataset, tmp_path, "featx fit")
+    there = {path for path in tmp_path.rglob("*") if path.is_file()}
+    assert there == {*files, *(tmp_path / name for name in mine)}
+    assert [row.name for row in load_run(tmp_path).results.results] == ["raw + svm"]
+
+
+def test_predictions_are_a_table_too(saved, run):
+    folder, _ = saved
+    dataset, results = run
+    with (folder / "predictions.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["id"] for row in rows] == results.ids.tolist()
+    assert [row["true"] for row in rows] == [
+        dataset.class_names[label] for label in results.y_true
     ]
-    for number, one in enumerate(changed, 2):
-        assert drawn(*one, tmp_path) == {"one.png": b"png"}
-        assert len(kept(tmp_path)) == number
+    for name, said in results.predictions.items():
+        tail = name.replace(" + ", "+")
+        assert [row[f"pred/{tail}"] for row in rows] == [
+            dataset.class_names[label] for label in said
+        ]
+        sure = [float(row[f"confidence/{tail}"]) for row in rows]
+        np.testing.assert_allclose(sure, results.confidences[name], rtol=1e-5)
 
-    (tmp_path / "figures" / key / "samples.png").write_bytes(b"changed")
-    with pytest.raises(CacheError, match=r"samples\.png has changed"):
-        save_run(results, dataset, tmp_path / "run", "featx", cache_dir=tmp_path)
+
+def test_names_in_the_table_are_no_formulas_and_keep_their_bytes(build, tmp_path):
+    dataset, results = build(["=1+1", "@cat", "-dog"], per_class=2)
+    ids = np.array(["+a.png", "b\udcff.png", *results.ids[2:]])
+    save_run(replace(results, ids=ids), dataset, tmp_path, "featx bench")
+    lines = (tmp_path / "predictions.csv").read_bytes().splitlines()
+    assert lines[1].startswith(b"'+a.png,'=1+1,'")
+    assert lines[2].startswith(b"b\xff.png,'=1+1,'")
 
 
-def test_names_drawn_with_the_fonts_of_the_day_are_not_kept(run, tmp_path, monkeypatch):
-    dataset, results = run
-    monkeypatch.setattr(figures, "_draw", lambda *_: iter([("one.png", b"png")]))
-    named = replace(results, data=results.data | {"name": "日本"})
-    assert drawn(named, dataset, tmp_path) == {"one.png": b"png"}
-    assert kept(tmp_path) == []
+def test_runs_of_the_same_second_get_folders_of_their_own(tmp_path):
+    made = [new_run_folder(tmp_path / "runs", "now-pets") for _ in range(3)]
+    assert [folder.name for folder in made] == ["now-pets", "now-pets-2", "now-pets-3"]
+    assert all(folder.is_dir() for folder in made)
+    (tmp_path / "file").write_text("")
+    for refused in (check_run_folder, lambda runs: new_run_folder(runs, "now")):
+        with pytest.raises(CacheError, match="run folder that cannot be written"):
+            refused(tmp_path / "file")
