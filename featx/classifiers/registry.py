@@ -139,11 +139,14 @@ def make_classifier(
     return Pipeline([*steps, (name, model)])
 
 
-def search_space(name: str, *, n_features: int, n_images: int) -> dict[str, list[Any]]:
-    """Return the settings of a classifier that are worth trying.
+def search_space(
+    name: str, *, n_features: int, n_images: int, uneven: bool = False
+) -> dict[str, list[Any]]:
+    """Return the settings of a classifier that are worth trying, given time.
 
-    scikit-learn's C weighs the sum of the losses over all images against the penalty, so
-    for the linear classifiers what is worth trying depends on how many images there are.
+    They reach further than those that `choose_settings` looks at. scikit-learn's C weighs
+    the sum of the losses over all images against the penalty, so for the linear
+    classifiers what is worth trying depends on how many images there are.
 
     Parameters
     ----------
@@ -151,6 +154,8 @@ def search_space(name: str, *, n_features: int, n_images: int) -> dict[str, list
         Name of a classifier.
     n_features, n_images : int
         Shape of the training features.
+    uneven : bool, default=False
+        The class counts differ: try with and without class weights.
 
     Returns
     -------
@@ -159,23 +164,38 @@ def search_space(name: str, *, n_features: int, n_images: int) -> dict[str, list
 
     Examples
     --------
-    >>> search_space("svm", n_features=64, n_images=1000)
-    {'svm__C': [1.0, 3.0, 10.0, 30.0]}
+    >>> search_space("knn", n_features=64, n_images=10)
+    {'knn__n_neighbors': [1, 2, 3, 5, 7, 10]}
     """
+    factors = [4.0**power for power in range(-4, 4)]
+    penalty = 4 * n_features / n_images**0.5  # see `choose_settings`
+    seen = n_features
+    if n_features > WIDE:
+        seen = min(WIDE, n_images)
+    widths = [factor / seen for factor in (1 / 16, 1 / 4, 1 / 2, 1, 2, 4)]
     spaces: dict[str, dict[str, list[Any]]] = {
-        "logreg": {"logreg__C": [c / n_images for c in (5, 50, 500, 5000)]},
-        "ridge": {"ridge__alpha": [a * n_images for a in (0.001, 0.003, 0.01, 0.1)]},
-        "svm": {"svm__C": [1.0, 3.0, 10.0, 30.0]},
-        "kernel-ridge": {"kernel-ridge__alpha": [0.03, 0.1, 0.3, 1.0, 3.0]},
-        "linear-svm": {
-            "linear-svm__C": [
-                c * n_images**0.5 / n_features for c in (1e-2, 0.1, 1, 10)
+        "logreg": {"logreg__C": [8 / penalty * factor for factor in factors]},
+        "ridge": {"ridge__alpha": [penalty / factor for factor in factors]},
+        "svm": {
+            "svm__C": [0.3, 1.0, 3.0, 10.0, 30.0, 100.0],
+            "rbf__gamma" if n_images > MOST_FOR_SVM else "svm__gamma": widths,
+        },
+        "kernel-ridge": {
+            "kernel-ridge__alpha": [0.01, 0.03, 0.1, 0.3, 1.0, 3.0],
+            "rbf__gamma": widths,
+        },
+        "linear-svm": {"linear-svm__C": [factor / (2 * penalty) for factor in factors]},
+        "mlp": {"mlp__alpha": [1e-3, 1e-2, 1e-1, 1.0]},
+        "knn": {
+            "knn__n_neighbors": [
+                k for k in (1, 2, 3, 5, 7, 10, 20, 40) if k <= n_images
             ]
         },
-        "mlp": {"mlp__alpha": [1e-3, 1e-1, 1.0]},
-        "knn": {"knn__n_neighbors": [k for k in (1, 5, 10, 20) if k <= n_images]},
     }
-    return spaces[name]
+    space = spaces[name]
+    if uneven and name not in ("mlp", "knn"):
+        space[f"{name}__class_weight"] = [None, "balanced"]
+    return space
 
 
 def default_classifiers(n_images: int) -> list[str]:
