@@ -38,7 +38,7 @@ def even(n_classes: int, each: int) -> Labels:
 
 
 def digits(labels: Labels, test: bool) -> Part:
-    """The scanned digits of scikit-learn, 8 x 8; every third one is for testing."""
+    """Give scanned digits of scikit-learn, 8 x 8; every third one is judged on."""
     from sklearn.datasets import load_digits
 
     X, y = load_digits(return_X_y=True)
@@ -87,7 +87,7 @@ def letters(labels: Labels, test: bool) -> Part:
 
 
 def fonts(labels: Labels, test: bool) -> Part:
-    """The same letters, but the class is the font."""
+    """Give the same letters, but the class is the font."""
     names = [font for font in _fonts("DejaVu*.ttf") if "Display" not in font.name]
     rng = np.random.default_rng(6 + test)
     images = [_glyph(chr(65 + rng.integers(26)), names[k], rng) for k in labels]
