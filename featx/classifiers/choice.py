@@ -9,7 +9,6 @@ best weighted carry over to the support vector machines and to logistic regressi
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Hashable, Iterable
 from functools import partial
 from itertools import product
@@ -29,7 +28,7 @@ One = TypeVar("One", bound=Hashable)
 
 ROWS = 800  # images that the choice looks at, at most
 FEWEST = 20  # images; of fewer it would be chance
-# Multiples of the usual value, that first: of settings that do about as well, the first
+# Multiples of the usual value, that first: of settings that do equally well, the first
 # one is taken.
 PENALTIES = (1.0, 4.0, 1 / 4, 16.0, 1 / 16, 64.0)
 KERNEL_PENALTIES = (1.0, 0.3, 0.1, 0.03)
@@ -51,8 +50,8 @@ def choose_settings(
     ``kernel-ridge`` and the number of neighbors of ``knn`` are chosen; with `uneven`, also
     whether the classes are weighted. ``mlp`` finds when to stop by itself. Images are left
     out one at a time and told by the others, on at most 800 of them; see `merit` for
-    what is compared. Of settings that do as well, within half a standard error, those
-    nearest to the usual ones are taken. Chance has no part in it.
+    what is compared. Of settings that do equally well, those nearest to the usual ones are
+    taken. Chance has no part in it.
 
     Parameters
     ----------
@@ -223,12 +222,11 @@ def _choose_linear(
     kernel = X @ X.T
     usual = 4 * X.shape[1]  # over the root of the number of images
     tried = list(product(PENALTIES, weights))
-    factor, weight = _first_of_the_best(
+    factor, weight = _best(
         {
             one: left_out.merit(kernel, one[0] * usual / len(X) ** 0.5, one[1])
             for one in tried
-        },
-        len(X),
+        }
     )
     alpha = factor * usual / n_images**0.5
     penalty = {
@@ -253,17 +251,17 @@ def _choose_kernel(
 
     penalty = model.alpha if name == "kernel-ridge" else 1 / model.C
 
-    def best(widths: Iterable[float], factors: Any, weights: Any) -> Any:
+    def search(widths: Iterable[float], factors: Any, weights: Any) -> Any:
         merits = {}
         for width in widths:
             kernel = np.exp(-width * usual * distances)
             for one in product(factors, weights):
                 alpha = width * one[0] * penalty
                 merits[width, *one] = left_out.merit(kernel, alpha, one[1])
-        return _first_of_the_best(merits, len(X))
+        return _best(merits)
 
-    width, _, _ = best(WIDTHS, KERNEL_PENALTIES[::2], [None])
-    _, factor, weight = best([width], KERNEL_PENALTIES, weights)
+    width, _, _ = search(WIDTHS, KERNEL_PENALTIES[::2], [None])
+    _, factor, weight = search([width], KERNEL_PENALTIES, weights)
     factor *= width
     own: Settings = (
         {"alpha": factor * penalty}
@@ -302,15 +300,12 @@ def _choose_neighbors(
         for j in range(k):
             votes[np.arange(len(rows)), told[:, j]] += closeness[:, j]
         merits[k] = judge(votes.argmax(axis=1))
-    return {"knn__n_neighbors": _first_of_the_best(merits, len(rows))}
+    return {"knn__n_neighbors": _best(merits)}
 
 
-def _first_of_the_best(merits: dict[One, float], n: int) -> One:
-    """Give the first one that is not worse than the best by half a standard error."""
-    best = max(merits.values())
-    share = min(max((best * n + 1) / (n + 2), 0.0), 1.0)
-    enough = best - math.sqrt(share * (1 - share) / n) / 2
-    return next(one for one, value in merits.items() if value >= enough)
+def _best(merits: dict[One, float]) -> One:
+    """Give the best; of several that are as good the first one."""
+    return max(merits, key=lambda one: merits[one])
 
 
 def _named(
