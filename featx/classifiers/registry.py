@@ -22,6 +22,7 @@ from featx.errors import unknown_name
 
 CLASSIFIERS = ("linear-svm", "logreg", "ridge", "svm", "kernel-ridge", "mlp", "knn")
 WIDE = 1024  # distances and kernels see at most this many principal components
+FEW, FEW_COMPONENTS = 10_000, 256  # of so many images mlp sees at most 256 components
 LANDMARKS = 8192  # images that the kernel of kernel-ridge is spanned by, at most
 MOST_FOR_SVM = 100_000  # images that the exact SVM, of quadratic time, is fitted on
 REDUCED = ("svm", "kernel-ridge", "mlp", "knn")
@@ -44,8 +45,9 @@ def make_classifier(
     """Build an unfitted classifier with its defaults.
 
     Features are standardised; of more than 1,024, `svm`, `kernel-ridge` and `knn` see
-    whitened principal components, and so does `mlp` of more than 8,192. Of more than
-    100,000 images the kernel of `svm` is spanned by 8,192 of them (Nystroem). With
+    whitened principal components. So does `mlp`: 256 where there are up to 10,000 images,
+    else 1,024 of more than 8,192 features. What suits the images themselves is chosen by
+    `choose_settings`. Of more than 100,000 images the kernel of `svm` is spanned by 8,192 of them (Nystroem). With
     scikit-learn-intelex installed its SVM is used: the same estimator, two to three times
     faster and more.
 
@@ -129,8 +131,13 @@ def make_classifier(
     else:
         raise unknown_name("classifier", name, CLASSIFIERS)
     steps: list[tuple[str, Any]] = [("scale", StandardScaler())]
-    if n_features > (8 * WIDE if name == "mlp" else WIDE) and name in REDUCED:
-        steps.append(("pca", WhitenedPCA(WIDE, random_state=random_state)))
+    components, limit = WIDE, WIDE
+    if name == "mlp" and n_images <= FEW:
+        components = limit = FEW_COMPONENTS
+    elif name == "mlp":
+        limit = 8 * WIDE
+    if name in REDUCED and n_features > limit:
+        steps.append(("pca", WhitenedPCA(components, random_state=random_state)))
     if name == "kernel-ridge" or (isinstance(model, WideLinearSVC) and name == "svm"):
         landmarks = min(LANDMARKS, n_images)  # all images: exact
         steps.append(
