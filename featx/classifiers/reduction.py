@@ -99,6 +99,6 @@ class SharedReduction:
             self._head = head
         classifier.steps[:end] = self._head.steps
         rest = classifier[end:]
-        if choose is not None:
+        if choose is not None and self._reduced is not None:
             rest.set_params(**choose(rest, self._reduced, y))
         rest.fit(self._reduced, y)

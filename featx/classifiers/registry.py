@@ -47,9 +47,9 @@ def make_classifier(
     Features are standardised; of more than 1,024, `svm`, `kernel-ridge` and `knn` see
     whitened principal components. So does `mlp`: 256 where there are up to 10,000 images,
     else 1,024 of more than 8,192 features. What suits the images themselves is chosen by
-    `choose_settings`. Of more than 100,000 images the kernel of `svm` is spanned by 8,192 of them (Nystroem). With
-    scikit-learn-intelex installed its SVM is used: the same estimator, two to three times
-    faster and more.
+    `choose_settings`. Of more than 100,000 images the kernel of `svm` is spanned by 8,192
+    of them (Nystroem). With scikit-learn-intelex installed its SVM is used: the same
+    estimator, two to three times faster and more.
 
     Parameters
     ----------

@@ -14,6 +14,7 @@ from featx.classifiers import CLASSIFIERS, SharedReduction, choose_settings
 from featx.classifiers.choice import leave_one_out
 from featx.fitting import Job, fit_row
 from featx.images import Dataset, ImageSet
+from featx.rows import row_key
 
 
 def dataset_of(train, test):
@@ -40,7 +41,7 @@ def faint(counts, seed):
     """Noise images, each class a little brighter somewhere else."""
     rng = np.random.default_rng(seed)
     y = np.repeat(np.arange(len(counts)), counts)
-    fixed = np.random.default_rng(0).normal(0, 25, (len(counts), 4, 4))
+    fixed = np.random.default_rng(0).normal(0, 10, (len(counts), 4, 4))
     X = 127 + fixed[y] + rng.normal(0, 40, (len(y), 4, 4))
     return X.clip(0, 255).astype(np.uint8), y
 
@@ -206,3 +207,18 @@ def test_a_row_on_few_images_says_that_nothing_was_chosen(cache):
     assert row.result.notes == (
         "settings as usual: 12 images are too few to choose by",
     )
+
+
+def test_a_row_chosen_in_another_way_is_another_row(cache, monkeypatch):
+    few = faint([6, 6], 0)
+    dataset = dataset_of(few, few)
+    encoded = encode(dataset, RawPixels(), cache=cache)
+
+    def key(**how):
+        how = {"tune": False, "balanced": False, "seed": 0} | how
+        return row_key(dataset, encoded, "knn", **how)
+
+    before = key()
+    assert key(balanced=True) != before and key(tune=True) != before
+    monkeypatch.setattr("featx.rows.CHOICE", {"version": 0})
+    assert key() != before
