@@ -8,6 +8,7 @@ import time
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,17 +17,21 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import LinAlgWarning
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.metrics import make_scorer
 from sklearn.model_selection import GridSearchCV, PredefinedSplit
 from sklearn.pipeline import Pipeline
 
 from featx.budget import rows_within, spread_rows
 from featx.classifiers import (
+    FEWEST,
     SharedReduction,
     accelerated,
     can_balance,
     can_fit_in_blocks,
+    choose_settings,
     fit_in_blocks,
     make_classifier,
+    merit,
     predict_with_confidence,
     search_space,
 )
@@ -70,7 +75,8 @@ class Job:
     tune : bool
         Search the classifier's space on the validation part first.
     balanced : bool
-        Weigh the classes, where the classifier can.
+        The class counts differ: whether classes are weighted is chosen, too, and all
+        settings so that rare classes count; see `merit`.
     seed : int
         Seed of the classifier.
     """
@@ -146,6 +152,9 @@ def fit_row(
         n_validation = int(job.validation.sum()) if tune else 0
     n_images = len(y) - n_validation
     classifier = make(n_images)
+    choose = partial(choose_settings, uneven=job.balanced)
+    if n_images < FEWEST and not tune:
+        notes.append(f"settings as usual: {n_images} images are too few to choose by")
     if job.balanced and not can_balance(classifier):
         notes.append(f"{name} takes no class weights, though the class counts differ")
     if tune:
@@ -157,29 +166,38 @@ def fit_row(
             )
         search = GridSearchCV(
             classifier,
-            search_space(name, n_features=X.shape[1], n_images=n_images),
+            search_space(
+                name,
+                n_features=X.shape[1],
+                n_images=n_images,
+                uneven=job.balanced,
+            ),
+            scoring=make_scorer(merit, uneven=job.balanced),
             cv=PredefinedSplit(np.where(job.validation, 0, -1)),
             error_score="raise",
         )
         notes += _notes_of(lambda: search.fit(X, y))
         classifier = search.best_estimator_
         chosen = ", ".join(
-            f"{key.partition('__')[2]}={value:g}"
+            f"{key.partition('__')[2]}="
+            + (f"{value:g}" if isinstance(value, int | float) else str(value))
             for key, value in search.best_params_.items()
         )
+        measure = "mean of accuracy and recall" if job.balanced else "right"
         notes.append(
             f"{chosen} chosen on {n_validation:,} validation images "
-            f"({100 * search.best_score_:.1f} % right there)"
+            f"({100 * search.best_score_:.1f} % {measure} there)"
         )
     elif in_blocks:
         notes.append("learned block by block from disk: the features exceed memory")
         source = train.X if len(y) == len(train.y) else X  # a map lets go of pages
+        classifier.set_params(**choose(classifier, source, y))
         notes += _notes_of(lambda: fit_in_blocks(classifier, source, y, n_in_memory))
     else:
         if shared is None or len(y) < len(train.y):
             shared = SharedReduction(device)
         before = shared.seconds_saved
-        notes += _notes_of(lambda: shared.fit(classifier, X, y))
+        notes += _notes_of(lambda: shared.fit(classifier, X, y, choose))
         saved = shared.seconds_saved - before
     if name == "svm" and "rbf" in classifier.named_steps:
         landmarks = classifier.named_steps["rbf"].n_components

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from featx._version import __version__
-from featx.classifiers import accelerated, make_classifier, search_space
+from featx.classifiers import CHOICE, accelerated, make_classifier, search_space
 from featx.evaluation import Evidence, Result, look_into, score
 from featx.features import EncodedDataset, plain_params
 from featx.features.digest import digest_array, digest_json
@@ -101,7 +101,10 @@ def row_key(
             "in_memory": in_memory if size["n_images"] > in_memory else None,
             "classifier": plain_params(built),
             "device": device,
-            "space": search_space(classifier, **size) if tune else None,
+            "uneven": balanced,
+            "choice": search_space(classifier, uneven=balanced, **size)
+            if tune
+            else CHOICE,
             "validation": digest_array(dataset.validation) if tune else None,
         }
     )

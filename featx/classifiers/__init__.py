@@ -1,6 +1,7 @@
 """Classifiers: name -> unfitted Pipeline, and its small search space."""
 
 from featx.classifiers.blocks import can_fit_in_blocks, fit_in_blocks
+from featx.classifiers.choice import CHOICE, FEWEST, choose_settings, merit
 from featx.classifiers.confidence import PROBABILITIES, predict_with_confidence
 from featx.classifiers.linear_svm import WideLinearSVC
 from featx.classifiers.logistic import WideLogisticRegression
@@ -17,7 +18,9 @@ from featx.classifiers.registry import (
 from featx.classifiers.whitening import WhitenedPCA
 
 __all__ = [
+    "CHOICE",
     "CLASSIFIERS",
+    "FEWEST",
     "PROBABILITIES",
     "SharedReduction",
     "WhitenedPCA",
@@ -27,9 +30,11 @@ __all__ = [
     "can_balance",
     "can_fit_in_blocks",
     "check_classifiers",
+    "choose_settings",
     "default_classifiers",
     "fit_in_blocks",
     "make_classifier",
+    "merit",
     "predict_with_confidence",
     "search_space",
 ]

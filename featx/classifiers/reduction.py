@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 from numpy.typing import NDArray
@@ -52,7 +53,14 @@ class SharedReduction:
         self._seconds = 0.0
         self.seconds_saved = 0.0
 
-    def fit(self, classifier: Pipeline, X: NDArray[Any], y: NDArray[Any]) -> None:
+    def fit(
+        self,
+        classifier: Pipeline,
+        X: NDArray[Any],
+        y: NDArray[Any],
+        choose: Callable[[Pipeline, NDArray[Any], NDArray[Any]], dict[str, Any]]
+        | None = None,
+    ) -> None:
         """Fit a classifier in place.
 
         Parameters
@@ -63,9 +71,14 @@ class SharedReduction:
             Features, the same in every call.
         y : ndarray, shape (n,)
             Labels, the same in every call.
+        choose : callable, default=None
+            Gives settings for the steps after the reduction, from these steps, what they
+            are to be fitted on and the labels; see `choose_settings`.
         """
         names = list(classifier.named_steps)
         if "pca" not in names:
+            if choose is not None:
+                classifier.set_params(**choose(classifier, X, y))
             if self.device is not None and can_fit_on_device(classifier):
                 fit_on_device(classifier, X, y, self.device)
             else:
@@ -85,4 +98,7 @@ class SharedReduction:
             self._seconds = time.perf_counter() - start
             self._head = head
         classifier.steps[:end] = self._head.steps
-        classifier[end:].fit(self._reduced, y)
+        rest = classifier[end:]
+        if choose is not None and self._reduced is not None:
+            rest.set_params(**choose(rest, self._reduced, y))
+        rest.fit(self._reduced, y)

@@ -22,6 +22,7 @@ from featx.errors import unknown_name
 
 CLASSIFIERS = ("linear-svm", "logreg", "ridge", "svm", "kernel-ridge", "mlp", "knn")
 WIDE = 1024  # distances and kernels see at most this many principal components
+FEW, FEW_COMPONENTS = 10_000, 256  # of so many images mlp sees at most 256 components
 LANDMARKS = 8192  # images that the kernel of kernel-ridge is spanned by, at most
 MOST_FOR_SVM = 100_000  # images that the exact SVM, of quadratic time, is fitted on
 REDUCED = ("svm", "kernel-ridge", "mlp", "knn")
@@ -44,10 +45,11 @@ def make_classifier(
     """Build an unfitted classifier with its defaults.
 
     Features are standardised; of more than 1,024, `svm`, `kernel-ridge` and `knn` see
-    whitened principal components, and so does `mlp` of more than 8,192. Of more than
-    100,000 images the kernel of `svm` is spanned by 8,192 of them (Nystroem). With
-    scikit-learn-intelex installed its SVM is used: the same estimator, two to three times
-    faster and more.
+    whitened principal components. So does `mlp`: 256 where there are up to 10,000 images,
+    else 1,024 of more than 8,192 features. What suits the images themselves is chosen by
+    `choose_settings`. Of more than 100,000 images the kernel of `svm` is spanned by 8,192
+    of them (Nystroem). With scikit-learn-intelex installed its SVM is used: the same
+    estimator, two to three times faster and more.
 
     Parameters
     ----------
@@ -129,8 +131,13 @@ def make_classifier(
     else:
         raise unknown_name("classifier", name, CLASSIFIERS)
     steps: list[tuple[str, Any]] = [("scale", StandardScaler())]
-    if n_features > (8 * WIDE if name == "mlp" else WIDE) and name in REDUCED:
-        steps.append(("pca", WhitenedPCA(WIDE, random_state=random_state)))
+    components, limit = WIDE, WIDE
+    if name == "mlp" and n_images <= FEW:
+        components = limit = FEW_COMPONENTS
+    elif name == "mlp":
+        limit = 8 * WIDE
+    if name in REDUCED and n_features > limit:
+        steps.append(("pca", WhitenedPCA(components, random_state=random_state)))
     if name == "kernel-ridge" or (isinstance(model, WideLinearSVC) and name == "svm"):
         landmarks = min(LANDMARKS, n_images)  # all images: exact
         steps.append(
@@ -139,11 +146,14 @@ def make_classifier(
     return Pipeline([*steps, (name, model)])
 
 
-def search_space(name: str, *, n_features: int, n_images: int) -> dict[str, list[Any]]:
-    """Return the settings of a classifier that are worth trying.
+def search_space(
+    name: str, *, n_features: int, n_images: int, uneven: bool = False
+) -> dict[str, list[Any]]:
+    """Return the settings of a classifier that are worth trying, given time.
 
-    scikit-learn's C weighs the sum of the losses over all images against the penalty, so
-    for the linear classifiers what is worth trying depends on how many images there are.
+    They reach further than those that `choose_settings` looks at. scikit-learn's C weighs
+    the sum of the losses over all images against the penalty, so for the linear
+    classifiers what is worth trying depends on how many images there are.
 
     Parameters
     ----------
@@ -151,6 +161,8 @@ def search_space(name: str, *, n_features: int, n_images: int) -> dict[str, list
         Name of a classifier.
     n_features, n_images : int
         Shape of the training features.
+    uneven : bool, default=False
+        The class counts differ: try with and without class weights.
 
     Returns
     -------
@@ -159,23 +171,38 @@ def search_space(name: str, *, n_features: int, n_images: int) -> dict[str, list
 
     Examples
     --------
-    >>> search_space("svm", n_features=64, n_images=1000)
-    {'svm__C': [1.0, 3.0, 10.0, 30.0]}
+    >>> search_space("knn", n_features=64, n_images=10)
+    {'knn__n_neighbors': [1, 2, 3, 5, 7, 10]}
     """
+    factors = [4.0**power for power in range(-4, 4)]
+    penalty = 4 * n_features / n_images**0.5  # see `choose_settings`
+    seen = n_features
+    if n_features > WIDE:
+        seen = min(WIDE, n_images)
+    widths = [factor / seen for factor in (1 / 16, 1 / 4, 1 / 2, 1, 2, 4)]
     spaces: dict[str, dict[str, list[Any]]] = {
-        "logreg": {"logreg__C": [c / n_images for c in (5, 50, 500, 5000)]},
-        "ridge": {"ridge__alpha": [a * n_images for a in (0.001, 0.003, 0.01, 0.1)]},
-        "svm": {"svm__C": [1.0, 3.0, 10.0, 30.0]},
-        "kernel-ridge": {"kernel-ridge__alpha": [0.03, 0.1, 0.3, 1.0, 3.0]},
-        "linear-svm": {
-            "linear-svm__C": [
-                c * n_images**0.5 / n_features for c in (1e-2, 0.1, 1, 10)
+        "logreg": {"logreg__C": [8 / penalty * factor for factor in factors]},
+        "ridge": {"ridge__alpha": [penalty / factor for factor in factors]},
+        "svm": {
+            "svm__C": [0.3, 1.0, 3.0, 10.0, 30.0, 100.0],
+            "rbf__gamma" if n_images > MOST_FOR_SVM else "svm__gamma": widths,
+        },
+        "kernel-ridge": {
+            "kernel-ridge__alpha": [0.01, 0.03, 0.1, 0.3, 1.0, 3.0],
+            "rbf__gamma": widths,
+        },
+        "linear-svm": {"linear-svm__C": [factor / (2 * penalty) for factor in factors]},
+        "mlp": {"mlp__alpha": [1e-3, 1e-2, 1e-1, 1.0]},
+        "knn": {
+            "knn__n_neighbors": [
+                k for k in (1, 2, 3, 5, 7, 10, 20, 40) if k <= n_images
             ]
         },
-        "mlp": {"mlp__alpha": [1e-3, 1e-1, 1.0]},
-        "knn": {"knn__n_neighbors": [k for k in (1, 5, 10, 20) if k <= n_images]},
     }
-    return spaces[name]
+    space = spaces[name]
+    if uneven and name not in ("mlp", "knn"):
+        space[f"{name}__class_weight"] = [None, "balanced"]
+    return space
 
 
 def default_classifiers(n_images: int) -> list[str]:

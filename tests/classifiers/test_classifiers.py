@@ -63,3 +63,13 @@ def test_an_image_is_its_own_nearest_neighbour(n_features):
     X = np.tile(X[:400], (1, 18))[:, :n_features].astype(np.float32)
     knn = make_classifier("knn", n_features=n_features, n_images=400)
     assert knn.fit(X, y[:400]).score(X, y[:400]) == 1
+
+
+@pytest.mark.parametrize(
+    ("n_images", "n_features", "components"),
+    [(1000, 200, None), (1000, 2400, 256), (45_000, 2400, None), (45_000, 9000, 1024)],
+)
+def test_the_mlp_of_few_images_sees_few_components(n_images, n_features, components):
+    mlp = make_classifier("mlp", n_features=n_features, n_images=n_images)
+    pca = mlp.named_steps.get("pca")
+    assert (pca and pca.n_components) == components

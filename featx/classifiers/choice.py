@@ -1,0 +1,331 @@
+"""Settings of a classifier, chosen on the images that it is fitted on and no others.
+
+How well a classifier tells an image that it was not fitted on is what settings are judged
+by. For a ridge regression on the classes, of features or of a kernel, that needs no
+fitting again and again: what it would say of every image, had that image been left out,
+follows from one inverse. Its best penalty, its best kernel width and whether classes are
+best weighted carry over to the support vector machines and to logistic regression.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable
+from functools import partial
+from itertools import product
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import linalg
+from sklearn.base import clone
+from sklearn.metrics.pairwise import euclidean_distances
+from sklearn.neighbors import NearestNeighbors
+from sklearn.pipeline import Pipeline
+
+Array = NDArray[Any]
+Settings = dict[str, Any]
+One = TypeVar("One", bound=Hashable)
+
+ROWS = 800  # images that the choice looks at, at most
+FEWEST = 20  # images; of fewer it would be chance
+# Multiples of the usual value, that first: of settings that do equally well, the first
+# one is taken.
+PENALTIES = (1.0, 4.0, 1 / 4, 16.0, 1 / 16, 64.0)
+KERNEL_PENALTIES = (1.0, 0.3, 0.1, 0.03)
+WIDTHS = (1.0, 1 / 4, 4.0, 1 / 16)  # of gamma; wider kernels need smaller penalties
+NEIGHBORS = (10, 5, 20, 3, 1)
+CHOICE = {  # what settings depend on besides images and seed; count up for other code
+    "version": 1,
+    "rows": [FEWEST, ROWS],
+    "tried": [PENALTIES, KERNEL_PENALTIES, WIDTHS, NEIGHBORS],
+}
+
+
+def choose_settings(
+    classifier: Pipeline, X: Array, y: Array, *, uneven: bool = False
+) -> Settings:
+    """Choose settings of a classifier that suit these images.
+
+    Penalties of the linear classifiers, penalty and kernel width of ``svm`` and
+    ``kernel-ridge`` and the number of neighbors of ``knn`` are chosen; with `uneven`, also
+    whether the classes are weighted. ``mlp`` finds when to stop by itself. Images are left
+    out one at a time and told by the others, on at most 800 of them; see `merit` for
+    what is compared. Of settings that do equally well, those nearest to the usual ones are
+    taken. Chance has no part in it.
+
+    Parameters
+    ----------
+    classifier : Pipeline
+        Unfitted, as `make_classifier` builds it, or the rest of one, from any step on.
+    X : ndarray, shape (n, n_features)
+        Features, as its first step takes them.
+    y : ndarray, shape (n,)
+        Labels.
+    uneven : bool, default=False
+        The class counts differ.
+
+    Returns
+    -------
+    dict of str to object
+        Parameters for ``classifier.set_params``; empty for fewer than 20 images or a
+        single class.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from featx import make_classifier
+    >>> from featx.classifiers import choose_settings
+    >>> X, y = load_iris(return_X_y=True)
+    >>> svm = make_classifier("svm", n_features=4, n_images=150)
+    >>> choose_settings(svm, X, y)
+    {'svm__C': 12.0, 'svm__gamma': 0.0625}
+    """
+    name = classifier.steps[-1][0]
+    classes, numbers = np.unique(y, return_inverse=True)
+    if name == "mlp" or len(y) < FEWEST or len(classes) < 2:
+        return {}
+    rows = _spread(numbers, ROWS)
+    labels = numbers[rows]
+    judge = partial(merit, labels, uneven=uneven)
+    heads = [step for key, step in classifier.steps[:-1] if key != "rbf"]
+    if name == "knn":
+        return _choose_neighbors(heads, X, numbers, rows, judge)
+    seen = np.asarray(X[rows])
+    for step in heads:
+        seen = clone(step).fit_transform(seen, y[rows])
+    seen = seen.astype(np.float32, copy=False)
+    weights: tuple[str | None, ...] = (None, "balanced") if uneven else (None,)
+    if "rbf" in classifier.named_steps or name == "svm":
+        return _choose_kernel(classifier, seen, labels, weights, judge)
+    return _choose_linear(name, seen, labels, len(y), weights, judge)
+
+
+def merit(y: Array, predicted: Array, *, uneven: bool) -> float:
+    """Say how good predictions are, for the choice of settings.
+
+    Where classes are even, by accuracy. Where they are uneven, by the mean of accuracy and
+    balanced accuracy, less what accuracy lacks of the share of the largest class: finding
+    rare classes is worth mistakes in others, but not more of them than not looking makes.
+
+    Parameters
+    ----------
+    y, predicted : ndarray, shape (n,)
+        Labels and what was said.
+    uneven : bool
+        The class counts differ.
+
+    Returns
+    -------
+    float
+        At most 1.
+
+    Examples
+    --------
+    >>> y = np.array([0, 0, 0, 1])
+    >>> merit(y, np.array([0, 0, 0, 0]), uneven=False)
+    0.75
+    >>> merit(y, np.array([0, 0, 0, 0]), uneven=True)
+    0.625
+    >>> round(merit(y, np.array([0, 1, 1, 1]), uneven=True), 3)
+    0.333
+    """
+    right = y == predicted
+    accuracy = float(right.mean())
+    if not uneven:
+        return accuracy
+    _, numbers, counts = np.unique(y, return_inverse=True, return_counts=True)
+    recalls = np.bincount(numbers, weights=right) / counts
+    lacking = max(0.0, float(counts.max()) / len(y) - accuracy)
+    return (accuracy + float(recalls.mean())) / 2 - lacking
+
+
+def leave_one_out(kernel: Array, sides: Array, weight: Array, alpha: float) -> Array:
+    """Score every image by a ridge regression fitted on all the others.
+
+    With an intercept that is not penalised, in closed form [1]_.
+
+    Parameters
+    ----------
+    kernel : ndarray, shape (n, n)
+        Products of the features, or a kernel.
+    sides : ndarray, shape (n, k)
+        Targets.
+    weight : ndarray, shape (n,)
+        Weights of the images, above 0.
+    alpha : float
+        Penalty, as of ``sklearn.linear_model.Ridge``.
+
+    Returns
+    -------
+    ndarray, shape (n, k)
+        Scores, in the dtype of the kernel.
+
+    References
+    ----------
+    .. [1] G. C. Cawley, "Leave-one-out cross-validation based model selection criteria
+       for weighted LS-SVMs", IJCNN 2006.
+
+    Examples
+    --------
+    >>> from sklearn.linear_model import Ridge
+    >>> X, y, w = np.array([[0.0], [1], [3], [4]]), np.arange(4.0), np.ones(4)
+    >>> left_out = leave_one_out(X @ X.T, y[:, None], w, alpha=2.0)[0]
+    >>> bool(np.isclose(left_out, Ridge(2.0).fit(X[1:], y[1:]).predict(X[:1]))[0])
+    True
+    """
+    system = kernel.T.copy(order="F")  # as LAPACK has it
+    diagonal = np.einsum("ii->i", system)
+    # at least what rounding may take from a kernel that is nearly singular
+    least = 10 * np.finfo(system.dtype).eps * diagonal.sum()
+    diagonal += np.maximum(alpha / weight, least)
+    (factorise, invert) = linalg.get_lapack_funcs(("potrf", "potri"), (system,))
+    (multiply,) = linalg.get_blas_funcs(("symm",), (system,))
+    factor, _ = factorise(system, lower=True, overwrite_a=True, clean=False)
+    inverse, _ = invert(factor, lower=True, overwrite_c=True)  # its lower triangle
+    columns = np.column_stack([sides, np.ones(len(sides), sides.dtype)])
+    products = multiply(1.0, inverse, columns, lower=True)
+    errors, total = products[:, :-1], products[:, -1]
+    errors -= total[:, None] * (errors.sum(axis=0) / total.sum())
+    own = np.einsum("ii->i", inverse) - total**2 / total.sum()
+    scores: Array = sides - errors / own[:, None]
+    return scores
+
+
+class _LeftOut:
+    """How well classes of images (n,) are told by a kernel without their own image."""
+
+    def __init__(self, labels: Array, judge: Callable[[Array], float]) -> None:
+        self.judge = judge
+        counts = np.bincount(labels)
+        present = np.flatnonzero(counts)
+        self.classes = present
+        self.sides = np.where(labels[:, None] == present, 1, -1).astype(np.float32)
+        balanced = len(labels) / (len(present) * counts[labels])
+        self.weights = {None: np.ones(len(labels)), "balanced": balanced}
+
+    def merit(self, kernel: Array, alpha: float, weight: str | None) -> float:
+        each = self.weights[weight].astype(kernel.dtype)
+        scores = leave_one_out(kernel, self.sides, each, alpha)
+        return self.judge(self.classes[scores.argmax(axis=1)])
+
+
+def _choose_linear(
+    name: str,
+    X: Array,
+    labels: Array,
+    n_images: int,
+    weights: Iterable[str | None],
+    judge: Callable[[Array], float],
+) -> Settings:
+    left_out = _LeftOut(labels, judge)
+    X -= X.mean(axis=0)
+    kernel = X @ X.T
+    usual = 4 * X.shape[1]  # over the root of the number of images
+    tried = list(product(PENALTIES, weights))
+    factor, weight = _best(
+        {
+            one: left_out.merit(kernel, one[0] * usual / len(X) ** 0.5, one[1])
+            for one in tried
+        }
+    )
+    alpha = factor * usual / n_images**0.5
+    penalty = {
+        "ridge": ("alpha", alpha),
+        "linear-svm": ("C", 1 / (2 * alpha)),  # the same problem, but for the hinge
+        "logreg": ("C", 8 / alpha),  # about where its scores are as large
+    }[name]
+    return _named(name, dict([penalty]), weight, weights)
+
+
+def _choose_kernel(
+    classifier: Pipeline,
+    X: Array,
+    labels: Array,
+    weights: Iterable[str | None],
+    judge: Callable[[Array], float],
+) -> Settings:
+    name, model = classifier.steps[-1]
+    left_out = _LeftOut(labels, judge)
+    usual = 1 / (X.shape[1] * float(X.var()) or 1.0)
+    distances = euclidean_distances(X, squared=True)
+
+    penalty = model.alpha if name == "kernel-ridge" else 1 / model.C
+
+    def search(widths: Iterable[float], factors: Any, weights: Any) -> Any:
+        merits = {}
+        for width in widths:
+            kernel = np.exp(-width * usual * distances)
+            for one in product(factors, weights):
+                alpha = width * one[0] * penalty
+                merits[width, *one] = left_out.merit(kernel, alpha, one[1])
+        return _best(merits)
+
+    width, _, _ = search(WIDTHS, KERNEL_PENALTIES[::2], [None])
+    _, factor, weight = search([width], KERNEL_PENALTIES, weights)
+    factor *= width
+    own: Settings = (
+        {"alpha": factor * penalty}
+        if name == "kernel-ridge"
+        else {"C": model.C / factor}
+    )
+    if "rbf" in classifier.named_steps:
+        gamma: Settings = {"rbf__gamma": width * usual}
+    else:
+        gamma = {f"{name}__gamma": "scale" if width == 1 else width * usual}
+    return _named(name, own, weight, weights) | gamma
+
+
+def _choose_neighbors(
+    heads: list[Any],
+    X: Array,
+    numbers: Array,
+    rows: Array,
+    judge: Callable[[Array], float],
+) -> Settings:
+    """Tell some images by their neighbors among all the others."""
+    for step in heads:
+        X = clone(step).fit_transform(X, numbers)
+    most = min(max(NEIGHBORS), len(X) - 1)
+    search = NearestNeighbors(n_neighbors=most + 1).fit(X)
+    distances, found = search.kneighbors(X[rows])
+    # an image is its own neighbor; among many at no distance it may not be the first
+    own = found == rows[:, None]
+    own[~own.any(axis=1), -1] = True
+    distances = distances[~own].reshape(len(rows), most)
+    told = numbers[found[~own].reshape(len(rows), most)]
+    closeness = 1 / np.maximum(distances, np.finfo(np.float32).tiny)
+    merits = {}
+    for k in (k for k in NEIGHBORS if k <= most):
+        votes = np.zeros((len(rows), numbers.max() + 1))
+        for j in range(k):
+            votes[np.arange(len(rows)), told[:, j]] += closeness[:, j]
+        merits[k] = judge(votes.argmax(axis=1))
+    return {"knn__n_neighbors": _best(merits)}
+
+
+def _best(merits: dict[One, float]) -> One:
+    """Give the best; of several that are as good the first one."""
+    return max(merits, key=lambda one: merits[one])
+
+
+def _named(
+    name: str, own: Settings, weight: str | None, weights: Iterable[str | None]
+) -> Settings:
+    found = {f"{name}__{key}": value for key, value in own.items()}
+    if len(tuple(weights)) > 1:
+        found[f"{name}__class_weight"] = weight
+    return found
+
+
+def _spread(numbers: Array, n_rows: int) -> Array:
+    """Rows spread evenly over each class, of small classes relatively more."""
+    if len(numbers) <= n_rows:
+        return np.arange(len(numbers))
+    counts = np.bincount(numbers)
+    least = max(1, min(5, n_rows // (2 * len(counts))))
+    chosen = []
+    for label, count in enumerate(counts):
+        size = min(count, max(least, round(n_rows * count / len(numbers))))
+        places = np.linspace(0, count - 1, size).round().astype(np.int64)
+        chosen.append(np.flatnonzero(numbers == label)[places])
+    return np.sort(np.concatenate(chosen))
