@@ -164,8 +164,9 @@ def bench(
     if budget is not None:
         plan = plan_encoders(encoders, classifiers, dataset, budget)
         encoders = plan.encoders
-        for note in plan.notes if tell else ():
-            tell(note)
+        if tell:
+            for note in plan.notes:
+                tell(note)
     seconds = {
         name: expected_seconds(encoder, classifiers, dataset, device or "auto")
         for name, encoder in encoders.items()
@@ -245,10 +246,10 @@ def bench(
     if progress:
         progress("fit", n_rows, n_rows)
     made = [
-        row
+        made_row
         for name in encoders
         for classifier in classifiers
-        if (row := rows[name, classifier]) is not None
+        if (made_row := rows[name, classifier]) is not None
     ]
     results = [row.result for row in made]
     predictions = {row.result.name: row.predicted for row in made}

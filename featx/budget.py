@@ -162,6 +162,7 @@ def _grown_together(
 def _ladder(encoder: BaseEstimator, dataset: Dataset) -> list[BaseEstimator]:
     """List the encoder at its least, at steps between, and as it usually is."""
     params, n_images = encoder.get_params(), len(dataset.train)
+    steps: tuple[int, ...]
     if params.get("max_epochs") == "auto":
         parameter, usual = "max_epochs", encoder._resolve_epochs(n_images)
         steps, least = _EPOCHS, usual / 4

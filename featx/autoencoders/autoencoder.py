@@ -96,7 +96,7 @@ class NetworkTransformer(ImageTransformer):
             A clone.
         """
         copy: Self = clone(self)
-        copy.image_shape_ = tuple(image_shape)
+        copy.image_shape_ = image_shape
         copy._resolve(np.broadcast_to(np.uint8(0), (n_images, *image_shape)))
         return copy
 

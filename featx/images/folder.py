@@ -120,10 +120,10 @@ def _choose(
 
 def _pixels(options: Options) -> tuple[object, ...]:
     """List what the pixels depend on beside the files."""
-    side = None if options.size else options.longest_side
-    if side == "auto":
-        side = options.device.startswith(("cuda", "mps")), side
-    return options.size, side, options.fit
+    if options.size:
+        return options.size, options.fit
+    on_gpu = options.device.startswith(("cuda", "mps"))
+    return options.longest_side, on_gpu, options.fit
 
 
 def _key(first: object, rest: Iterable[object]) -> str:

@@ -69,7 +69,7 @@ def to_dataset(
     )
     row = np.concatenate([np.arange(len(p.y)) for p in parts.values()])
     chosen, part, notes = choose_rows(y, source, class_names, options, name)
-    own: tuple[int, int] = parts[TRAIN].X.shape[1:3]  # type: ignore[assignment]
+    own: tuple[int, int] = parts[TRAIN].X.shape[1:3]
     size = options.size or working_size({own: 1}, options.most_pixels(len(chosen)))
     notes += size_notes({own: 1}, size, options.size is not None, options.fit)
 

@@ -1,0 +1,64 @@
+"""What a busy machine costs: a command alone, beside a busy loop, and twice at once.
+
+``python -m benchmarks.sharing`` runs ``featx encode digits --encoder patch`` with an empty
+cache each time, and prints the seconds and how many times those of a run alone they are.
+"""
+
+from __future__ import annotations
+
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+COMMAND = (
+    *(sys.executable, "-m", "featx", "encode", "digits"),
+    "--encoder",
+    "patch",
+    "-q",
+)
+BUSY = (sys.executable, "-c", "while True: pass")
+RUNS = 3
+
+
+def seconds(n_runs: int, *, beside_busy: bool = False) -> float:
+    """Run the command so many times at once; wall time until all are done."""
+    busy = [subprocess.Popen(BUSY)] if beside_busy else []
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            start = time.perf_counter()
+            runs = [
+                subprocess.Popen(
+                    COMMAND,
+                    env=os.environ | {"FEATX_CACHE": f"{folder}/{number}"},
+                    stdout=subprocess.DEVNULL,
+                )
+                for number in range(n_runs)
+            ]
+            if any([run.wait() for run in runs]):
+                raise SystemExit("featx encode failed")
+            return time.perf_counter() - start
+    finally:
+        for process in busy:
+            process.kill()
+            process.wait()
+
+
+def main() -> None:
+    """Measure the three in turn."""
+    found: dict[str, list[float]] = {"alone": [], "beside a busy loop": [], "two": []}
+    for _ in range(RUNS):
+        found["alone"].append(seconds(1))
+        found["beside a busy loop"].append(seconds(1, beside_busy=True))
+        found["two"].append(seconds(2))
+    alone = statistics.median(found["alone"])
+    for name, taken in found.items():
+        listed = ", ".join(f"{one:.0f}" for one in taken)
+        ratio = statistics.median(taken) / alone
+        print(f"{name}: {listed} s, {ratio:.2f} times a run alone")
+
+
+if __name__ == "__main__":
+    main()
