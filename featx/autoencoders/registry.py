@@ -37,7 +37,8 @@ _KINDS: dict[str, Callable[[], BaseEstimator]] = {
     "masked": MaskedAutoencoder,
 }
 ENCODERS = tuple(_KINDS)
-_MOST_COMPONENTS = 4096  # that PCA can look through in reasonable time
+_MOST_PIXELS = 4096  # whose covariance PCA can decompose in seconds
+_MOST_DECOMPOSED = 1024  # images, likewise, where they have more pixels
 DEFAULT_ENCODERS = ("raw", "pca", "untrained", "random-patches", "patch", "denoising")
 
 
@@ -71,11 +72,12 @@ def make_encoder(name: str, *, n_images: int, n_pixels: int) -> BaseEstimator:
     if name not in _KINDS:
         raise unknown_name("encoder", name, ENCODERS)
     encoder = _KINDS[name]()
-    if name == "pca" and min(n_images, n_pixels) > _MOST_COMPONENTS:
-        encoder.set_params(pca__n_components=256, pca__svd_solver="randomized")
+    if name == "pca" and n_pixels <= min(n_images, _MOST_PIXELS):
+        encoder.set_params(pca__n_components=0.9, pca__svd_solver="covariance_eigh")
+    elif name == "pca" and min(n_images, n_pixels) <= _MOST_DECOMPOSED:
+        encoder.set_params(pca__n_components=0.9, pca__svd_solver="full")
     elif name == "pca":
-        solver = "covariance_eigh" if n_pixels <= n_images else "full"
-        encoder.set_params(pca__n_components=0.9, pca__svd_solver=solver)
+        encoder.set_params(pca__n_components=256, pca__svd_solver="randomized")
     return encoder
 
 
