@@ -36,7 +36,7 @@ def tree(tmp_path):
 def parted(tmp_path):
     root = tmp_path / "parted"
     make_tree(root / "train", {"cat": 20, "dog": 10})
-    make_tree(root / "test", {"cat": 4, "dog": 4})
+    make_tree(root / "test", {"cat": 5, "dog": 5})
     return root
 
 
@@ -91,7 +91,7 @@ def test_images_are_slices_of_one_memory_map(tree, cache):
 def test_part_folders(parted, cache, name):
     make_tree(parted / name, {"cat": 3, "dog": 2})
     data = load_dataset(parted, cache_dir=cache)
-    assert (len(data.train), len(data.test)) == (35, 8)
+    assert (len(data.train), len(data.test)) == (35, 10)
     assert np.flatnonzero(data.validation).tolist() == [30, 31, 32, 33, 34]
     assert data.train.ids[-1] == f"{name}/dog/001.png"
     assert data.notes == ()
