@@ -25,6 +25,7 @@ from featx.images.options import Options
 from featx.images.selection import choose_rows
 from featx.images.shards import list_shards, read_names
 from featx.images.trees import Stamp, Tree
+from featx.remote import is_remote
 
 _TICK = 0.05  # seconds; clocks of file systems advance a hundred times a second or more
 
@@ -70,7 +71,7 @@ def load_folder(root: Tree, options: Options, cache_dir: Path) -> Dataset:
         )
 
     def list_() -> tuple[Listing, tuple[str, ...]]:
-        time.sleep(_TICK)
+        _wait_a_tick(root)
         return listing, ()
 
     data = decoded_once(cache_dir / "images" / key, root, list_, options)
@@ -90,7 +91,7 @@ def _load_shards(
     key = _key(first, shards.items())
 
     def list_() -> tuple[Listing, tuple[str, ...]]:
-        time.sleep(_TICK)
+        _wait_a_tick(root)
         with _readable(root):
             listing, notes = list_shards(root, list(shards), names, options)
         listing, more = _choose(listing, options, root)
@@ -133,13 +134,18 @@ def _choose(
     return listing.take(rows, part), notes
 
 
-def _key(first: object, rest: Iterable[object]) -> str:
-    """Hash all that decoded images depend on.
+def _wait_a_tick(root: Tree) -> None:
+    """Wait between listing and decoding until the clock of the files has moved on.
 
-    Stamps tell a file's changes apart only if they lie a tick of its clock apart. So
-    whoever decodes waits one tick after listing: a change before that is decoded, one
-    after it gets another time.
+    A change before that is decoded, and one after it gets another time of change than
+    the listing has, so that no later listing finds what was decoded here.
     """
+    if not is_remote(root.key):
+        time.sleep(_TICK)
+
+
+def _key(first: object, rest: Iterable[object]) -> str:
+    """Hash all that decoded images depend on."""
     digest = hashlib.sha256(repr(first).encode())
     texts = map(repr, rest)
     while some := "".join(islice(texts, 4096)):
