@@ -249,7 +249,7 @@ def _kinds(paths: Iterable[str]) -> Counter[str]:
         name = path.rpartition("/")[2]
         end = os.path.splitext(name)[1].lower()
         if name and is_image(name):
-            kinds["links to nothing"] += 1
+            kinds[f"{end} that is no file"] += 1  # a link to nothing
         elif name and not end:
             kinds["without extension"] += 1
         elif end in _OTHER_KINDS:
@@ -258,7 +258,8 @@ def _kinds(paths: Iterable[str]) -> Counter[str]:
 
 
 def _told(kinds: Counter[str]) -> str:
-    told = ", ".join(f"{count:,} {kind}" for kind, count in kinds.most_common())
+    order = sorted(kinds, key=lambda kind: (-kinds[kind], kind))
+    told = ", ".join(f"{kinds[kind]:,} {kind}" for kind in order)
     if any(kind in heif.EXTENSIONS for kind in kinds):
         told += f"; {heif.REMEDY} to read {heif.EXTENSIONS[0]}"
     return told

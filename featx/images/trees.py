@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache, cached_property
 from pathlib import Path
-from typing import Any, Protocol
+from typing import IO, Any, Protocol
 
 from featx import remote
 from featx.errors import MissingDataError
@@ -25,6 +25,7 @@ _HASHES = (
 )
 _TIMES = ("mtime", "LastModified", "last_modified", "updated", "created", "ino")
 _COARSE = 10**7  # nanoseconds; a clock that no program can set ticks between these
+_BLOCK = 2**20  # bytes
 SHARDS = (".parquet", ".tar")
 Stamp = tuple[int | str, ...]  # bytes, and what changes with the content
 
@@ -330,9 +331,14 @@ def _stamp_there(info: dict[str, Any]) -> Stamp:
 
 def _digest(place: str) -> str:
     """Hash the content of a file, or say why it cannot be read."""
+
+    def read(file: IO[bytes]) -> str:
+        digest = hashlib.sha256()
+        while block := file.read(_BLOCK):
+            digest.update(block)
+        return digest.hexdigest()
+
     try:
-        return remote.read_from(
-            place, lambda file: hashlib.file_digest(file, "sha256").hexdigest()
-        )
+        return remote.read_from(place, read)
     except OSError as error:  # whoever decodes it will name it as skipped
         return str(error)

@@ -5,10 +5,12 @@ import os
 import shutil
 import tarfile
 import time
+from types import SimpleNamespace
 
 import fsspec
 import numpy as np
 import pytest
+from PIL import Image
 
 import featx
 from featx import remote
@@ -19,8 +21,6 @@ SIZE = (6, 8)
 
 def bmp(value):
     """An image file whose size does not depend on its pixels."""
-    from PIL import Image
-
     stream = io.BytesIO()
     Image.fromarray(np.full((*SIZE, 3), value, np.uint8)).save(stream, "BMP")
     return stream.getvalue()
@@ -124,6 +124,22 @@ def write_what_a_link_points_to(root):
     write_in_place(root)
 
 
+def forget(monkeypatch):
+    """Be on a file system that keeps neither numbers nor times of change."""
+    real = trees._stamp_here
+
+    def without(path, found):
+        told = SimpleNamespace(
+            st_size=found.st_size,
+            st_mtime_ns=found.st_mtime_ns,
+            st_ino=0,
+            st_ctime_ns=found.st_mtime_ns,
+        )
+        return real(path, told)
+
+    monkeypatch.setattr(trees, "_stamp_here", without)
+
+
 CHANGES = [
     *(swap_folders, swap_files, write_in_place, write_one_byte, touch_reference),
     *(replace_file, unpack_tar, copy_over, move_another_folder_in, link_elsewhere),
@@ -141,8 +157,6 @@ def pixels(data):
 
 
 def on_disk(root):
-    from PIL import Image
-
     return {
         f"{path.parent.name}/{path.name}": (
             path.parent.name,
@@ -155,8 +169,8 @@ def on_disk(root):
 @pytest.mark.parametrize("known", [True, False])
 @pytest.mark.parametrize("change", CHANGES)
 def test_no_change_is_overlooked(root, tmp_path, monkeypatch, change, known):
-    if not known:  # a file system that keeps neither numbers nor times of change
-        monkeypatch.setattr(trees, "_COARSE", 1)
+    if not known:
+        forget(monkeypatch)
     first = featx.load_dataset(root, cache_dir=tmp_path / "cache")
     assert pixels(first) == on_disk(root)
     change(root)
@@ -178,7 +192,7 @@ def test_a_link_turned_to_another_folder(root, tmp_path):
 @pytest.mark.parametrize("whole", [True, False])
 def test_shards_of_equal_size_and_time(root, tmp_path, monkeypatch, known, whole):
     if not known:
-        monkeypatch.setattr(trees, "_COARSE", 1)
+        forget(monkeypatch)
     home = tmp_path / "shards"
     home.mkdir()
 
@@ -242,7 +256,7 @@ def test_ordinary_files_are_not_read_while_they_are_listed(root, monkeypatch):
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read every file")
 def test_a_file_that_may_not_be_read_is_skipped(root, tmp_path, monkeypatch):
-    monkeypatch.setattr(trees, "_COARSE", 1)
+    forget(monkeypatch)
     (root / "0" / "0.bmp").chmod(0)
     data = featx.load_dataset(root, cache_dir=tmp_path / "cache")
     assert [one.id for one in data.skipped] == ["0/0.bmp"]
