@@ -164,8 +164,8 @@ def test_files_that_are_left_out_are_counted_by_kind(large, cache, monkeypatch):
     (large / "dog" / "Thumbs.db").write_bytes(b"x")
     (large / "dog" / "gone.png").symlink_to(large / "nowhere")
     assert notes_of(large, cache) == (  # though the decoded images are in the cache
-        "6 files were left out: 3 .heic, 1 .mov, 1 .png that is no file, 1 without extension"
-        "; pip install 'featx[heic]' to read .heic",
+        "6 files were left out: 3 .heic, 1 .mov, 1 .png that is no file, "
+        "1 without extension; pip install 'featx[heic]' to read .heic",
     )
     assert len(entries(cache)) == 1 and len(data.notes) == 1
 
