@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
@@ -13,11 +15,19 @@ from featx.collecting import uncollected
 from featx.errors import DataError, FeatxError
 from featx.images.decoded import decoded_once
 from featx.images.imageset import Dataset
-from featx.images.listing import PART_FOLDERS, Listing, list_images
+from featx.images.listing import (
+    PART_FOLDERS,
+    Listing,
+    holds_images,
+    list_images,
+)
 from featx.images.options import Options
 from featx.images.selection import choose_rows
 from featx.images.shards import list_shards, read_names
 from featx.images.trees import Stamp, Tree
+from featx.remote import is_remote
+
+_TICK = 0.05  # seconds; clocks of file systems advance a hundred times a second or more
 
 
 def load_folder(root: Tree, options: Options, cache_dir: Path) -> Dataset:
@@ -59,9 +69,14 @@ def load_folder(root: Tree, options: Options, cache_dir: Path) -> Dataset:
             (storage.FORMAT, root.key, *_pixels(options)),
             zip(listing.ids, listing.part.tolist(), listing.stamps, strict=True),
         )
-    return decoded_once(
-        cache_dir / "images" / key, root, lambda: (listing, notes + more), options
-    )
+
+    def list_() -> tuple[Listing, tuple[str, ...]]:
+        _wait_a_tick(root)
+        return listing, ()
+
+    data = decoded_once(cache_dir / "images" / key, root, list_, options)
+    # Notes are of today: what they tell of is not in the key.
+    return replace(data, notes=notes + more + data.notes)
 
 
 def _load_shards(
@@ -76,6 +91,7 @@ def _load_shards(
     key = _key(first, shards.items())
 
     def list_() -> tuple[Listing, tuple[str, ...]]:
+        _wait_a_tick(root)
         with _readable(root):
             listing, notes = list_shards(root, list(shards), names, options)
         listing, more = _choose(listing, options, root)
@@ -91,7 +107,7 @@ def _shards(root: Tree) -> dict[str, Stamp]:
     found = root.shards()
     for folder in inside:
         found |= root.shards(folder)
-    if found and any(True for folder in folders for _ in root.images(folder)):
+    if found and any(holds_images(root, folder) for folder in folders):
         return {}
     return found
 
@@ -124,6 +140,16 @@ def _pixels(options: Options) -> tuple[object, ...]:
         return options.size, options.fit
     on_gpu = options.device.startswith(("cuda", "mps"))
     return options.longest_side, on_gpu, options.fit
+
+
+def _wait_a_tick(root: Tree) -> None:
+    """Wait between listing and decoding until the clock of the files has moved on.
+
+    A change before that is decoded, and one after it gets another time of change than
+    the listing has, so that no later listing finds what was decoded here.
+    """
+    if not is_remote(root.key):
+        time.sleep(_TICK)
 
 
 def _key(first: object, rest: Iterable[object]) -> str:

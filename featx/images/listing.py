@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import os
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from featx.errors import DataError
+from featx.images import heif
+from featx.images.notes import counted, first_of
 from featx.images.places import Files, Places
 from featx.images.split import TEST, TRAIN, VALIDATION
-from featx.images.trees import EXTENSIONS, Stamp, Tree, is_image
+from featx.images.trees import Stamp, Tree, extensions, is_image
 
 PART_FOLDERS = {
     "train": TRAIN,
@@ -19,6 +25,12 @@ PART_FOLDERS = {
     "validation": VALIDATION,
     "test": TEST,
 }
+UNLABELED = ("unlabeled", "unlabelled")
+# Pictures and films that are not read; HEIC is, where pillow-heif is installed.
+_OTHER_KINDS = frozenset(
+    ".heic .heif .hif .raw .cr2 .cr3 .nef .dng .arw .orf .rw2 .svg .pdf .psd .eps .ico "
+    ".tga .exr .jxl .mp4 .mov .avi .mkv .webm".split()
+)
 LAYOUT = "but expected CLASS/*.png, or train/CLASS/* and test/CLASS/*"
 
 
@@ -30,9 +42,9 @@ class Listing:
     ----------
     ids : list of str
         Paths relative to the root, with forward slashes.
-    stamps : list of (int, int or str)
-        Size in bytes and what changes with the content: time of change, or a tag. Empty
-        for the images of shards.
+    stamps : list of tuple
+        Size in bytes and what changes with the content: number and times of the file,
+        a tag, or a digest. Empty for the images of shards.
     y : ndarray of int64, shape (n,)
         Labels.
     part : ndarray of int8, shape (n,)
@@ -78,7 +90,7 @@ def list_images(root: Tree) -> tuple[Listing, tuple[str, ...]]:
         Sorted by path, the test part last; parts are all `TRAIN` where the tree has no
         part folders.
     notes : tuple of str
-        Folders that were left out.
+        What was left out, or taken for something that its owner may not expect.
 
     Raises
     ------
@@ -87,39 +99,83 @@ def list_images(root: Tree) -> tuple[Listing, tuple[str, ...]]:
     """
     folders = root.subfolders()
     parts = {f: PART_FOLDERS[f.lower()] for f in folders if f.lower() in PART_FOLDERS}
+    notes = []
+    if parts and _are_classes(root, parts, folders):
+        notes.append(
+            f"{', '.join(parts)}: taken for a class, not for a part, because it holds "
+            "images and no folders of classes"
+        )
+        parts = {}
     if parts and TRAIN not in parts.values():
         raise DataError(
             f"Got a folder {', '.join(parts)} but no folder train in {root}, "
             f"{LAYOUT}. Add train/ or give the folder that holds the classes."
         )
-    classes: list[tuple[str, str, int]] = []  # folder, class name, part
-    if parts:
-        # test images last, as they are needed, so that nothing has to be reordered
-        for folder, part in sorted(parts.items(), key=lambda one: one[1] == TEST):
-            classes += [
-                (f"{folder}/{name}", name, part) for name in root.subfolders(folder)
-            ]
-    else:
-        classes = [(name, name, TRAIN) for name in folders]
-
-    found: dict[str, list[tuple[str, Stamp]]] = {}
-    for folder, _, _ in classes:
-        found[folder] = sorted(root.images(folder))
-    if not any(found.values()):
+    # test images last, as they are needed, so that nothing has to be reordered
+    homes = sorted(parts, key=lambda part: parts[part] == TEST) or [""]
+    classes = [
+        (f"{home}/{name}" if home else name, name, parts.get(home, TRAIN))
+        for home in homes
+        for name in root.subfolders(home)
+        if name.lower() not in UNLABELED
+    ]
+    found = {folder: _find(root, folder) for folder, _, _ in classes}
+    if not any(one.images for one in found.values()):
         raise _nothing_found(root)
-    without = sorted(folder for folder, files in found.items() if not files)
-    without += [f for f in folders if parts and f not in parts]
-    notes = (
-        (f"left out, no class with images: {', '.join(without)}",) if without else ()
+    without = sorted(folder for folder, one in found.items() if not one.images)
+    without += [
+        f for f in folders if parts and f not in parts and f.lower() not in UNLABELED
+    ]
+    if without:
+        notes.append(f"left out, no class with images: {', '.join(without)}")
+    notes += _notes_on_unlabeled(root, homes)
+    notes += _notes_on_loose(root, ["", *parts])
+    notes += _notes_on_merged(found)
+    notes += _notes_on_others(chain.from_iterable(o.others for o in found.values()))
+    return _listing(root, classes, found), tuple(notes)
+
+
+class _Found(NamedTuple):
+    """What lies in the folder of a class."""
+
+    images: list[tuple[str, Stamp]]
+    others: list[str]
+
+
+def _find(root: Tree, folder: str) -> _Found:
+    found = _Found([], [])
+    for path, stamp in root.files(folder):
+        if stamp is None:
+            found.others.append(path)
+        else:
+            found.images.append((path, stamp))
+    found.images.sort()
+    return found
+
+
+def holds_images(root: Tree, folder: str) -> bool:
+    """Whether there is an image below a folder, at any depth."""
+    return any(stamp is not None for _, stamp in root.files(folder))
+
+
+def _are_classes(root: Tree, parts: Iterable[str], folders: Sequence[str]) -> bool:
+    """Whether folders that are called as parts hold images among folders that do."""
+    beside = [f for f in folders if f not in parts and f.lower() not in UNLABELED]
+    return not any(root.subfolders(part) for part in parts) and any(
+        holds_images(root, folder) for folder in beside
     )
 
-    names = sorted({name for folder, name, _ in classes if found[folder]})
+
+def _listing(
+    root: Tree, classes: Sequence[tuple[str, str, int]], found: dict[str, _Found]
+) -> Listing:
+    filled = [one for one in classes if found[one[0]].images]
+    names = sorted({name for _, name, _ in filled})
     label = {name: i for i, name in enumerate(names)}
-    filled = [one for one in classes if found[one[0]]]
-    often = [len(found[folder]) for folder, _, _ in filled]
-    files = list(chain.from_iterable(found[folder] for folder, _, _ in filled))
+    often = [len(found[folder].images) for folder, _, _ in filled]
+    files = list(chain.from_iterable(found[folder].images for folder, _, _ in filled))
     ids = [id_ for id_, _ in files]
-    listing = Listing(
+    return Listing(
         ids,
         [stamp for _, stamp in files],
         np.repeat(np.array([label[name] for _, name, _ in filled], np.int64), often),
@@ -127,7 +183,86 @@ def list_images(root: Tree) -> tuple[Listing, tuple[str, ...]]:
         tuple(names),
         Files(ids, root.place("")),
     )
-    return listing, notes
+
+
+def _notes_on_unlabeled(root: Tree, homes: Sequence[str]) -> list[str]:
+    """Folders of images that belong to no class, beside the classes or the parts."""
+    folders = [
+        f"{home}/{name}" if home else name
+        for home in sorted({"", *homes})
+        for name in root.subfolders(home)
+        if name.lower() in UNLABELED
+    ]
+    counts = {folder: len(_find(root, folder).images) for folder in folders}
+    return [
+        f"left out, {folder}: {counted(count, 'image')}; images without a label are not "
+        "used yet"
+        for folder, count in counts.items()
+    ]
+
+
+def _notes_on_loose(root: Tree, homes: Sequence[str]) -> list[str]:
+    """Images that lie beside the folders of classes."""
+    counts = {home: root.loose(home) for home in homes}
+    return [
+        f"left out, in no folder of a class: {counted(count, 'image')} right in "
+        f"{home or root}"
+        for home, count in counts.items()
+        if count
+    ]
+
+
+def _notes_on_merged(found: dict[str, _Found]) -> list[str]:
+    """Images in folders inside the folder of a class."""
+    told = []
+    for folder, (images, _) in found.items():
+        homes = Counter(path.rpartition("/")[0] for path, _ in images)
+        del homes[folder]
+        if homes:
+            told.append(
+                f"{folder}: {counted(homes.total(), 'image')} in "
+                f"{counted(len(homes), 'folder')} inside it were counted as "
+                f"{folder.rpartition('/')[2]}"
+            )
+    return [first_of(told, "; ")] if told else []
+
+
+def _notes_on_others(others: Iterable[str]) -> list[str]:
+    """Files that are perhaps meant as images, and links to folders."""
+    paths = list(others)
+    links = sorted(path for path in paths if path.endswith("/"))
+    notes = [f"left out, links to folders: {first_of(links)}"] if links else []
+    kinds = _kinds(paths)
+    if kinds:
+        total = sum(kinds.values())
+        notes.append(
+            f"{counted(total, 'file')} {'was' if total == 1 else 'were'} left out: "
+            f"{_told(kinds)}"
+        )
+    return notes
+
+
+def _kinds(paths: Iterable[str]) -> Counter[str]:
+    """Count files that are perhaps meant as images, by what they are."""
+    kinds: Counter[str] = Counter()
+    for path in paths:
+        name = path.rpartition("/")[2]
+        end = os.path.splitext(name)[1].lower()
+        if name and is_image(name):
+            kinds[f"{end} that is no file"] += 1  # a link to nothing
+        elif name and not end:
+            kinds["without extension"] += 1
+        elif end in _OTHER_KINDS:
+            kinds[end] += 1
+    return kinds
+
+
+def _told(kinds: Counter[str]) -> str:
+    order = sorted(kinds, key=lambda kind: (-kinds[kind], kind))
+    told = ", ".join(f"{kinds[kind]:,} {kind}" for kind in order)
+    if any(kind in heif.EXTENSIONS for kind in kinds):
+        told += f"; {heif.REMEDY} to read {heif.EXTENSIONS[0]}"
+    return told
 
 
 def _nothing_found(root: Tree) -> DataError:
@@ -140,8 +275,10 @@ def _nothing_found(root: Tree) -> DataError:
             "Move the images of each class into a folder with its name."
         )
     if names:
+        kinds = _kinds(names)
+        told = f" ({_told(kinds)})" if kinds else ""
         return DataError(
-            f"Got {len(names)} files but no images in {root}, {LAYOUT}. Known "
-            f"extensions: {' '.join(EXTENSIONS)}."
+            f"Got {len(names)} files but no images in {root}{told}, {LAYOUT}. Known "
+            f"extensions: {' '.join(extensions())}."
         )
     return DataError(f"Got an empty folder {root}, {LAYOUT}.")

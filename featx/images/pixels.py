@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from featx.errors import DataError
+from featx.images import heif
 from featx.images.jpeg import SmallJpeg
 
 Source = str | PathLike[str] | IO[bytes]
@@ -52,6 +53,27 @@ def strict_pillow() -> Iterator[None]:
         yield
 
 
+def _open(path: Source) -> Image.Image:
+    """Open an image of one of `FORMATS`, or HEIC where that can be read."""
+    try:
+        return Image.open(path, formats=FORMATS)
+    except UnidentifiedImageError:
+        if not heif.is_heif(_beginning(path)):
+            raise
+    if not heif.installed():
+        raise DataError(f"a HEIC file; {heif.REMEDY} to read it")
+    heif.register()
+    return Image.open(path, formats=[heif.FORMAT])
+
+
+def _beginning(path: Source) -> bytes:
+    if isinstance(path, str | PathLike):
+        with open(path, "rb") as file:
+            return file.read(16)
+    path.seek(0)
+    return path.read(16)
+
+
 def read_header(path: Source) -> Header:
     """Read size and mode of an image without decoding it.
 
@@ -73,7 +95,7 @@ def read_header(path: Source) -> Header:
     jpeg = SmallJpeg.read(path)
     if jpeg is not None:
         return Header(jpeg.size, jpeg.grey)
-    with Image.open(path, formats=FORMATS) as image:
+    with _open(path) as image:
         width, height = image.size
         # Asking a PNG without EXIF for it would decode the pixels.
         if "exif" in image.info and image.getexif().get(ORIENTATION, 1) >= 5:
@@ -117,7 +139,7 @@ def read_pixels(
         decoded = jpeg.pixels()
         if decoded is not None:
             return resize(Image.fromarray(decoded), size, fit)
-    with Image.open(path, formats=FORMATS) as opened:
+    with _open(path) as opened:
         # A large JPEG is decoded at half, a quarter or an eighth of its size, never
         # below twice the wanted one.
         opened.draft(None, (draft, draft))

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from featx.errors import ParameterError, unknown_name
+from featx.images.notes import counted, first_of
 from featx.images.options import Options
 from featx.images.split import (
     TEST,
@@ -18,7 +19,11 @@ from featx.images.split import (
     rng_for,
 )
 
-NO_TEST_NOTE = "no test part: 20 % of each class were set aside, always the same images"
+NO_TEST_NOTE = (
+    "no test part: 20 % of each class were set aside, the same images for every seed, "
+    "others when images come or go"
+)
+FEW_TRAIN, FEW_TEST = 10, 5  # images of a class; with fewer its figures are noise
 
 
 def choose_rows(
@@ -73,7 +78,54 @@ def choose_rows(
     rows = np.concatenate([train, test])
     rows = rows[np.argsort(part[rows], kind="stable")]
     check_classes(y[rows], part[rows], class_names, where)
-    return rows, part[rows], notes
+    return rows, part[rows], notes + few_note(y[rows], part[rows], class_names)
+
+
+def few_note(
+    y: NDArray[np.int64], part: NDArray[np.int8], class_names: Sequence[str]
+) -> tuple[str, ...]:
+    """Say which classes have so few images that their figures mean little.
+
+    Parameters
+    ----------
+    y : ndarray of int64, shape (n,)
+        Labels.
+    part : ndarray of int8, shape (n,)
+        `TRAIN`, `VALIDATION` or `TEST`.
+    class_names : sequence of str
+        Names of the classes.
+
+    Returns
+    -------
+    tuple of str
+        One note, with at most three classes, or none.
+
+    Examples
+    --------
+    >>> y = np.repeat([0, 1], 23)
+    >>> part = np.repeat([0, 2, 0, 2], [20, 3, 8, 15])
+    >>> few_note(y, part, ["yak", "zebra"])[0]
+    "few images: 'yak' has 3 test images, 'zebra' has 8 training images; ..."
+    """
+    tested = part == TEST
+    kinds = ((~tested, FEW_TRAIN, "training image"), (tested, FEW_TEST, "test image"))
+    counts = [np.bincount(y[rows], minlength=len(class_names)) for rows, *_ in kinds]
+    few: list[tuple[int, str]] = []
+    for name, *has in zip(class_names, *counts, strict=True):
+        short = [
+            counted(int(count), what)
+            for count, (_, least, what) in zip(has, kinds, strict=True)
+            if count < least
+        ]
+        if short:
+            few.append((min(has), f"{name!r} has {' and '.join(short)}"))
+    if not few:
+        return ()
+    told = first_of([text for _, text in sorted(few, key=lambda one: one[0])])
+    return (
+        f"few images: {told}; figures of such classes mean little, and those of the "
+        "whole hang on them: add images, or take the classes out",
+    )
 
 
 def thin(

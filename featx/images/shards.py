@@ -23,7 +23,7 @@ from featx.images.options import Options
 from featx.images.pixels import Source
 from featx.images.places import AT_ONCE
 from featx.images.split import TRAIN
-from featx.images.trees import EXTENSIONS, Tree
+from featx.images.trees import Tree, extensions
 from featx.workers import in_turn
 
 LABEL_COLUMNS = ("label", "labels", "cls", "class", "target", "fine_label")
@@ -302,7 +302,7 @@ def _index_tar(stream: IO[bytes]) -> Index:
             key = folder + slash + key
             if not member.isreg() or not key or not name or name.startswith("."):
                 continue
-            if f".{end.lower()}" in EXTENSIONS and key not in keys:
+            if f".{end.lower()}" in extensions() and key not in keys:
                 keys[key] = None
                 ids.append(member.name)
                 at.append((member.offset_data, member.size))

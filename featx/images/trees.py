@@ -2,30 +2,43 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Iterator
-from functools import cached_property
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache, cached_property
 from pathlib import Path
-from typing import Any, Protocol
+from typing import IO, Any, Protocol
 
 from featx import remote
 from featx.errors import MissingDataError
+from featx.images import heif
 
-EXTENSIONS = (
-    *(".avif", ".bmp", ".gif", ".jp2", ".jpeg", ".jpg"),
+_EXTENSIONS = (
+    *(".avif", ".bmp", ".gif", ".jfif", ".jp2", ".jpeg", ".jpg"),
     *(".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"),
 )
-_TAGS = (  # what storages call a hash of the content, or a time; the better ones first
-    *("ETag", "etag", "md5Hash", "content_md5", "md5", "sha256", "blob_id"),
-    *("mtime", "LastModified", "last_modified", "updated", "created"),
+# What storages call a hash of the content, and what they tell otherwise.
+_HASHES = (
+    *("ETag", "etag", "md5Hash", "content_md5", "md5", "sha256", "sha", "blob_id"),
+    "CRC",
 )
+_TIMES = ("mtime", "LastModified", "last_modified", "updated", "created", "ino")
+_COARSE = 10**7  # nanoseconds; a clock that no program can set ticks between these
+_BLOCK = 2**20  # bytes
 SHARDS = (".parquet", ".tar")
-Stamp = tuple[int, int | str]  # bytes, and what changes with the content
+Stamp = tuple[int | str, ...]  # bytes, and what changes with the content
+
+
+@cache
+def extensions() -> tuple[str, ...]:
+    """Extensions of the image files that can be read here."""
+    return _EXTENSIONS + heif.EXTENSIONS if heif.installed() else _EXTENSIONS
 
 
 def is_image(name: str) -> bool:
     """Whether a file that is not hidden has the extension of an image."""
-    return name.lower().endswith(EXTENSIONS)  # millions are asked: no splitting
+    return name.lower().endswith(extensions())  # millions are asked: no splitting
 
 
 def is_shard(name: str) -> bool:
@@ -50,8 +63,15 @@ class Tree(Protocol):
     def subfolders(self, folder: str = "") -> list[str]:
         """Names of the folders inside a folder, sorted."""
 
-    def images(self, folder: str) -> Iterator[tuple[str, Stamp]]:
-        """Path and stamp of every image below a folder, at any depth."""
+    def files(self, folder: str) -> Iterator[tuple[str, Stamp | None]]:
+        """Path of every file below a folder, at any depth, with an image's stamp.
+
+        The stamp is None for what is no image. Links to folders are not followed: they
+        come with a slash behind their path.
+        """
+
+    def loose(self, folder: str = "") -> int:
+        """How many images lie right in a folder."""
 
     def shards(self, folder: str = "") -> dict[str, Stamp]:
         """Path and stamp of every shard right in a folder, sorted."""
@@ -84,18 +104,27 @@ class LocalTree:
         with os.scandir(self.root / folder) as entries:
             return sorted(e.name for e in entries if e.is_dir() and e.name[0] != ".")
 
-    def images(self, folder: str) -> Iterator[tuple[str, Stamp]]:
-        """Path and stamp of every image below a folder, at any depth."""
+    def files(self, folder: str) -> Iterator[tuple[str, Stamp | None]]:
+        """Path of every file below a folder, at any depth, with an image's stamp."""
         with os.scandir(self.root / folder) as entries:
             for entry in entries:
                 name = entry.name
                 if name[0] == ".":
                     continue
+                path = f"{folder}/{name}"
                 if entry.is_dir(follow_symlinks=False):
-                    yield from self.images(f"{folder}/{name}")
+                    yield from self.files(path)
                 elif is_image(name) and entry.is_file():
-                    stat = entry.stat()
-                    yield f"{folder}/{name}", (stat.st_size, stat.st_mtime_ns)
+                    yield path, _stamp_here(entry.path, entry.stat())
+                else:
+                    yield path + "/" if os.path.isdir(entry.path) else path, None
+
+    def loose(self, folder: str = "") -> int:
+        """How many images lie right in a folder."""
+        with os.scandir(self.root / folder) as entries:
+            return sum(
+                e.name[0] != "." and is_image(e.name) and e.is_file() for e in entries
+            )
 
     def shards(self, folder: str = "") -> dict[str, Stamp]:
         """Path and stamp of every shard right in a folder, sorted."""
@@ -103,9 +132,8 @@ class LocalTree:
         with os.scandir(self.root / folder) as entries:
             for entry in sorted(entries, key=lambda entry: entry.name):
                 if entry.name[0] != "." and is_shard(entry.name) and entry.is_file():
-                    stat = entry.stat()
                     path = f"{folder}/{entry.name}" if folder else entry.name
-                    found[path] = (stat.st_size, stat.st_mtime_ns)
+                    found[path] = _stamp_here(entry.path, entry.stat())
         return found
 
     def names(self) -> list[str]:
@@ -142,12 +170,12 @@ class RemoteTree:
             raise MissingDataError(
                 f"Got {url}, but cannot read it: {error}."
             ) from error
-        self.files = {
+        self._info = {
             path: info
             for path, info in found.items()
             if path and not any(name.startswith(".") for name in path.split("/"))
         }
-        if not self.files:
+        if not self._info:
             raise MissingDataError(
                 f"Got {url}, but there are no files below it. Check the address."
             )
@@ -159,46 +187,64 @@ class RemoteTree:
     def _folders(self) -> dict[str, dict[str, None]]:
         """Folders inside each folder."""
         inside: dict[str, dict[str, None]] = {}
-        for path in self.files:
+        for path in self._info:
             steps = path.split("/")[:-1]
             for depth, name in enumerate(steps):
                 inside.setdefault("/".join(steps[:depth]), {})[name] = None
         return inside
 
     @cached_property
-    def _images(self) -> dict[str, list[tuple[str, Stamp]]]:
-        """Images below each folder of the first two levels, where classes are."""
-        below: dict[str, list[tuple[str, Stamp]]] = {}
-        for path, info in self.files.items():
-            if is_image(path):
-                stamp = _stamp(info)
-                steps = path.split("/")[:-1]
-                for depth in (1, 2):
-                    if len(steps) >= depth:
-                        below.setdefault("/".join(steps[:depth]), []).append(
-                            (path, stamp)
-                        )
+    def _stamps(self) -> dict[str, Stamp]:
+        """Stamps of all images and shards; a file of which nothing is told is read."""
+        stamps = {
+            path: _stamp_there(info)
+            for path, info in self._info.items()
+            if is_image(path) or is_shard(path)
+        }
+        unknown = [path for path, stamp in stamps.items() if len(stamp) == 1]
+        with ThreadPoolExecutor() as pool:
+            digests = pool.map(_digest, map(self.place, unknown))
+            for path, digest in zip(unknown, digests, strict=True):
+                stamps[path] += (digest,)
+        return stamps
+
+    @cached_property
+    def _below(self) -> dict[str, list[tuple[str, Stamp | None]]]:
+        """Files below each folder of the first two levels, where classes are."""
+        below: dict[str, list[tuple[str, Stamp | None]]] = {}
+        for path in self._info:
+            stamp = self._stamps[path] if is_image(path) else None
+            steps = path.split("/")[:-1]
+            for depth in (1, 2):
+                if len(steps) >= depth:
+                    below.setdefault("/".join(steps[:depth]), []).append((path, stamp))
         return below
 
     def subfolders(self, folder: str = "") -> list[str]:
         """Names of the folders inside a folder, sorted."""
         return sorted(self._folders.get(folder, ()))
 
-    def images(self, folder: str) -> Iterator[tuple[str, Stamp]]:
-        """Path and stamp of every image below a folder, at any depth."""
-        return iter(self._images.get(folder, ()))
+    def files(self, folder: str) -> Iterator[tuple[str, Stamp | None]]:
+        """Path of every file below a folder, at any depth, with an image's stamp."""
+        return iter(self._below.get(folder, ()))
+
+    def loose(self, folder: str = "") -> int:
+        """How many images lie right in a folder."""
+        return sum(
+            path.rpartition("/")[0] == folder and is_image(path) for path in self._info
+        )
 
     def shards(self, folder: str = "") -> dict[str, Stamp]:
         """Path and stamp of every shard right in a folder, sorted."""
         return {
-            path: _stamp(self.files[path])
-            for path in sorted(self.files)
+            path: self._stamps[path]
+            for path in sorted(self._info)
             if is_shard(path) and path.rpartition("/")[0] == folder
         }
 
     def names(self) -> list[str]:
         """Names of all files, whatever they are."""
-        return [path.rpartition("/")[2] for path in self.files]
+        return [path.rpartition("/")[2] for path in self._info]
 
     def place(self, path: str) -> str:
         """Return what to open for a path."""
@@ -228,10 +274,11 @@ class OneFile:
             info = remote.list_files(place).get("")
             if info is None:
                 raise MissingDataError(f"Got {place}, but there is no such file.")
-            self.stamp = _stamp(info)
+            self.stamp = _stamp_there(info)
+            if len(self.stamp) == 1:
+                self.stamp += (_digest(place),)
         else:
-            stat = os.stat(place)
-            self.stamp = (stat.st_size, stat.st_mtime_ns)
+            self.stamp = _stamp_here(place, os.stat(place))
 
     def __str__(self) -> str:
         return self.key
@@ -240,9 +287,13 @@ class OneFile:
         """Return an empty list."""
         return []
 
-    def images(self, folder: str) -> Iterator[tuple[str, Stamp]]:
+    def files(self, folder: str) -> Iterator[tuple[str, Stamp | None]]:
         """Return an empty iterator."""
         return iter(())
+
+    def loose(self, folder: str = "") -> int:
+        """Return 0."""
+        return 0
 
     def shards(self, folder: str = "") -> dict[str, Stamp]:
         """Path and stamp of the file."""
@@ -257,6 +308,37 @@ class OneFile:
         return f"{self._folder}/{path}"
 
 
-def _stamp(info: dict[str, Any]) -> Stamp:
-    tag = next((info[key] for key in _TAGS if info.get(key)), "")
-    return int(info.get("size") or 0), str(tag)
+def _stamp_here(path: str, found: os.stat_result) -> Stamp:
+    """Tell a file of this machine from what it was, or will be, under its name.
+
+    Size and time of modification can be what they were, after tar or ``touch -r``, or
+    two folders that changed their names. No ordinary program sets a file's number and
+    its time of change. Some file systems keep neither (FAT, squashfs; Windows): their
+    clocks stand at whole hundredths of seconds, and the content says it.
+    """
+    stamp = (found.st_size, found.st_mtime_ns, found.st_ino, found.st_ctime_ns)
+    if found.st_ino and found.st_ctime_ns % _COARSE and os.name == "posix":
+        return stamp
+    return (*stamp, _digest(path))
+
+
+def _stamp_there(info: dict[str, Any]) -> Stamp:
+    """Size, and the hash or else the times that a storage tells of a file."""
+    told = [info[key] for key in _HASHES if info.get(key)][:1]
+    told = told or [info[key] for key in _TIMES if info.get(key)]
+    return int(info.get("size") or 0), *map(str, told)
+
+
+def _digest(place: str) -> str:
+    """Hash the content of a file, or say why it cannot be read."""
+
+    def read(file: IO[bytes]) -> str:
+        digest = hashlib.sha256()
+        while block := file.read(_BLOCK):
+            digest.update(block)
+        return digest.hexdigest()
+
+    try:
+        return remote.read_from(place, read)
+    except OSError as error:  # whoever decodes it will name it as skipped
+        return str(error)

@@ -1,3 +1,4 @@
+import io
 import json
 import os
 
@@ -6,7 +7,8 @@ import pytest
 from PIL import Image
 
 from featx.errors import CacheError, DataError, ParameterError
-from featx.images import decoded, decoding, load_dataset, store
+from featx.images import decoded, decoding, heif, load_dataset, store, trees
+from featx.images.pixels import read_header, read_pixels
 
 
 def save(path, value, size=(6, 8), mode="RGB"):
@@ -36,7 +38,7 @@ def tree(tmp_path):
 def parted(tmp_path):
     root = tmp_path / "parted"
     make_tree(root / "train", {"cat": 20, "dog": 10})
-    make_tree(root / "test", {"cat": 4, "dog": 4})
+    make_tree(root / "test", {"cat": 5, "dog": 5})
     return root
 
 
@@ -91,7 +93,7 @@ def test_images_are_slices_of_one_memory_map(tree, cache):
 def test_part_folders(parted, cache, name):
     make_tree(parted / name, {"cat": 3, "dog": 2})
     data = load_dataset(parted, cache_dir=cache)
-    assert (len(data.train), len(data.test)) == (35, 8)
+    assert (len(data.train), len(data.test)) == (35, 10)
     assert np.flatnonzero(data.validation).tolist() == [30, 31, 32, 33, 34]
     assert data.train.ids[-1] == f"{name}/dog/001.png"
     assert data.notes == ()
@@ -116,6 +118,148 @@ def test_nested_hidden_and_foreign_files(tree, cache):
     assert len(ids) == 31
     assert "cat/deep/er/030.PNG" in ids
     assert "left out, no class with images: empty" in data.notes
+
+
+def notes_of(tree, cache):
+    return load_dataset(tree, cache_dir=cache).notes[:-1]  # the last: no test part
+
+
+@pytest.fixture
+def large(tmp_path):
+    return make_tree(tmp_path / "large", {"cat": 30, "dog": 30})
+
+
+def test_folders_inside_a_class_are_told(large, cache):
+    for name in ("cat/2021/a", "cat/2021/b", "cat/2022/c"):
+        save(large / f"{name}.png", 7)
+    assert notes_of(large, cache) == (
+        "cat: 3 images in 2 folders inside it were counted as cat",
+    )
+
+
+@pytest.mark.parametrize("name", ["unlabelled", "Unlabeled"])
+@pytest.mark.parametrize("home", [".", "train"])
+def test_unlabeled_images_are_no_class(large, cache, name, home):
+    if home == "train":
+        (large / "train").mkdir()
+        for one in ("cat", "dog"):
+            (large / one).rename(large / "train" / one)
+    for i in range(3):
+        save(large / home / name / f"{i}.png", 7)
+    data = load_dataset(large, cache_dir=cache)
+    assert data.class_names == ("cat", "dog")
+    where = name if home == "." else f"train/{name}"
+    assert data.notes[0] == (
+        f"left out, {where}: 3 images; images without a label are not used yet"
+    )
+
+
+def test_files_that_are_left_out_are_counted_by_kind(large, cache, monkeypatch):
+    without_heif(monkeypatch)
+    data = load_dataset(large, cache_dir=cache)
+    for i in range(3):
+        (large / "cat" / f"{i}.HEIC").write_bytes(b"x")
+    (large / "dog" / "film.mov").write_bytes(b"x")
+    (large / "dog" / "IMG_1").write_bytes(b"x")
+    (large / "dog" / "Thumbs.db").write_bytes(b"x")
+    (large / "dog" / "gone.png").symlink_to(large / "nowhere")
+    assert notes_of(large, cache) == (  # though the decoded images are in the cache
+        "6 files were left out: 3 .heic, 1 .mov, 1 .png that is no file, "
+        "1 without extension; pip install 'featx[heic]' to read .heic",
+    )
+    assert len(entries(cache)) == 1 and len(data.notes) == 1
+
+
+def test_linked_folders_inside_a_class_are_told(large, cache, tmp_path):
+    make_tree(tmp_path / "more", {"x": 2})
+    (large / "cat" / "more").symlink_to(tmp_path / "more" / "x")
+    assert notes_of(large, cache) == ("left out, links to folders: cat/more/",)
+
+
+def test_images_beside_the_classes_are_told(large, cache):
+    save(large / "loose.png", 1)
+    assert notes_of(large, cache) == (
+        f"left out, in no folder of a class: 1 image right in {large}",
+    )
+
+
+def test_a_flat_test_folder_is_told(large, cache):
+    (large / "train").mkdir()
+    for name in ("cat", "dog"):
+        (large / name).rename(large / "train" / name)
+    save(large / "test" / "1.png", 1)
+    assert notes_of(large, cache) == (
+        "left out, in no folder of a class: 1 image right in test",
+    )
+
+
+def test_a_class_may_be_called_train(tmp_path, cache):
+    root = make_tree(tmp_path / "tree", {"bus": 30, "car": 30, "train": 30})
+    data = load_dataset(root, cache_dir=cache)
+    assert data.class_names == ("bus", "car", "train")
+    assert data.notes[0].startswith("train: taken for a class, not for a part")
+    assert_aligned(data.train)
+
+
+def test_few_images_are_told(tmp_path, cache):
+    root = make_tree(tmp_path / "tree", {"a": 30, "b": 11, "c": 3, "d": 12, "e": 13})
+    note = load_dataset(root, cache_dir=cache).notes[-1]
+    assert note.startswith(
+        "few images: 'c' has 2 training images and 1 test image, 'b' has 9 training "
+        "images and 2 test images, 'd' has 2 test images, and 1 more; figures of such "
+    )
+
+
+def test_jfif_is_jpeg(large, cache):
+    Image.new("RGB", (8, 6)).save(large / "cat" / "x.jfif", "JPEG")
+    data = load_dataset(large, cache_dir=cache)
+    assert len(data.train) + len(data.test) == 61 and not data.skipped
+
+
+def without_heif(monkeypatch):
+    monkeypatch.setattr(heif, "installed", lambda: False)
+    trees.extensions.cache_clear()
+    monkeypatch.setattr(trees, "extensions", trees.extensions.__wrapped__)
+
+
+@pytest.mark.parametrize("alone", [True, False])
+def test_phone_pictures_without_their_library(tmp_path, cache, monkeypatch, alone):
+    without_heif(monkeypatch)
+    start = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic"
+    root = make_tree(tmp_path / "tree", {} if alone else {"cat": 30, "dog": 30})
+    for name in ("cat", "dog"):
+        (root / name).mkdir(parents=True, exist_ok=True)
+        (root / name / "1.heic").write_bytes(start)
+    if alone:
+        with pytest.raises(DataError, match=r"\(2 .heic; pip install 'featx\[heic\]'"):
+            load_dataset(root, cache_dir=cache)
+        return
+    (root / "cat" / "2.jpg").write_bytes(start)
+    (skipped,) = load_dataset(root, cache_dir=cache).skipped
+    assert skipped.reason == "a HEIC file; pip install 'featx[heic]' to read it"
+
+
+def test_phone_pictures_with_their_library(large, cache):
+    pytest.importorskip("pillow_heif").register_heif_opener()  # to write them
+    plain = Image.new("RGB", (8, 6), (200, 100, 50))
+    plain.save(large / "cat" / "a.heic", quality=-1)
+    plain.save(large / "dog" / "b.HEIF", quality=-1)
+    plain.save(large / "dog" / "c.jpg", "HEIF", quality=-1)
+    Image.new("RGB", (6, 8), 90).save(large / "dog" / "d.hif", "HEIF", quality=-1)
+    (large / "dog" / "e.heic").write_bytes((large / "cat" / "a.heic").read_bytes()[:99])
+    data = load_dataset(large, cache_dir=cache)
+    assert [one.id for one in data.skipped] == ["dog/e.heic"]
+    assert len(data.train) + len(data.test) == 64
+    rows = {
+        id_: x
+        for part in (data.train, data.test)
+        for id_, x in zip(part.ids, part.X, strict=True)
+    }
+    for id_ in ("cat/a.heic", "dog/b.HEIF", "dog/c.jpg"):
+        assert abs(rows[id_].astype(int) - [200, 100, 50]).max() < 8
+    assert read_header(large / "dog" / "d.hif").size == (8, 6)
+    stream = io.BytesIO((large / "cat" / "a.heic").read_bytes())
+    assert read_pixels(stream, (6, 8), 3).shape == (6, 8, 3)
 
 
 @pytest.mark.parametrize(("mode", "channels"), [("L", 1), ("RGB", 3)])
