@@ -21,6 +21,7 @@ from sklearn.pipeline import Pipeline
 
 from featx import remote
 from featx.archive import check_estimator, members, refused
+from featx.autoencoders.inputs import remedy, stack_images
 from featx.classifiers import (
     WhitenedPCA,
     WideLinearSVC,
@@ -206,13 +207,13 @@ class Model:
         DataError
             If the images have another shape.
         """
-        images = np.asarray(X)
+        images = np.asarray(stack_images(X))
         height, width, depth = self.image_shape
         shapes = [(height, width, depth)] + [(height, width)] * (depth == 1)
         if images.shape[1:] not in shapes:
             raise DataError(
                 f"Got images of shape {images.shape[1:]}, but expected "
-                f"{self.image_shape}. Resize them."
+                f"{self.image_shape}. {remedy(images.shape, self.image_shape)}"
             )
         names = np.array(self.class_names)
         found, sure = [names[:0]], [np.empty(0)]
