@@ -8,7 +8,7 @@ import io
 import json
 import os
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,11 +16,12 @@ from typing import Any
 import numpy as np
 import skops.io
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.pipeline import Pipeline
 
 from featx import remote
 from featx.archive import check_estimator, members, refused
+from featx.autoencoders.inputs import remedy, stack_images
 from featx.classifiers import (
     WhitenedPCA,
     WideLinearSVC,
@@ -32,6 +33,7 @@ from featx.errors import (
     BundleError,
     DataError,
     MissingDataError,
+    ParameterError,
     StorageError,
 )
 from featx.features.cache import ENCODER_TYPES
@@ -48,6 +50,11 @@ _TYPES = [
         for kind in (WhitenedPCA, WideLinearSVC, WideLogisticRegression)
     ),
 ]
+_PLAIN = (
+    "expected estimators that can be read without running what is in the file. Nothing "
+    "was saved. Use a classifier that featx.make_classifier knows, or an SVC or "
+    "LogisticRegression of scikit-learn."
+)
 _BATCH_VALUES = 2**24  # features and pixels held at once, at most
 
 
@@ -86,29 +93,70 @@ class Model:
     class_names: tuple[str, ...]
     image_shape: tuple[int, int, int]
 
+    def __post_init__(self) -> None:
+        for name in self.class_names:
+            if not isinstance(name, str):
+                raise DataError(
+                    f"Got class name {name!r} of type {type(name).__name__}, but expected "
+                    "text. Convert them with [str(name) for name in class_names]."
+                )
+        labels = np.asarray(getattr(self.pipeline[-1], "classes_", ()))
+        if labels.size and not (
+            labels.dtype.kind in "iu"
+            and 0 <= labels.min()
+            and labels.max() < len(self.class_names)
+        ):
+            raise DataError(
+                f"Got a classifier of the labels {labels[0]} to {labels[-1]} with "
+                f"{len(self.class_names)} class names, but expected labels from 0 to "
+                f"{len(self.class_names) - 1}: positions in class_names. Name every class, "
+                "or fit the classifier on such positions."
+            )
+
     @classmethod
     def of(
-        cls, encoder: BaseEstimator, classifier: Pipeline, class_names: tuple[str, ...]
+        cls,
+        encoder: BaseEstimator,
+        classifier: ClassifierMixin,
+        class_names: Sequence[str],
     ) -> Model:
         """Join a fitted encoder and a classifier that was fitted on its features.
 
         Parameters
         ----------
         encoder : estimator
-            Fitted transformer of images.
-        classifier : Pipeline
-            Fitted on labels that are positions in `class_names`.
-        class_names : tuple of str
+            Fitted transformer of images, or a Pipeline that begins with one.
+        classifier : estimator
+            Fitted on labels that are positions in `class_names`; a Pipeline or not.
+        class_names : sequence of str
             Names of the classes.
 
         Returns
         -------
         Model
             With the estimators of scikit-learn itself.
+
+        Raises
+        ------
+        DataError
+            If the names are no text, or too few for the classifier's labels.
+        ParameterError
+            If the encoder does not know the shape of its images.
         """
         first = encoder[0] if isinstance(encoder, Pipeline) else encoder
+        if not hasattr(first, "image_shape_"):
+            raise ParameterError(
+                f"Got {type(first).__name__} without image_shape_ as encoder, but expected "
+                "a fitted encoder of featx. Fit it, or let a Pipeline begin with RawPixels."
+            )
+        if isinstance(class_names, str):
+            raise DataError(
+                f"Got class_names={class_names!r}, but expected a sequence of names. Write "
+                f"[{class_names!r}]."
+            )
         pipeline = Pipeline([("encoder", encoder), *to_stock(classifier).steps])
-        return cls(pipeline, tuple(class_names), tuple(first.image_shape_))
+        names = np.asarray(class_names, object).tolist()  # of any sequence, arrays too
+        return cls(pipeline, tuple(names), tuple(first.image_shape_))
 
     def predict(self, X: ArrayLike) -> NDArray[np.str_]:
         """Name the class of each image.
@@ -159,13 +207,13 @@ class Model:
         DataError
             If the images have another shape.
         """
-        images = np.asarray(X)
+        images = np.asarray(stack_images(X))
         height, width, depth = self.image_shape
         shapes = [(height, width, depth)] + [(height, width)] * (depth == 1)
         if images.shape[1:] not in shapes:
             raise DataError(
                 f"Got images of shape {images.shape[1:]}, but expected "
-                f"{self.image_shape}. Resize them."
+                f"{self.image_shape}. {remedy(images.shape, self.image_shape)}"
             )
         names = np.array(self.class_names)
         found, sure = [names[:0]], [np.empty(0)]
@@ -178,7 +226,7 @@ class Model:
         return np.concatenate(found), np.concatenate(sure)
 
     def _batches(self, n: int) -> Iterator[slice]:
-        n_features = self.pipeline[1].n_features_in_
+        n_features = getattr(self.pipeline[1], "n_features_in_", 0)
         size = max(1, _BATCH_VALUES // (n_features + int(np.prod(self.image_shape))))
         for start in range(0, n, size):
             yield slice(start, start + size)
@@ -197,6 +245,8 @@ def save(model: Model, path: str | os.PathLike[str]) -> None:
 
     Raises
     ------
+    BundleError
+        If `load` would refuse it, because it holds types that featx does not read.
     CacheError
         If the file cannot be written.
     StorageError
@@ -206,7 +256,7 @@ def save(model: Model, path: str | os.PathLike[str]) -> None:
     if "device" in encoder.get_params():
         encoder.set_params(device="auto")  # there may be another one where it is read
     pipeline = Pipeline([("encoder", encoder), *model.pipeline.steps[1:]])
-    content = skops.io.dumps(pipeline)
+    content = _dump(pipeline)
     manifest = provenance() | {
         "format": FORMAT,
         "class_names": list(model.class_names),
@@ -219,7 +269,38 @@ def save(model: Model, path: str | os.PathLike[str]) -> None:
         archive.writestr(_MODEL, content)
         archive.comment = bytes(_DIGEST)  # its place at the very end
     whole = stream.getvalue()[:-_DIGEST]
-    write_out(path, whole + digest(whole))
+    data = whole + digest(whole)
+    again = _read(data, "the model to be saved")
+    black = np.zeros((1, *model.image_shape), np.uint8)
+    for kept, read in zip(
+        model.predict_with_confidence(black),
+        again.predict_with_confidence(black),
+        strict=True,
+    ):
+        if not np.array_equal(kept, read):
+            raise BundleError(
+                f"Got a model that says {kept[0]} of a black image, and {read[0]} when it "
+                "is read back, but expected the same. Nothing was saved. Use estimators "
+                "of scikit-learn and featx as they are."
+            )
+    write_out(path, data)
+
+
+def _dump(pipeline: Pipeline) -> bytes:
+    """Write a pipeline with skops, if it holds only what `load` reads."""
+    try:
+        content: bytes = skops.io.dumps(pipeline)
+    except Exception as error:  # whatever skops raises for what it does not know
+        text = " ".join(str(error).split())[:200]
+        raise BundleError(
+            f"Got a model that skops cannot write ({text}), but {_PLAIN}"
+        ) from error
+    strange = set(skops.io.get_untrusted_types(data=content)) - {*_TYPES}
+    if strange:
+        raise BundleError(
+            f"Got a model that holds {', '.join(sorted(strange))}, but {_PLAIN}"
+        )
+    return content
 
 
 def load(path: str | os.PathLike[str]) -> Model:
@@ -257,6 +338,11 @@ def load(path: str | os.PathLike[str]) -> Model:
             f"Got {error.strerror or error} at {path}, but expected a model as "
             "'featx fit --save' writes it."
         ) from error
+    return _read(data, what)
+
+
+def _read(data: bytes, what: str) -> Model:
+    """Make a model of what stands in a file, of which nothing is run."""
     if digest(data[:-_DIGEST]) != data[-_DIGEST:]:
         raise refused(what, "a wrong checksum")
     with members(io.BytesIO(data), what) as archive:
@@ -268,13 +354,10 @@ def load(path: str | os.PathLike[str]) -> Model:
     check_estimator(content, what)
     try:
         pipeline = skops.io.loads(content, trusted=_TYPES)
-        model = Model(
-            pipeline,
-            tuple(str(name) for name in manifest["class_names"]),
-            tuple(int(side) for side in manifest["image_shape"]),  # type: ignore[arg-type]
-        )
-        if not isinstance(pipeline, Pipeline) or len(model.image_shape) != 3:
+        image_shape = tuple(int(side) for side in manifest["image_shape"])
+        if not isinstance(pipeline, Pipeline) or len(image_shape) != 3:
             raise TypeError("no pipeline of an encoder and a classifier")
+        model = Model(pipeline, tuple(manifest["class_names"]), image_shape)
     except Exception as error:  # whatever a hostile description makes the reader raise
         text = " ".join(str(error).split())[:200]
         raise refused(what, f"what cannot be a model ({text})") from error

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from featx._version import __version__
 from featx.classifiers import CHOICE, accelerated, make_classifier, search_space
 from featx.evaluation import Evidence, Result, look_into, score
-from featx.features import EncodedDataset, plain_params
-from featx.features.digest import digest_array, digest_json
+from featx.features import EncodedDataset
+from featx.features.digest import digest_array, digest_json, digest_params
 from featx.images import Dataset
 from featx.machine import rows_in_memory
 from featx.storage import (
@@ -99,7 +99,7 @@ def row_key(
             "features": [encoded.train.key, encoded.test.key],
             "labels": digest_array(encoded.train.y),
             "in_memory": in_memory if size["n_images"] > in_memory else None,
-            "classifier": plain_params(built),
+            "classifier": digest_params(built),
             "device": device,
             "uneven": balanced,
             "choice": search_space(classifier, uneven=balanced, **size)

@@ -12,14 +12,25 @@ import numpy as np
 import pytest
 import skops.io
 from PIL import Image
-from sklearn.pipeline import Pipeline
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.naive_bayes import GaussianNB
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer
+from sklearn.svm import SVC
 
 import featx
 from featx.autoencoders.registry import make_encoder
 from featx.bundle import digest
 from featx.classifiers import CLASSIFIERS, make_classifier
-from featx.errors import BundleError, CacheError, DataError, MissingDataError
+from featx.errors import (
+    BundleError,
+    CacheError,
+    DataError,
+    MissingDataError,
+    ParameterError,
+)
 
 NAMES = ("ant", "bee, 'wild'", "Käfer")
 
@@ -110,6 +121,79 @@ def test_images_of_another_shape_are_refused():
 def test_no_images_get_no_names():
     names, sure = fitted().predict_with_confidence(np.zeros((0, 12, 10, 3), np.uint8))
     assert len(names) == len(sure) == 0
+
+
+def joined(classifier, names=NAMES):
+    X, y = photos()
+    raw = featx.RawPixels().fit(X)
+    return featx.Model.of(raw, classifier.fit(raw.transform(X), y), names)
+
+
+@pytest.mark.parametrize(
+    "classifier",
+    [
+        SVC(),
+        GaussianNB(),
+        LogisticRegression(max_iter=1000),
+        make_pipeline("passthrough", SVC()),
+    ],
+    ids=lambda classifier: type(classifier).__name__,
+)
+@pytest.mark.parametrize("names", [list(NAMES), np.array(NAMES)], ids=["list", "array"])
+def test_any_classifier_of_plain_arrays_comes_back(tmp_path, classifier, names):
+    model, (X, _) = joined(classifier, names), photos(30, seed=1)
+    featx.save(model, tmp_path / "m.featx")
+    again = featx.load(tmp_path / "m.featx")
+    assert again.class_names == NAMES
+    assert again.predict(X).tolist() == model.predict(X).tolist()
+
+
+@pytest.mark.parametrize(
+    ("classifier", "words"),
+    [
+        (RandomForestClassifier(3), r"holds sklearn\.tree\._tree\.Tree"),
+        (HistGradientBoostingClassifier(max_iter=3), r"predictor\.TreePredictor"),
+        (CalibratedClassifierCV(SVC(), cv=2), r"_CalibratedClassifier"),
+    ],
+)
+def test_what_would_not_be_read_is_not_saved(tmp_path, classifier, words):
+    with pytest.raises(BundleError, match=rf"{words}.*Nothing was saved\. Use"):
+        featx.save(joined(classifier), tmp_path / "m.featx")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_step_of_an_own_type_is_not_saved(tmp_path):
+    pipeline = make_pipeline(FunctionTransformer(photos_as_they_are), SVC())
+    with pytest.raises(BundleError, match=r"holds .*photos_as_they_are.*Nothing"):
+        featx.save(joined(pipeline), tmp_path / "m.featx")
+    assert list(tmp_path.iterdir()) == []
+
+
+def photos_as_they_are(X):
+    return X
+
+
+@pytest.mark.parametrize(
+    ("names", "words"),
+    [
+        (NAMES[:2], "labels 0 to 2 with 2 class names"),
+        ((0, 1, 2), r"class name 0 of type int.*str\(name\)"),
+        ("abc", "class_names='abc', but expected a sequence"),
+    ],
+)
+def test_class_names_that_cannot_be_names_are_refused(names, words):
+    with pytest.raises(DataError, match=words):
+        joined(SVC(), names)
+
+
+def test_labels_that_are_no_positions_are_refused():
+    X, y = photos()
+    raw = featx.RawPixels().fit(X)
+    svm = SVC().fit(raw.transform(X), np.array(NAMES)[y])
+    with pytest.raises(DataError, match="positions in class_names"):
+        featx.Model.of(raw, svm, NAMES)
+    with pytest.raises(ParameterError, match="RawPixels without image_shape_"):
+        featx.Model.of(featx.RawPixels(), svm, NAMES)
 
 
 @pytest.fixture(scope="module")

@@ -16,6 +16,14 @@ from sklearn.base import (
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from featx.autoencoders.inputs import (
+    check_channels,
+    check_layout,
+    check_range,
+    pixel_range,
+    remedy,
+    stack_images,
+)
 from featx.errors import DataError, ParameterError
 
 Array = NDArray[Any]
@@ -54,6 +62,8 @@ class ImageTransformer(
     n_features_in_: int
     image_shape_: tuple[int, int, int]
     row_shape_: tuple[int, ...]
+    pixel_kind_: str  # "u", "i" or "f": the kind of dtype
+    pixel_range_: tuple[float, float]
     transform: Any  # X -> features
     inverse_transform: Any  # features -> images in the range of X
 
@@ -74,28 +84,31 @@ class ImageTransformer(
         ndarray, shape (n, h, w, c)
             Validated images in the dtype they came in.
         """
-        data: Any = X
-        shape = tuple(data.shape if hasattr(X, "shape") else np.asarray(X).shape)
+        data: Any = stack_images(X)
+        shape = tuple(data.shape if hasattr(data, "shape") else np.asarray(data).shape)
+        check_layout(shape)
         if len(shape) in (3, 4):
-            if 0 in shape[1:]:
-                raise DataError(
-                    f"Got images of shape {shape[1:]}, but expected at least one pixel."
-                )
+            if reset:
+                check_channels(shape)
             known = () if reset else (self.row_shape_, self.image_shape_)
             if not reset and self.image_shape_[2] == 1:
                 known = (*known, self.image_shape_[:2])
             if not reset and shape[1:] not in known:
                 raise DataError(
                     f"Got images of shape {shape[1:]}, but expected {self.row_shape_} "
-                    "as in fit. Resize them, or fit anew on images of this size."
+                    f"as in fit. {remedy(shape, self.image_shape_)}"
                 )
-            data = np.asarray(X).reshape(shape[0], -1)
+            data = np.asarray(data).reshape(shape[0], -1)
         data = validate_data(
             self, data, reset=reset, dtype="numeric", ensure_min_samples=minimum
         )
         if reset:
             self.row_shape_ = tuple(int(s) for s in shape[1:])
             self.image_shape_ = self._resolve_shape(self.row_shape_)
+            self.pixel_kind_ = data.dtype.kind
+            self.pixel_range_ = pixel_range(data)
+        else:
+            check_range(data, self.pixel_kind_, self.pixel_range_)
         return data.reshape(len(data), *self.image_shape_)
 
     def _resolve_shape(self, row_shape: tuple[int, ...]) -> tuple[int, int, int]:
@@ -106,7 +119,8 @@ class ImageTransformer(
         shape = row_shape if given is None else given
         if len(shape) == 2:
             shape = (*shape, 1)
-        if len(shape) != 3 or int(np.prod(shape)) != int(np.prod(row_shape)):
+        as_given = len(row_shape) > 1 and (*row_shape, 1)[:3] != shape
+        if len(shape) != 3 or as_given or np.prod(shape) != np.prod(row_shape):
             raise ParameterError(
                 f"Got image_shape={self.image_shape!r}, but expected (height, width) or "
                 f"(height, width, channels) with {int(np.prod(row_shape))} values as in "

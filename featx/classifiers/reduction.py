@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
 
 from featx.classifiers.on_device import can_fit_on_device, fit_on_device
-from featx.features import plain_params
+from featx.features.digest import digest_params
 
 
 class SharedReduction:
@@ -86,7 +86,7 @@ class SharedReduction:
             return
         end = names.index("pca") + 1
         head = classifier[:end]
-        if self._head is not None and plain_params(self._head) == plain_params(head):
+        if self._head is not None and digest_params(self._head) == digest_params(head):
             self.seconds_saved += self._seconds
         else:
             start = time.perf_counter()

@@ -10,7 +10,7 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import Pipeline
 
 
-def to_stock(classifier: Pipeline) -> Pipeline:
+def to_stock(classifier: ClassifierMixin) -> Pipeline:
     """Return a fitted classifier without anything that only its training needed.
 
     An estimator of scikit-learn-intelex becomes the one of scikit-learn that it stands
@@ -18,8 +18,8 @@ def to_stock(classifier: Pipeline) -> Pipeline:
 
     Parameters
     ----------
-    classifier : Pipeline
-        Fitted, as `make_classifier` builds it.
+    classifier : estimator
+        Fitted, as `make_classifier` builds it, or without a Pipeline around it.
 
     Returns
     -------
@@ -36,6 +36,8 @@ def to_stock(classifier: Pipeline) -> Pipeline:
     >>> type(to_stock(svm)[-1]).__module__
     'sklearn.svm._classes'
     """
+    if not isinstance(classifier, Pipeline):
+        classifier = Pipeline([("classifier", classifier)])
     name, model = classifier.steps[-1]
     return Pipeline([*classifier.steps[:-1], (name, _stock(model))])
 

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
+import secrets
 import shutil
 import sys
 import time
-from collections.abc import Sequence
+import warnings
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
+from types import FunctionType
 from typing import Any
 
 import numpy as np
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, clone
 
 import featx.autoencoders
 from featx.autoencoders.checkpoint import resumable
@@ -22,11 +25,18 @@ from featx.errors import (
     CacheError,
     DataError,
     FeatxError,
+    FeatxWarning,
     ParameterError,
     TrainingError,
 )
 from featx.features.chunks import encode_chunks
-from featx.features.digest import digest_estimator, digest_json
+from featx.features.code import full_name
+from featx.features.digest import (
+    UnknownContentError,
+    digest_estimator,
+    digest_json,
+    digest_params,
+)
 from featx.features.engines import Engine, encode_here
 from featx.features.entries import CachedEncoder, CachedFeatures, Entry
 from featx.features.progress import Progress, training_progress
@@ -102,7 +112,9 @@ class FeatureCache:
         Parameters
         ----------
         encoder : estimator
-            Unfitted transformer; with a seed, else every fit would differ.
+            Transformer, of which a clone is fitted. What cannot be found again is fitted
+            each time and not kept, and a `FeatxWarning` says why: ``random_state=None``,
+            a class that is in no file, an open file as a parameter.
         images : ImageSet
             Training images. Their labels are not looked at.
         name : str
@@ -128,15 +140,24 @@ class FeatureCache:
                     f"Got {parameter} as a RandomState, but what is cached must be found "
                     "again. Use an integer."
                 )
+        name = name or type(encoder).__name__
         params = plain_params(encoder)
-        decisive = {k: v for k, v in params.items() if k not in _WITHOUT_EFFECT}
+        reason = _unseeded(encoder)
+        content = ""
+        try:
+            content = digest_params(encoder)
+            encoder = clone(encoder)
+        except UnknownContentError as error:
+            reason = reason or str(error)
+        if reason:
+            _warn_unkept(name, reason)
+            made = _learn(encoder, images, name, params, progress)
+            return _cached_encoder(made, "", partial(_same, encoder), encoder)
         key = digest_json(
-            {"format": FORMAT, "images": images.digest, "params": decisive}
+            {"format": FORMAT, "images": images.digest, "encoder": content}
         )
         folder = self.folder / "encoders" / key
-        name = name or type(encoder).__name__
         fitted = None
-        manifest: dict[str, Any] | None
         if not _is_first():
             manifest = _fit_along(folder, encoder, images, name)
         else:
@@ -151,20 +172,12 @@ class FeatureCache:
                     fitted = encoder
         if _is_first():
             _tell("done")
-        here = {k: v for k, v in params.items() if k in _WITHOUT_EFFECT}
-        found = CachedEncoder(
-            partial(_load, folder, here),
-            params,
-            manifest.get("choices", ""),
-            key,
-            manifest["digest"],
-            manifest["train_seconds"],
-            manifest["history"],
-            fitted is None,
-        )
-        if fitted is not None:
-            vars(found)["encoder"] = fitted
-        return found
+        given = encoder.get_params()
+        here = {k: v for k, v in given.items() if k in _WITHOUT_EFFECT}
+        load = partial(_load, folder, here, _own_types(encoder))
+        if fitted is not None and not folder.is_dir():
+            load = partial(_same, fitted)
+        return _cached_encoder(manifest | {"params": params}, key, load, fitted)
 
     def _begin(self, folder: Path) -> None:
         """Forget how far an interrupted process came, if that is wanted."""
@@ -414,30 +427,23 @@ def _train(
     folder: Path,
     progress: Progress | None,
 ) -> dict[str, Any]:
-    """Fit an encoder and keep it; return its manifest."""
-    import skops.io
-
-    start = time.perf_counter()
+    """Fit an encoder and keep it, if it can be kept; return its manifest."""
     partial = partial_folder(folder)
     try:
         with (
             cache_errors(folder.parent),
             resumable(partial / "training.state") as checkpoint,
         ):
-            with training_progress(encoder, name, progress):
-                _fit(encoder, images, name)
-            manifest = {
-                "what": f"{name} on {len(images):,} images",
-                "params": params,
-                "images": images.digest,
-                "digest": digest_estimator(encoder),
-                "train_seconds": checkpoint.seconds + time.perf_counter() - start,
-                "history": getattr(encoder, "history_", {}),
-                "choices": describe_choices(encoder),
-            } | provenance()
-            with new_folder(folder) as work:
-                skops.io.dump(encoder, work / "encoder.skops")
-                write_json(work / MANIFEST, manifest)
+            manifest = _learn(encoder, images, name, params, progress)
+            manifest["train_seconds"] += checkpoint.seconds
+            try:
+                content = _dump(encoder, manifest["digest"])
+            except UnknownContentError as error:
+                _warn_unkept(name, str(error))
+            else:
+                with new_folder(folder) as work:
+                    (work / "encoder.skops").write_bytes(content)
+                    write_json(work / MANIFEST, manifest)
     except (DataError, ParameterError, TrainingError):
         shutil.rmtree(partial, ignore_errors=True)  # it would go wrong again
         raise
@@ -445,11 +451,121 @@ def _train(
     return manifest
 
 
-def _load(folder: Path, params: dict[str, Any]) -> BaseEstimator:
+def _learn(
+    encoder: BaseEstimator,
+    images: ImageSet,
+    name: str,
+    params: dict[str, Any],
+    progress: Progress | None,
+) -> dict[str, Any]:
+    """Fit an encoder; return what its manifest says."""
+    start = time.perf_counter()
+    with training_progress(encoder, name, progress):
+        _fit(encoder, images, name)
+    try:
+        digest = digest_estimator(encoder)
+    except UnknownContentError:
+        digest = secrets.token_hex(32)  # its features are found by nobody else
+    return {
+        "what": f"{name} on {len(images):,} images",
+        "params": params,
+        "images": images.digest,
+        "digest": digest,
+        "train_seconds": time.perf_counter() - start,
+        "history": getattr(encoder, "history_", {}),
+        "choices": describe_choices(encoder),
+    } | provenance()
+
+
+def _unseeded(encoder: BaseEstimator) -> str:
+    """Say which parameter makes every fit another one; empty if none does."""
+    for parameter, value in encoder.get_params().items():
+        if parameter.rpartition("__")[2] == "random_state" and value is None:
+            return (
+                f"With {parameter}=None every fit differs. Give an integer, such as "
+                f"{parameter}=0."
+            )
+    return ""
+
+
+def _warn_unkept(name: str, reason: str) -> None:
+    warnings.warn(
+        f"The encoder {name} is fitted each time and not kept in the cache. {reason}",
+        FeatxWarning,
+        stacklevel=3,
+    )
+
+
+def _cached_encoder(
+    manifest: dict[str, Any],
+    key: str,
+    load: Callable[[], BaseEstimator],
+    fitted: BaseEstimator | None,
+) -> CachedEncoder:
+    found = CachedEncoder(
+        load,
+        manifest["params"],
+        manifest.get("choices", ""),
+        key,
+        manifest["digest"],
+        manifest["train_seconds"],
+        manifest["history"],
+        fitted is None,
+    )
+    if fitted is not None:
+        vars(found)["encoder"] = fitted
+    return found
+
+
+def _same(encoder: BaseEstimator) -> BaseEstimator:
+    return encoder
+
+
+def _own_types(encoder: BaseEstimator) -> list[str]:
+    """Names of the classes and functions that the caller has put into an encoder."""
+    given = [encoder, *encoder.get_params().values()]
+    return sorted(
+        {full_name(v if isinstance(v, type | FunctionType) else type(v)) for v in given}
+    )
+
+
+def _dump(encoder: BaseEstimator, digest: str) -> bytes:
+    """Write a fitted encoder with skops.
+
+    Raises
+    ------
+    UnknownContentError
+        If it could not be read back as it is.
+    """
     import skops.io
 
     try:
-        encoder = skops.io.load(folder / "encoder.skops", trusted=ENCODER_TYPES)
+        content: bytes = skops.io.dumps(encoder)
+    except Exception as error:  # whatever skops raises for what it does not know
+        raise UnknownContentError(f"skops cannot write it: {error}") from error
+    known = {*ENCODER_TYPES, *_own_types(encoder)}
+    strange = set(skops.io.get_untrusted_types(data=content)) - known
+    if strange:
+        raise UnknownContentError(
+            f"It holds {', '.join(sorted(strange))}, which would not be read back. Keep "
+            "arrays, numbers and text in its attributes."
+        )
+    if set(skops.io.get_untrusted_types(data=content)) - {*ENCODER_TYPES}:
+        try:
+            again = digest_estimator(skops.io.loads(content, trusted=sorted(known)))
+        except Exception as error:  # whatever the caller's own class raises
+            raise UnknownContentError(f"It cannot be read back: {error}") from error
+        if again != digest:
+            raise UnknownContentError("It does not come back from a file as it was.")
+    return content
+
+
+def _load(folder: Path, params: dict[str, Any], types: list[str]) -> BaseEstimator:
+    import skops.io
+
+    trusted = [*ENCODER_TYPES, *types]
+    try:
+        encoder = skops.io.load(folder / "encoder.skops", trusted=trusted)
     except Exception as error:  # whatever a damaged file makes the reader raise
         raise CacheError(
             f"Got an encoder that cannot be read in {folder} ({error}). Remove it "

@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sys
+from types import FunctionType
 from typing import Any
 
 import numpy as np
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, clone
 
-# what an estimator remembers without its features depending on it
-_IRRELEVANT = {"device", "device_", "history_", "verbose", "_sklearn_version"}
+from featx.features.code import UnknownCodeError, code_of, full_name
+
+# what an estimator remembers without its features depending on it: any, and one of ours
+_BOOKKEEPING = {"_sklearn_version", "_skl_callbacks"}
+_IRRELEVANT = _BOOKKEEPING | {"device", "device_", "history_", "memory", "verbose"}
+
+
+class UnknownContentError(TypeError):
+    """Something that cannot be told from something else by its content."""
 
 
 def digest_json(value: object) -> str:
@@ -37,6 +46,38 @@ def digest_array(values: np.ndarray) -> str:
     return hashlib.sha256(np.ascontiguousarray(values).data).hexdigest()
 
 
+def digest_params(estimator: BaseEstimator) -> str:
+    """SHA-256 of everything that a fit of an estimator depends on but the images.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Fitted or not, which makes no difference; a Pipeline of estimators too.
+
+    Returns
+    -------
+    str
+        64 hexadecimal digits, equal for equal code, parameters and callbacks in any
+        process. ``16`` and ``"16"`` differ, and so do steps in another order.
+
+    Raises
+    ------
+    UnknownContentError
+        If it holds something whose content cannot be told, such as an open file.
+
+    Examples
+    --------
+    >>> from featx import RawPixels
+    >>> digest_params(RawPixels()) == digest_params(RawPixels(image_shape=(8, 8)))
+    False
+    """
+    try:
+        unfitted = clone(estimator)
+    except (TypeError, RuntimeError) as error:  # as copy and scikit-learn refuse
+        raise UnknownContentError(f"It cannot be copied: {error}.") from error
+    return _digest([unfitted, [*getattr(estimator, "_skl_callbacks", ())]])
+
+
 def digest_estimator(estimator: BaseEstimator) -> str:
     """SHA-256 of everything the features of a fitted estimator depend on.
 
@@ -48,38 +89,108 @@ def digest_estimator(estimator: BaseEstimator) -> str:
     Returns
     -------
     str
-        64 hexadecimal digits, equal for equal parameters and weights in any process.
+        64 hexadecimal digits, equal for equal code, parameters and weights in any
+        process.
 
     Raises
     ------
-    TypeError
+    UnknownContentError
         If the state holds something whose content cannot be told.
     """
+    return _digest(estimator)
+
+
+def _digest(value: object) -> str:
     digest = hashlib.sha256()
-    _update(digest, estimator)
+    try:
+        _update(digest, value)
+    except UnknownCodeError as error:
+        raise UnknownContentError(str(error)) from error
+    except RecursionError as error:
+        raise UnknownContentError(
+            "Got an encoder that holds itself, but expected plain parts."
+        ) from error
     return digest.hexdigest()
 
 
+def _put(digest: Any, *parts: str | bytes) -> None:
+    """Add parts so that no others, put together, give the same."""
+    for part in parts:
+        content = part.encode() if isinstance(part, str) else part
+        digest.update(len(content).to_bytes(8, "little"))
+        digest.update(content)
+
+
 def _update(digest: Any, value: Any) -> None:
-    digest.update(f"{type(value).__module__}.{type(value).__qualname__}".encode())
-    if isinstance(value, BaseEstimator):
-        state = value.__getstate__()
-        _update(digest, {k: v for k, v in state.items() if k not in _IRRELEVANT})
-    elif isinstance(value, dict):
-        for key in sorted(value):
-            _update(digest, key)
-            _update(digest, value[key])
-    elif isinstance(value, list | tuple):
-        digest.update(str(len(value)).encode())
+    kind = type(value)
+    _put(digest, full_name(kind))
+    if value is None or kind in (bool, int, float, complex, str, bytes):
+        _put(digest, repr(value))
+    elif kind in (list, tuple):
+        _put(digest, str(len(value)))
         for item in value:
             _update(digest, item)
-    elif isinstance(value, np.ndarray | np.generic) and value.dtype != object:
-        digest.update(f"{value.dtype.str}{value.shape}".encode())
-        digest.update(np.ascontiguousarray(value).tobytes())
-    elif value is None or isinstance(value, bool | int | float | str | bytes):
-        digest.update(repr(value).encode())
+    elif kind is dict:
+        _update(digest, [*value.items()])
+    elif kind in (set, frozenset):
+        _update(digest, sorted(map(_digest, value)))
+    elif kind in (np.ndarray, np.memmap) or isinstance(value, np.generic):
+        _update_array(digest, value)
+    elif isinstance(value, type | FunctionType):
+        _put(digest, *code_of(value))
+    elif isinstance(value, BaseEstimator):
+        ours = kind.__module__.startswith(("featx.", "sklearn."))
+        without = _IRRELEVANT if ours else _BOOKKEEPING
+        state = value.__getstate__()
+        _put(digest, *code_of(kind))
+        _update(digest, sorted((k, v) for k, v in state.items() if k not in without))
+    elif "torch" in sys.modules and isinstance(value, sys.modules["torch"].Tensor):
+        _update_tensor(digest, value)
     else:
-        raise TypeError(
-            f"Got {type(value).__name__} in the state of an encoder, but expected "
-            "arrays, numbers, text and containers of them."
-        )
+        _update_object(digest, value)
+
+
+def _update_array(digest: Any, value: np.ndarray | np.generic) -> None:
+    _put(digest, repr(np.lib.format.dtype_to_descr(value.dtype)), str(value.shape))
+    if value.dtype == object:
+        _update(digest, np.ravel(value).tolist())
+    elif value.dtype.hasobject:
+        raise _unknown(value)
+    else:
+        _put(digest, np.ascontiguousarray(value).tobytes())
+
+
+def _update_tensor(digest: Any, value: Any) -> None:
+    import torch
+
+    if value.layout is not torch.strided or value.is_quantized:
+        raise _unknown(value)
+    _put(digest, str(value.dtype), str(value.shape), str(value.requires_grad))
+    plain = value.detach().cpu().contiguous().view(-1).view(torch.uint8)
+    _put(digest, plain.numpy().tobytes())
+
+
+def _update_object(digest: Any, value: Any) -> None:
+    """Any other object is what it can be rebuilt from."""
+    if isinstance(value, np.ufunc):
+        name = str(value.__name__)
+        if getattr(np, name, None) is not value:
+            raise _unknown(value)
+        _put(digest, name, np.__version__)
+        return
+    try:
+        parts = value.__reduce_ex__(4)
+    except Exception as error:  # whatever an object raises that cannot be rebuilt
+        raise _unknown(value) from error
+    if isinstance(parts, str):
+        _put(digest, str(getattr(value, "__module__", None)), parts)
+    else:
+        items = [None if part is None else [*part] for part in parts[3:5]]
+        _update(digest, [*parts[:3], *items])
+
+
+def _unknown(value: object) -> UnknownContentError:
+    return UnknownContentError(
+        f"Got {type(value).__name__} in the state of an encoder, but expected arrays, "
+        "numbers, text and objects made of them."
+    )

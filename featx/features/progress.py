@@ -64,7 +64,7 @@ def training_progress(
     """
     if progress is not None:
         progress(f"train {name}", 0, 0)
-    if not hasattr(encoder, "max_epochs"):
+    if not (hasattr(encoder, "max_epochs") and hasattr(encoder, "set_callbacks")):
         yield
         return
     if progress is not None:

@@ -17,14 +17,15 @@ from featx.images.named import NAMED, load_named
 from featx.images.options import Options, Progress, silent
 from featx.images.trees import LocalTree, OneFile, RemoteTree, is_shard
 from featx.remote import is_remote
+from featx.storage import default_cache_dir
 from featx.workers import make_spread
 
 
 def load_dataset(
     source: str | os.PathLike[str] = "digits",
     *,
-    data_dir: Path | None = None,
-    cache_dir: Path,
+    data_dir: str | Path | None = None,
+    cache_dir: str | Path | None = None,
     size: int | tuple[int, int] | None = None,
     longest_side: int | str | None = "auto",
     fit: str = "stretch",
@@ -49,10 +50,11 @@ def load_dataset(
         folder of them (``train-*.tar``, ``test-*.tar``). All may be URLs that fsspec
         knows, such as ``s3://bucket/images``. A name wins over a folder of that name;
         write ``./digits`` for the folder.
-    data_dir : Path, optional
+    data_dir : str or Path, optional
         Where named sets are downloaded to; by default the user's data folder.
-    cache_dir : Path
-        Where the decoded images of a folder are kept, below ``images/``.
+    cache_dir : str or Path, optional
+        Where the decoded images of a folder are kept, below ``images/``; by default
+        ``FEATX_CACHE`` or the system's cache folder.
     size : int or tuple of int, optional
         Height and width to resize to. By default a size is chosen from those that the
         images have, never above them.
@@ -107,7 +109,7 @@ def load_dataset(
 
     Examples
     --------
-    >>> data = load_dataset("digits", cache_dir=Path("unused"), limit=200)
+    >>> data = load_dataset("digits", limit=200)
     >>> data.train.X.shape, data.test.X.shape, int(data.validation.sum())
     ((200, 8, 8, 1), (200, 8, 8, 1), 20)
     """
@@ -124,18 +126,19 @@ def load_dataset(
         spread=make_spread(engine, address),
     )
     if isinstance(source, str) and source in NAMED:
-        return load_named(source, options, data_dir or user_data_path("featx"))
+        return load_named(source, options, Path(data_dir or user_data_path("featx")))
+    cache_folder = default_cache_dir() if cache_dir is None else Path(cache_dir)
     if is_remote(source):
         url = str(source)
         if url.lower().endswith(".npz"):
             return load_arrays(url, options)
         there = OneFile(url) if is_shard(url) else RemoteTree(url)
-        return load_folder(there, options, Path(cache_dir))
+        return load_folder(there, options, cache_folder)
     path = Path(source).expanduser()
     if path.is_dir():
-        return load_folder(LocalTree(path), options, Path(cache_dir))
+        return load_folder(LocalTree(path), options, cache_folder)
     if is_shard(path.name) and path.exists():
-        return load_folder(OneFile(str(path.resolve())), options, Path(cache_dir))
+        return load_folder(OneFile(str(path.resolve())), options, cache_folder)
     if path.exists():
         return load_arrays(path, options)
     near = difflib.get_close_matches(str(source), NAMED, n=1)
