@@ -35,8 +35,10 @@ from featx.errors import (
     MissingDataError,
     ParameterError,
     StorageError,
+    unknown_name,
 )
 from featx.features.cache import ENCODER_TYPES
+from featx.images.options import FITS
 from featx.storage import provenance, write_out
 
 FORMAT = 1  # of the file; a featx that knows less refuses it
@@ -71,6 +73,8 @@ class Model:
         Names of the classes.
     image_shape : tuple of int
         Height, width and channels of the images it knows.
+    fit : {"stretch", "pad", "crop"}, default="stretch"
+        What becomes of image files in another shape, as in training.
 
     Examples
     --------
@@ -92,8 +96,11 @@ class Model:
     pipeline: Pipeline
     class_names: tuple[str, ...]
     image_shape: tuple[int, int, int]
+    fit: str = "stretch"
 
     def __post_init__(self) -> None:
+        if self.fit not in FITS:
+            raise unknown_name("fit", self.fit, FITS)
         for name in self.class_names:
             if not isinstance(name, str):
                 raise DataError(
@@ -119,6 +126,8 @@ class Model:
         encoder: BaseEstimator,
         classifier: ClassifierMixin,
         class_names: Sequence[str],
+        *,
+        fit: str = "stretch",
     ) -> Model:
         """Join a fitted encoder and a classifier that was fitted on its features.
 
@@ -130,6 +139,8 @@ class Model:
             Fitted on labels that are positions in `class_names`; a Pipeline or not.
         class_names : sequence of str
             Names of the classes.
+        fit : {"stretch", "pad", "crop"}, default="stretch"
+            How the training images were brought into one shape.
 
         Returns
         -------
@@ -156,7 +167,7 @@ class Model:
             )
         pipeline = Pipeline([("encoder", encoder), *to_stock(classifier).steps])
         names = np.asarray(class_names, object).tolist()  # of any sequence, arrays too
-        return cls(pipeline, tuple(names), tuple(first.image_shape_))
+        return cls(pipeline, tuple(names), tuple(first.image_shape_), fit)
 
     def predict(self, X: ArrayLike) -> NDArray[np.str_]:
         """Name the class of each image.
@@ -261,6 +272,7 @@ def save(model: Model, path: str | os.PathLike[str]) -> None:
         "format": FORMAT,
         "class_names": list(model.class_names),
         "image_shape": list(model.image_shape),
+        "fit": model.fit,
         "steps": {name: type(step).__name__ for name, step in pipeline.steps},
     }
     stream = io.BytesIO()
@@ -357,7 +369,9 @@ def _read(data: bytes, what: str) -> Model:
         image_shape = tuple(int(side) for side in manifest["image_shape"])
         if not isinstance(pipeline, Pipeline) or len(image_shape) != 3:
             raise TypeError("no pipeline of an encoder and a classifier")
-        model = Model(pipeline, tuple(manifest["class_names"]), image_shape)
+        model = Model(
+            pipeline, tuple(manifest["class_names"]), image_shape, manifest["fit"]
+        )
     except Exception as error:  # whatever a hostile description makes the reader raise
         text = " ".join(str(error).split())[:200]
         raise refused(what, f"what cannot be a model ({text})") from error

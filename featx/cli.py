@@ -306,7 +306,8 @@ def fit(
         from featx.bundle import save as save_model
 
         ((fitted, row),) = kept
-        save_model(Model.of(fitted, row.classifier, dataset.class_names), save)
+        names = dataset.class_names
+        save_model(Model.of(fitted, row.classifier, names, fit=shared.fit), save)
     _print_results(results, shared, out_dir)
     if save is not None:
         _say(shared, f"Model: {save}")
@@ -382,7 +383,7 @@ def predict(
     writer = _PredictionWriter(sink, loaded.confidence, as_json)
     n_skipped, start = 0, time.monotonic()
     with StderrProgress(err, quiet or sink.file.isatty()) as progress:
-        for batch in read_images(files, loaded.image_shape):
+        for batch in read_images(files, loaded.image_shape, loaded.fit):
             writer.write(batch.ids, *loaded.predict_with_confidence(batch.X))
             for skipped in batch.skipped:
                 _tell_skipped(skipped)

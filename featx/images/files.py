@@ -133,7 +133,7 @@ def _names(found: list[bytes], end: bytes) -> Iterator[str]:
 
 
 def read_images(
-    paths: Iterable[str], shape: tuple[int, int, int]
+    paths: Iterable[str], shape: tuple[int, int, int], fit: str = "stretch"
 ) -> Iterator[ImageBatch]:
     """Decode image files in batches, several at once.
 
@@ -143,6 +143,8 @@ def read_images(
         Image files.
     shape : tuple of int
         Height, width and channels (1 or 3) that they get.
+    fit : {"stretch", "pad", "crop"}, default="stretch"
+        What becomes of an image in another shape.
 
     Yields
     ------
@@ -155,14 +157,17 @@ def read_images(
         for path in paths:
             batch.append(path)
             if len(batch) == size:
-                yield _read(batch, shape, pool)
+                yield _read(batch, shape, fit, pool)
                 batch = []
         if batch:
-            yield _read(batch, shape, pool)
+            yield _read(batch, shape, fit, pool)
 
 
 def _read(
-    paths: Sequence[str], shape: tuple[int, int, int], pool: ThreadPoolExecutor
+    paths: Sequence[str],
+    shape: tuple[int, int, int],
+    fit: str,
+    pool: ThreadPoolExecutor,
 ) -> ImageBatch:
     def one(path: str) -> NDArray[np.uint8] | Skipped:
         there = remote.is_remote(path)
@@ -170,7 +175,7 @@ def _read(
             return Skipped(path, "no file")
         try:
             source = io.BytesIO(remote.read_file(path)) if there else path
-            return read_pixels(source, shape[:2], shape[2])
+            return read_pixels(source, shape[:2], shape[2], fit)
         except StorageError:
             raise
         except Exception as error:  # a damaged file makes Pillow raise anything
