@@ -158,6 +158,7 @@ class FeatureCache:
         )
         folder = self.folder / "encoders" / key
         fitted = None
+        manifest: dict[str, Any] | None
         if not _is_first():
             manifest = _fit_along(folder, encoder, images, name)
         else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import zipfile
 import zlib
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any
 
@@ -23,6 +24,7 @@ ARRAYS = {
     VALIDATION: ("X_val", "y_val"),
     TEST: ("X_test", "y_test"),
 }
+_MARGIN = 1e-3  # that floats may lie outside 0 to 1, as resizing leaves them
 EXPECTED = "expected an .npz with X_train, y_train, X_test and y_test"
 
 
@@ -35,7 +37,7 @@ def load_arrays(path: Path | str, options: Options) -> Dataset:
         A file or URL with ``X_train, y_train`` and, where there are any, ``X_test,
         y_test``, ``X_val, y_val`` and ``class_names``. Images are (n, h, w) or
         (n, h, w, c) with 1, 3 or 4 channels, integers 0 to 255 or floats 0 to 1 or 0 to
-        255.
+        255, which the highest value of all parts decides.
     options : Options
         What was asked for.
 
@@ -60,7 +62,7 @@ def load_arrays(path: Path | str, options: Options) -> Dataset:
 
     class_names = _class_names(arrays, [y for _, y in used.values()])
     labels = {p: _labels(arrays[y], y, class_names) for p, (_, y) in used.items()}
-    scale = _scale({X: arrays[X] for X, _ in used.values()})
+    scale, said = _scale({X: arrays[X] for X, _ in used.values()})
     parts = {
         p: Part(_pixels(arrays[X], X, scale), labels[p]) for p, (X, _) in used.items()
     }
@@ -77,7 +79,8 @@ def load_arrays(path: Path | str, options: Options) -> Dataset:
             f"Got images of different shapes ({found}), but expected one shape "
             "(height, width, channels) in all parts."
         )
-    return to_dataset(str(path), parts, tuple(map(str, class_names)), options)
+    dataset = to_dataset(str(path), parts, tuple(map(str, class_names)), options)
+    return replace(dataset, notes=(*dataset.notes, *said))
 
 
 def _read(path: Path | str) -> dict[str, NDArray[Any]]:
@@ -148,20 +151,30 @@ def _class_names(arrays: dict[str, NDArray[Any]], targets: list[str]) -> list[An
                 "image. Turn one-hot rows into labels with .argmax(axis=1)."
             )
     if "class_names" in arrays:
-        return [str(name) for name in _text(arrays["class_names"]).ravel()]
-    kinds = {_text(arrays[name]).dtype.kind in "iu" for name in targets}
+        given = [
+            str(name) for name in _text(arrays["class_names"], "class_names").ravel()
+        ]
+        for name in given:
+            if given.count(name) > 1:
+                raise DataError(
+                    f"Got {name!r} {given.count(name)} times in class_names, but expected "
+                    "each name once. Rename one, or give both classes one label."
+                )
+        return given
+    texts = [_text(arrays[name], name) for name in targets]
+    kinds = {text.dtype.kind in "iu" for text in texts}
     if len(kinds) > 1:
         raise DataError(
             f"Got integers and strings as labels in {', '.join(targets)}, but expected "
             "one kind in all parts."
         )
-    together = np.concatenate([_text(arrays[name]).ravel() for name in targets])
+    together = np.concatenate([text.ravel() for text in texts])
     return np.unique(together).tolist()
 
 
 def _labels(y: NDArray[Any], name: str, classes: list[Any]) -> NDArray[np.int64]:
     """Turn labels into indices of `classes`."""
-    y = _text(y).ravel()
+    y = _text(y, name).ravel()
     if y.dtype.kind in "iu" and classes and isinstance(classes[0], str):
         if len(y) and not (y.min() >= 0 and y.max() < len(classes)):
             raise DataError(
@@ -179,13 +192,21 @@ def _labels(y: NDArray[Any], name: str, classes: list[Any]) -> NDArray[np.int64]
     return np.array([index[label] for label in y.tolist()], np.int64)
 
 
-def _text(values: NDArray[Any]) -> NDArray[Any]:
+def _text(values: NDArray[Any], name: str) -> NDArray[Any]:
     """Read bytes as text, leave the rest."""
-    return np.char.decode(values, "utf-8") if values.dtype.kind == "S" else values
+    if values.dtype.kind != "S":
+        return values
+    try:
+        return np.char.decode(values, "utf-8")
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"Got {error.object!r} in {name}, which is not UTF-8, but expected text. Save "
+            f"np.char.decode({name}, 'latin-1') instead, or with the encoding that it has."
+        ) from error
 
 
-def _scale(images: dict[str, NDArray[Any]]) -> float:
-    """Check the values of all parts; return the factor that makes them 0 to 255."""
+def _scale(images: dict[str, NDArray[Any]]) -> tuple[float, list[str]]:
+    """Check the values of all parts; return the factor that makes them 0 to 255, notes."""
     lows, highs = [], []
     for name, X in images.items():
         if X.dtype.kind not in "iuf":
@@ -210,13 +231,24 @@ def _scale(images: dict[str, NDArray[Any]]) -> float:
                 "for example with numpy.nan_to_num."
             )
     low, high = min(lows), max(highs)
+    floats = all(X.dtype.kind == "f" for X in images.values())
+    if floats and low >= -_MARGIN and high <= 1 + _MARGIN:
+        beyond = low < 0 or high > 1
+        note = f"pixels from {low:.7g} to {high:.7g} are taken for 0 to 1 and clipped"
+        return 255.0, [note] if beyond else []
     if low < 0 or high > 255:
         raise DataError(
             f"Got pixels from {low:g} to {high:g} in {', '.join(images)}, but expected "
             "0 to 255, or 0 to 1 for floats. Rescale them first."
         )
-    floats = all(X.dtype.kind == "f" for X in images.values())
-    return 255.0 if floats and high <= 1 else 1.0
+    for (name, X), most in zip(images.items(), highs, strict=True):
+        if X.dtype.kind == "f" and 0 < (high if floats else most) <= 2:
+            raise DataError(
+                f"Got floats up to {most:.7g} in {name}, but expected 0 to 1 or 0 to 255 "
+                f"in all of {', '.join(images)}. If 1 is white, save np.rint(255 * "
+                f"{name}.clip(0, 1)).astype(np.uint8), else {name}.astype(np.uint8)."
+            )
+    return 1.0, []
 
 
 def _pixels(X: NDArray[Any], name: str, scale: float) -> NDArray[np.uint8]:
@@ -224,7 +256,7 @@ def _pixels(X: NDArray[Any], name: str, scale: float) -> NDArray[np.uint8]:
     if X.ndim == 3:
         X = X[..., np.newaxis]
     if X.dtype.kind == "f":
-        X = np.rint(X * np.float32(scale))
+        X = np.rint(np.clip(X * np.float32(scale), 0, 255))
     X = X.astype(np.uint8, copy=False)
     if X.shape[3] == 4:
         alpha = X[..., 3:].astype(np.float32) / 255

@@ -35,6 +35,24 @@ def test_unit_floats_grey_and_transparent(tmp_path):
     assert (load(tmp_path, X_train=four, X_test=four[:6]).train.X == 204).all()
 
 
+def test_floats_a_hair_outside_0_to_1_are_clipped_and_the_note_says_so(tmp_path):
+    unit = X / 255
+    unit[0, 0, 0], unit[1, 0, 0] = 1 + 1e-6, -1e-6
+    data = load(tmp_path, X_train=unit, X_test=X[:6] / 255)
+    assert "from -1e-06 to 1.000001 are taken for 0 to 1" in data.notes[-1]
+    assert (data.train.X[0, 0, 0] == 255).all() and (data.train.X[1, 0, 0] == 0).all()
+    np.testing.assert_array_equal(data.train.X[2:], X[2:])
+    data = load(tmp_path, X_train=X / 255, X_test=X[:6] / 255)
+    assert not any("taken for" in note for note in data.notes)
+    np.testing.assert_array_equal(data.train.X, X)
+
+
+def test_one_range_holds_for_all_parts(tmp_path):
+    dark = (X[:6] // 200).astype(float)  # 0 and 1 of 255
+    data = load(tmp_path, X_train=X.astype(float), X_test=dark * 3)
+    np.testing.assert_array_equal(data.test.X, X[:6] // 200 * 3)
+
+
 def test_labels(tmp_path):
     names = np.array(["dog", "cat"])[Y]
     data = load(tmp_path, y_train=names, y_test=names[:6, None])
@@ -72,6 +90,24 @@ def test_parts_and_size(tmp_path):
         ({"X_train": X / np.nan}, "Got NaN in X_train"),
         ({"X_train": X / 0.5}, "Got pixels from 0 to 510"),
         ({"X_train": X - 3.0}, "Got pixels from -3 to"),
+        (
+            {"X_train": X / 200, "X_test": X[:6] / 200},
+            r"Got floats up to 1\.2.* in X_train.*255 \* X_train\.clip\(0, 1\)",
+        ),
+        (
+            {"X_train": X / 127.5 - 1, "X_test": X[:6] / 127.5 - 1},
+            "Got pixels from -1 to 1",
+        ),
+        ({"X_test": X[:6] / 255}, r"Got floats up to 1 in X_test.*X_test\.clip"),
+        (
+            {"y_train": np.array([b"K\xe4fer", b"ant"])[Y]},
+            r"Got b'K\\xe4fer' in y_train, which is not UTF-8.*'latin-1'",
+        ),
+        (
+            {"class_names": np.array([b"\xe4", b"b"])},
+            "in class_names, which is not UTF-8",
+        ),
+        ({"class_names": np.array(["a", "a"])}, "Got 'a' 2 times in class_names"),
         ({"X_train": X + np.inf}, "to inf"),
         ({"X_train": X > 9}, "X_train of dtype bool"),
         ({"X_train": X.astype(object)}, "Got Python objects in X_train"),

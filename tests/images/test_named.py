@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from PIL import Image
 from torchvision import datasets
 
 from featx.errors import DependencyError, MissingDataError, ParameterError
@@ -159,3 +160,16 @@ def test_limit_and_keep(tmp_path, limit):
         assert 0.4 * counts[4] < counts[3] < 0.6 * counts[4]
         full = load("digits", tmp_path)
         np.testing.assert_array_equal(data.test.X, full.test.X)
+
+
+def test_the_cache_is_where_it_always_is_unless_another_is_named(tmp_path):
+    rng = np.random.default_rng(0)
+    for name in [f"{kind}/{i}.png" for kind in "ab" for i in range(8)]:
+        (tmp_path / "photos" / name).parent.mkdir(parents=True, exist_ok=True)
+        pixels = rng.integers(0, 256, (4, 4, 3), np.uint8)
+        Image.fromarray(pixels).save(tmp_path / "photos" / name)
+    assert len(load_dataset("digits").train) == 1438
+    load_dataset(tmp_path / "photos")
+    assert len(list((tmp_path / "user-cache" / "images").iterdir())) >= 1
+    load_dataset(str(tmp_path / "photos"), cache_dir=str(tmp_path / "other"))
+    assert len(list((tmp_path / "other" / "images").iterdir())) >= 1
