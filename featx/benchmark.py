@@ -22,6 +22,7 @@ from featx.evaluation import (
     BenchResults,
     Result,
     compare_with_controls,
+    draw_evenly,
 )
 from featx.features import EncodedDataset, FeatureCache, encode
 from featx.features.progress import Progress
@@ -148,9 +149,7 @@ def bench(
     cache = cache or FeatureCache()
     rng = np.random.default_rng(seed)
     n_examples = min(n_examples, len(dataset.test))
-    example_rows = np.sort(
-        rng.choice(len(dataset.test), n_examples, replace=False)
-    ).astype(np.int64)
+    example_rows = draw_evenly(dataset.test.y, n_examples, rng)
     examples = np.array(dataset.test.X[example_rows])
     balanced = is_unequal(dataset.train.class_counts)
     rows: dict[tuple[str, str], Row | None] = {}
@@ -274,7 +273,8 @@ def bench(
     return BenchResults(
         version=__version__,
         data=dataset.describe(),
-        protocol=_protocol(balanced, tune, seed),
+        protocol=_protocol(balanced, tune, seed)
+        | {"controls": [name for name in controls if name in encoders]},
         machine=describe_machine(),
         results=results,
         comparisons=compare_with_controls(

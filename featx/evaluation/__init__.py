@@ -2,8 +2,9 @@
 
 from featx.evaluation.comparisons import Comparison, compare
 from featx.evaluation.controls import CONTROLS, compare_with_controls
-from featx.evaluation.evidence import N_QUERIES, Evidence, look_into
-from featx.evaluation.results import BenchResults, Result, with_repeats
+from featx.evaluation.evidence import N_QUERIES, Evidence, draw_evenly, look_into
+from featx.evaluation.repeats import with_repeats
+from featx.evaluation.results import BenchResults, Result
 from featx.evaluation.scores import ClassScores, Scores, score
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "Scores",
     "compare",
     "compare_with_controls",
+    "draw_evenly",
     "look_into",
     "score",
     "with_repeats",

@@ -47,7 +47,7 @@ def page_view(
     """
     results = run.results
     names = list(results.data["class_names"])
-    ordered = sorted(results.results, key=lambda row: -row.scores.accuracy)
+    ordered = results.ranked
     ends = [end for row in ordered for end in row.scores.accuracy_ci95]
     low, high = 100 * min(ends), 100 * max(ends)
     margin = max(0.5, 0.04 * (high - low))
@@ -55,7 +55,9 @@ def page_view(
     return {
         "title": _title(results),
         "version": results.version,
-        "answer": answer(results),
+        "answer": answer(results, run.command),
+        "uneven": results.uneven,
+        "n_seeds": results.n_seeds,
         "axis": axis,
         "rows": [row_view(row, results, names, axis) for row in ordered],
         "remarks": remarks(results),
@@ -155,18 +157,26 @@ def _document(
     tile, _ = tiles(run.album)
     rows = []
     for row in ordered:
+        every, n_seeds = results.predictions_of(row.name), results.n_seeds
         sure = results.confidences.get(row.name)
         listed = []
         for (t, p), behind in cells(results, row.name).items():
             first = behind[:PER_CELL].tolist()
             shown = list(takewhile(tile.__contains__, first))
-            said = [] if sure is None else [float(f"{sure[i]:.3g}") for i in shown]
-            listed.append([t, p, len(behind), shown, said])
+            if n_seeds > 1:
+                said = (every[:, shown] == p).sum(axis=0).tolist()
+            elif sure is not None:
+                said = [float(f"{sure[i]:.3g}") for i in shown]
+            else:
+                said = []
+            count = int(row.scores.confusion[t, p])
+            listed.append([t, p, count, shown, said, len(behind)])
         kind = "probability" if row.classifier in PROBABILITIES else "score"
         rows.append({"name": row.name, "kind": kind, "cells": listed})
     return {
         "classes": list(names),
         "rows": rows,
+        "n_seeds": results.n_seeds,
         "per_sheet": PER_SHEET,
         "columns": COLUMNS,
         "tiles": run.album.test_rows.tolist(),
