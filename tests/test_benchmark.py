@@ -12,8 +12,9 @@ from featx import (
     RawPixels,
     UntrainedAutoencoder,
 )
-from featx.benchmark import bench, is_unequal
+from featx.benchmark import bench
 from featx.errors import CacheError, DataError, ParameterError
+from featx.evaluation import is_uneven
 from featx.features import encode
 from featx.fitting import Job, fit_row
 from featx.rows import row_key
@@ -199,7 +200,7 @@ def test_a_single_class_cannot_be_tuned_on(dataset, cache):
 
 
 def test_class_weights_follow_the_class_counts():
-    assert is_unequal(np.array([10, 5])) and not is_unequal(np.array([10, 10]))
+    assert is_uneven(np.array([10, 5])) and not is_uneven(np.array([10, 10]))
 
 
 def test_a_classifier_without_class_weights_says_so(dataset, cache):

@@ -5,7 +5,7 @@ from featx.evaluation.controls import CONTROLS, compare_with_controls
 from featx.evaluation.evidence import N_QUERIES, Evidence, draw_evenly, look_into
 from featx.evaluation.repeats import with_repeats
 from featx.evaluation.results import BenchResults, Result
-from featx.evaluation.scores import ClassScores, Scores, score
+from featx.evaluation.scores import ClassScores, Scores, is_uneven, score
 
 __all__ = [
     "CONTROLS",
@@ -19,6 +19,7 @@ __all__ = [
     "compare",
     "compare_with_controls",
     "draw_evenly",
+    "is_uneven",
     "look_into",
     "score",
     "with_repeats",

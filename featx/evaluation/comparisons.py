@@ -117,7 +117,7 @@ def sign_flips(differences: NDArray[np.int64]) -> float:
     Examples
     --------
     >>> import numpy as np
-    >>> sign_flips(np.array([1, 1, 1, 1, 1])), sign_flips(np.array([3, 2, 1]))
+    >>> sign_flips(np.array([1, 1, 1, 1, 1])), round(sign_flips(np.array([3, 2, 1])), 9)
     (0.0625, 0.25)
     """
     sizes, counts = np.unique(np.abs(differences[differences != 0]), return_counts=True)

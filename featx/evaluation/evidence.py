@@ -156,7 +156,9 @@ def draw_evenly(
     counts = np.bincount(y)
     turn = np.empty(len(y), np.int64)  # of each image among those of its class
     turn[by_class] = np.arange(len(y)) - np.repeat(np.cumsum(counts) - counts, counts)
-    drawn: NDArray[np.int64] = order[np.argsort(turn, kind="stable")][:n].astype(np.int64)
+    drawn: NDArray[np.int64] = order[np.argsort(turn, kind="stable")][:n].astype(
+        np.int64
+    )
     return drawn
 
 

@@ -58,9 +58,7 @@ def with_repeats(runs: Sequence[BenchResults]) -> BenchResults:
     return replace(
         first,
         results=results,
-        comparisons=compare_with_controls(
-            results, every, first.y_true, first.controls
-        ),
+        comparisons=compare_with_controls(results, every, first.y_true, first.controls),
         repeat_predictions=every,
         protocol=first.protocol
         | {

@@ -14,12 +14,11 @@ from featx.errors import DependencyError
 from featx.evaluation.comparisons import Comparison
 from featx.evaluation.evidence import Evidence
 from featx.evaluation.intervals import wilson
-from featx.evaluation.scores import ClassScores, Scores
+from featx.evaluation.scores import ClassScores, Scores, is_uneven
 
 if TYPE_CHECKING:
     import pandas as pd
 
-UNEVEN = 1.1  # the largest class has more than so many times the images of the smallest
 _DENSE = 20  # classes; of more, most cells of a confusion matrix are empty
 
 
@@ -277,11 +276,10 @@ class BenchResults:
     def uneven(self) -> bool:
         """Whether some classes have clearly more images than others.
 
-        In the test part by more than 10 %, or in training by enough for class weights.
+        In the training or in the test part; classes that the test part lacks aside.
         """
-        _, counts = np.unique(self.y_true, return_counts=True)
-        weighed = self.protocol.get("class_weight") == "balanced"
-        return weighed or bool(counts.max() > UNEVEN * counts.min())
+        _, tested = np.unique(self.y_true, return_counts=True)
+        return is_uneven(tested) or is_uneven(np.array(self.data["train_per_class"]))
 
     @property
     def majority(self) -> Majority:
@@ -366,7 +364,9 @@ class BenchResults:
             low, high = row.scores.accuracy_ci95
             interval = f"{100 * low:.1f} to {100 * high:.1f}"
             line = [row.encoder, row.classifier, row.percent, interval]
-            lines.append(line + [f"{100 * row.scores.balanced_accuracy:.1f}"] * self.uneven)
+            lines.append(
+                line + [f"{100 * row.scores.balanced_accuracy:.1f}"] * self.uneven
+            )
         return title.removeprefix(", "), lines
 
     def __repr__(self) -> str:

@@ -14,6 +14,20 @@ from sklearn.metrics import (
 
 from featx.evaluation.intervals import interval_of_mean, wilson
 
+UNEVEN = 1.1  # times as many images of the largest class as of the smallest
+
+
+def is_uneven(class_counts: NDArray[np.int64]) -> bool:
+    """Whether the class counts differ by more than chance of a stratified split.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> is_uneven(np.array([5000, 2500])), is_uneven(np.array([146, 142]))
+    (True, False)
+    """
+    return bool(class_counts.max() > UNEVEN * class_counts.min())
+
 
 @dataclass(frozen=True)
 class ClassScores:

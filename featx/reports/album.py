@@ -91,7 +91,8 @@ def cells(results: BenchResults, name: str) -> dict[tuple[int, int], NDArray[np.
     cell = np.stack([true[order], said[order]])
     ends = np.flatnonzero((np.diff(cell) != 0).any(axis=0)) + 1
     return {
-        (int(true[one[0]]), int(said[one[0]])): rows[one] for one in np.split(order, ends)
+        (int(true[one[0]]), int(said[one[0]])): rows[one]
+        for one in np.split(order, ends)
     }
 
 

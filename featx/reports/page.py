@@ -13,6 +13,7 @@ from featx.reports.sentences import (
     class_lines,
     remarks,
     save_command,
+    shown_protocol,
 )
 from featx.reports.table import markdown_cell, markdown_table, markdown_text
 
@@ -47,8 +48,11 @@ def markdown_page(results: BenchResults, command: str) -> str:
         f"# {markdown_text(str(data.get('name', 'Data')))}: encoders and classifiers "
         "compared",
         markdown_table(results).rstrip(),
+        _bullets(results.protocol.get("time", ())),
         "## What to do next",
-        _bullets([*choice_lines(results), "The command that saves the cheapest of them:"]),
+        _bullets(
+            [*choice_lines(results), "The command that saves the cheapest of them:"]
+        ),
         _fenced(save_command(results, cheapest(results), command)),
         "## Paired tests on the same test images",
         _bullets(tests),
@@ -59,7 +63,7 @@ def markdown_page(results: BenchResults, command: str) -> str:
         _class_counts(data),
         _bullets(data.get("notes", ())),
         "## Protocol",
-        _facts(results.protocol),
+        _facts(shown_protocol(results)),
         *(["## Notes on rows", _bullets(notes)] if notes else []),
         "## Machine",
         _facts({"featx": results.version, **results.machine}),

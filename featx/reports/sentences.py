@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
+from typing import Any
 
 from rich.cells import cell_len
 
@@ -16,7 +17,7 @@ _NAMED = 5  # classes in a sentence, of more only how many there are
 _LEFT_OUT = {
     **dict.fromkeys(("--encoders", "--encoder", "--clf", "--out", "--save"), True),
     **dict.fromkeys(("--repeats", "--budget", "--joblib"), True),
-    **dict.fromkeys(("--json", "--quiet", "-q", "--strict"), False),
+    **dict.fromkeys(("--json", "--quiet", "-q", "--strict", "--figures"), False),
 }
 
 
@@ -54,7 +55,9 @@ def class_lines(result: Result) -> str:
         else:
             lines.append(f"{head} is unknown, no test images")
     if result.repeats:
-        lines.append(f"The predictions of {len(result.repeats)} seeds are counted together.")
+        lines.append(
+            f"The predictions of {len(result.repeats)} seeds are counted together."
+        )
     return "\n".join(lines)
 
 
@@ -228,7 +231,7 @@ def save_command(results: BenchResults, row: Result, command: str = "") -> str:
     Returns
     -------
     str
-        To be typed into a shell.
+        To be typed into a shell. What was reduced to save time is reduced again.
 
     Examples
     --------
@@ -247,6 +250,8 @@ def save_command(results: BenchResults, row: Result, command: str = "") -> str:
         kept += ["--tune"] if protocol.get("tuned") else []
         kept += ["--seed", str(protocol["seed"])] if protocol.get("seed") else []
     chosen = ["--encoder", row.encoder, "--clf", row.classifier]
+    for name, value in results.protocol.get("reduced", {}).get(row.encoder, {}).items():
+        chosen += ["--set", f"{name}={value}"]
     return shlex.join(["featx", "fit", *kept, *chosen, "--save", "model.featx"])
 
 
@@ -263,6 +268,19 @@ def _kept(words: Sequence[str]) -> list[str]:
     return kept
 
 
+def shown_protocol(results: BenchResults) -> dict[str, Any]:
+    """Give the facts of the protocol that no sentence of a page tells.
+
+    Examples
+    --------
+    >>> from featx.reports.examples import example_results
+    >>> shown_protocol(example_results())
+    {'seed': 0, 'controls': ['raw']}
+    """
+    told = ("reduced", "time")  # by the command to save a row, and below the table
+    return {key: one for key, one in results.protocol.items() if key not in told}
+
+
 def majority_line(results: BenchResults) -> str:
     """Say what naming the most frequent class would reach; empty for even classes.
 
@@ -273,8 +291,8 @@ def majority_line(results: BenchResults) -> str:
     >>> results = example_results()
     >>> majority_line(results)
     ''
-    >>> uneven = results.protocol | {"class_weight": "balanced"}
-    >>> majority_line(replace(results, protocol=uneven))
+    >>> uneven = results.data | {"train_per_class": [30, 10]}
+    >>> majority_line(replace(results, data=uneven))
     "Always saying 'cat' would be right on 50.0 %."
     """
     if not results.uneven:
@@ -332,7 +350,9 @@ def against_controls(result: Result, results: BenchResults) -> str:
         beaten = verdicts.pop("better")
         told += [f"{word}: {', '.join(of)}" for word, of in verdicts.items() if of]
         if beaten and not told:
-            told = [f"better: {beaten[0] if len(beaten) == 1 else f'all {len(beaten)}'}"]
+            told = [
+                f"better: {beaten[0] if len(beaten) == 1 else f'all {len(beaten)}'}"
+            ]
     if below_majority(result, results):
         told.append(f"below always '{results.majority.name}'")
     return "; ".join(told)
@@ -344,7 +364,7 @@ def below_majority(result: Result, results: BenchResults) -> bool:
 
 
 def control_verdicts(result: Result, results: BenchResults) -> dict[str, list[str]]:
-    """List the controls with a row's classifier that it is worse, no better and better than.
+    """List the controls with a row's classifier that it does worse, no better or better than.
 
     Parameters
     ----------

@@ -17,7 +17,7 @@ from featx.reports.html.encoders import encoders, uri
 from featx.reports.html.findings import feature_map, neighbours, suspects, tiles
 from featx.reports.html.rows import answer, compared, row_view
 from featx.reports.runs import Run
-from featx.reports.sentences import remarks
+from featx.reports.sentences import remarks, shown_protocol
 
 _TOLD_ELSEWHERE = (
     *("class_names", "train_per_class", "test_per_class"),
@@ -61,6 +61,7 @@ def page_view(
         "axis": axis,
         "rows": [row_view(row, results, names, axis) for row in ordered],
         "remarks": remarks(results),
+        "time": results.protocol.get("time", ()),
         "classes": names,
         "counts": _counts(results.data, names),
         "encoders": encoders(results),
@@ -126,7 +127,7 @@ def _facts(results: BenchResults, command: str) -> dict[str, Any]:
         "data": _told(shown | {"skipped images": len(skipped)}),
         "notes": list(data.get("notes", ())),
         "skipped": [f"{one['id']}: {one['reason']}" for one in skipped],
-        "protocol": _told(results.protocol),
+        "protocol": _told(shown_protocol(results)),
         "machine": _told({"featx": results.version, **results.machine}),
         "encoders": {name: dumps(one, indent=1) for name, one in params.items()},
     }
