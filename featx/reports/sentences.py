@@ -364,7 +364,7 @@ def below_majority(result: Result, results: BenchResults) -> bool:
 
 
 def control_verdicts(result: Result, results: BenchResults) -> dict[str, list[str]]:
-    """List the controls with a row's classifier that it does worse, no better or better than.
+    """Sort the controls with a row's classifier by how the row did against them.
 
     Parameters
     ----------
