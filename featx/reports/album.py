@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -80,6 +81,7 @@ def cells(results: BenchResults, name: str) -> dict[tuple[int, int], NDArray[np.
     array([6, 7])
     """
     every = results.predictions_of(name)
+    sure: NDArray[Any]
     if len(every) == 1:
         rows, said = np.arange(every.shape[1]), every[0]
         sure = results.confidences.get(name, np.zeros(len(rows), np.float32))
