@@ -26,8 +26,8 @@ from benchmarks.kinds_of_images import Part, all_sets
 from featx import make_classifier
 from featx.autoencoders import PatchAutoencoder
 from featx.autoencoders.registry import make_encoder
-from featx.benchmark import is_unequal
 from featx.classifiers import SharedReduction, choose_settings
+from featx.evaluation import is_uneven
 from featx.machine import describe_machine
 
 CLASSIFIERS = ("linear-svm", "logreg", "ridge", "svm", "knn")
@@ -55,7 +55,7 @@ def features(train: Part, judged: Part) -> dict[str, tuple[Any, Any]]:
 def row(name: str, train: Any, judged: Any, *, chosen: bool) -> dict[str, Any]:
     """Fit once; say how good it is, how long it took and with which settings."""
     (X, y), (X_judged, y_judged) = train, judged
-    uneven = is_unequal(np.bincount(y))
+    uneven = is_uneven(np.bincount(y))
     classifier = make_classifier(
         name, n_features=X.shape[1], n_images=len(y), balanced=uneven
     )

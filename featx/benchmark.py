@@ -22,6 +22,8 @@ from featx.evaluation import (
     BenchResults,
     Result,
     compare_with_controls,
+    draw_evenly,
+    is_uneven,
 )
 from featx.features import EncodedDataset, FeatureCache, encode
 from featx.features.progress import Progress
@@ -30,8 +32,6 @@ from featx.images import Dataset
 from featx.machine import describe_machine
 from featx.pictures import pictures_of
 from featx.rows import Row, evidence_of, recall_row, row_key
-
-UNEQUAL = 1.1  # classes are weighed when the largest has this many times the smallest
 
 
 def bench(
@@ -148,11 +148,9 @@ def bench(
     cache = cache or FeatureCache()
     rng = np.random.default_rng(seed)
     n_examples = min(n_examples, len(dataset.test))
-    example_rows = np.sort(
-        rng.choice(len(dataset.test), n_examples, replace=False)
-    ).astype(np.int64)
+    example_rows = draw_evenly(dataset.test.y, n_examples, rng)
     examples = np.array(dataset.test.X[example_rows])
-    balanced = is_unequal(dataset.train.class_counts)
+    balanced = is_uneven(dataset.train.class_counts)
     rows: dict[tuple[str, str], Row | None] = {}
     jobs: list[tuple[Job, Path]] = []
     histories: dict[str, dict[str, list[float]]] = {}
@@ -274,7 +272,8 @@ def bench(
     return BenchResults(
         version=__version__,
         data=dataset.describe(),
-        protocol=_protocol(balanced, tune, seed),
+        protocol=_protocol(balanced, tune, seed)
+        | {"controls": [name for name in controls if name in encoders]},
         machine=describe_machine(),
         results=results,
         comparisons=compare_with_controls(
@@ -306,23 +305,11 @@ def _row_line(
     )
 
 
-def is_unequal(class_counts: NDArray[np.int64]) -> bool:
-    """Whether the class counts differ by more than chance of a stratified split.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> is_unequal(np.array([5000, 2500])), is_unequal(np.array([146, 142]))
-    (True, False)
-    """
-    return bool(class_counts.max() > UNEQUAL * class_counts.min())
-
-
 def _protocol(balanced: bool, tune: bool, seed: int) -> dict[str, Any]:
     return {
         "encoder_sees": "training images without labels",
         "tuned": tune,
-        "class_weight": "balanced" if balanced else None,
+        "class_weight": "chosen for each row" if balanced else None,
         "interval": "Wilson, 95 %",
         "test": "McNemar, exact, Holm-corrected",
         "test_part_read": "once per row, after every choice was made",

@@ -251,7 +251,7 @@ def bench(
     )
     folder = out_dir or new_run_folder(runs, _run_name(dataset.name))
     save_run(results, dataset, folder, context.obj, figures=figures)
-    _print_results(results, shared, folder)
+    _print_results(results, shared, folder, context.obj)
     if not shared.as_json:
         _say(shared, f"Run folder: {folder}, page: {folder / 'report.html'}")
     _end(shared, dataset)
@@ -308,7 +308,7 @@ def fit(
         ((fitted, row),) = kept
         names = dataset.class_names
         save_model(Model.of(fitted, row.classifier, names, fit=shared.fit), save)
-    _print_results(results, shared, out_dir)
+    _print_results(results, shared, out_dir, context.obj)
     if save is not None:
         _say(shared, f"Model: {save}")
     _end(shared, dataset)
@@ -808,9 +808,9 @@ def _tell_skipped(skipped: Skipped) -> None:
 
 
 def _print_results(
-    results: BenchResults, shared: SharedOptions, folder: Path | None
+    results: BenchResults, shared: SharedOptions, folder: Path | None, command: str
 ) -> None:
-    from featx.reports import class_lines, comparison_table, remarks, to_json
+    from featx.reports import advice, class_lines, comparison_table, to_json
 
     if shared.as_json:
         written = None if folder is None else str(folder)
@@ -820,9 +820,8 @@ def _print_results(
     out.print(f"\n{results.best.name}:")
     out.print(class_lines(results.best))
     out.print()
-    best = results.best.name
     for line in [
-        *(remark for remark in remarks(results) if remark.startswith(f"{best} is ")),
+        *advice(results, command),
         *_notes(results),
     ]:
         out.print(line)

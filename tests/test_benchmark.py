@@ -12,10 +12,12 @@ from featx import (
     RawPixels,
     UntrainedAutoencoder,
 )
-from featx.benchmark import bench, is_unequal
+from featx.benchmark import bench
 from featx.errors import CacheError, DataError, ParameterError
+from featx.evaluation import is_uneven
 from featx.features import encode
 from featx.fitting import Job, fit_row
+from featx.reports import markdown_table
 from featx.rows import row_key
 
 CACHED = ("encoder", "features", "classifier")
@@ -199,7 +201,7 @@ def test_a_single_class_cannot_be_tuned_on(dataset, cache):
 
 
 def test_class_weights_follow_the_class_counts():
-    assert is_unequal(np.array([10, 5])) and not is_unequal(np.array([10, 10]))
+    assert is_uneven(np.array([10, 5])) and not is_uneven(np.array([10, 10]))
 
 
 def test_a_classifier_without_class_weights_says_so(dataset, cache):
@@ -253,3 +255,44 @@ def test_with_a_budget_no_row_is_kept(dataset, cache):
         results = bench(dataset, {"raw": RawPixels()}, ["knn"], cache=cache, budget=60)
         assert not results.best.cached["classifier"]
     assert "rows" not in {entry.kind for entry in cache.entries()}
+
+
+def test_controls_of_ones_own_are_honored(dataset, cache):
+    encoders = {"my-baseline": RawPixels(), "untrained": UntrainedAutoencoder()}
+    results = bench(dataset, encoders, ["knn"], controls=("my-baseline",), cache=cache)
+    assert results.controls == ("my-baseline",)
+    (test,) = results.comparisons
+    assert (test.row, test.other) == ("untrained + knn", "my-baseline + knn")
+    lines = markdown_table(results).splitlines()
+    ends = [line.strip("|* ").rpartition("|")[2].strip(" *") for line in lines[2:4]]
+    assert ends[0] == "control" and "my-baseline" in ends[1]
+
+
+def test_examples_and_queries_cover_the_classes_evenly(dataset, cache):
+    results = bench(dataset, {"raw": RawPixels()}, ["knn"], cache=cache, n_examples=20)
+    shown = dataset.test.y[results.example_rows]
+    counts = np.bincount(shown)
+    assert counts.sum() == 20 and counts.max() - counts.min() <= 1
+    queries = dataset.test.y[results.evidence.query_rows]
+    counts = np.bincount(queries, minlength=len(dataset.class_names))
+    assert counts.max() - counts.min() <= 1
+
+
+def test_the_protocol_says_whether_class_weights_were_chosen(dataset, cache):
+    even = bench(dataset, {"raw": RawPixels()}, ["knn"], cache=cache, examine=False)
+    assert even.protocol["class_weight"] is None
+    rare = dataset.train.take(half_of_the_first_class(dataset.train.y))
+    uneven = bench(
+        replace(dataset, train=rare, validation=np.arange(len(rare)) % 10 == 0),
+        {"raw": RawPixels()},
+        ["knn"],
+        cache=cache,
+        examine=False,
+    )
+    assert uneven.protocol["class_weight"] == "chosen for each row"
+    assert uneven.uneven and not even.uneven
+
+
+def half_of_the_first_class(y):
+    first = np.flatnonzero(y == 0)
+    return np.concatenate([np.flatnonzero(y != 0), first[: len(first) // 2]])

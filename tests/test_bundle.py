@@ -417,12 +417,14 @@ def test_images_on_disk_are_predicted_as_images_in_memory(tmp_path):
 
 
 def test_a_model_remembers_what_became_of_the_images_shape(tmp_path, dataset):
-    encoder = RawPixels().fit(dataset.train.X)
+    encoder = featx.RawPixels().fit(dataset.train.X)
     classifier = make_classifier("knn", n_features=64, n_images=len(dataset.train)).fit(
         encoder.transform(dataset.train.X), dataset.train.y
     )
     path = tmp_path / "model.featx"
-    featx.save(Model.of(encoder, classifier, dataset.class_names, fit="pad"), path)
+    featx.save(
+        featx.Model.of(encoder, classifier, dataset.class_names, fit="pad"), path
+    )
     assert featx.load(path).fit == "pad"
     with pytest.raises(ParameterError, match="stretch, pad, crop"):
-        Model.of(encoder, classifier, dataset.class_names, fit="squeeze")
+        featx.Model.of(encoder, classifier, dataset.class_names, fit="squeeze")

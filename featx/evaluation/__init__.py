@@ -2,9 +2,10 @@
 
 from featx.evaluation.comparisons import Comparison, compare
 from featx.evaluation.controls import CONTROLS, compare_with_controls
-from featx.evaluation.evidence import N_QUERIES, Evidence, look_into
-from featx.evaluation.results import BenchResults, Result, with_repeats
-from featx.evaluation.scores import ClassScores, Scores, score
+from featx.evaluation.evidence import N_QUERIES, Evidence, draw_evenly, look_into
+from featx.evaluation.repeats import with_repeats
+from featx.evaluation.results import BenchResults, Result
+from featx.evaluation.scores import ClassScores, Scores, is_uneven, score
 
 __all__ = [
     "CONTROLS",
@@ -17,6 +18,8 @@ __all__ = [
     "Scores",
     "compare",
     "compare_with_controls",
+    "draw_evenly",
+    "is_uneven",
     "look_into",
     "score",
     "with_repeats",

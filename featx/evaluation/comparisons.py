@@ -12,14 +12,15 @@ from scipy.stats import binomtest
 
 @dataclass(frozen=True)
 class Comparison:
-    """McNemar's exact test between two rows [1]_.
+    """A paired test between two rows: McNemar's exact one [1]_, or its like for seeds.
 
     Parameters
     ----------
     row, other : str
         Names of the rows, ``"encoder + classifier"``.
     only_row, only_other : int
-        Test images that just one of the two predicted right.
+        Test images that just one of the two predicted right; of several seeds,
+        predictions, an image under a seed.
     p_value : float
         Two-sided, Holm-corrected over all comparisons made together.
 
@@ -42,6 +43,14 @@ class Comparison:
             return "no better"
         return "better" if self.only_row > self.only_other else "worse"
 
+    def seen_from(self, row: str) -> Comparison:
+        """Turn the comparison round, if need be, so that `row` comes first."""
+        if row == self.row:
+            return self
+        return Comparison(
+            self.other, self.row, self.only_other, self.only_row, self.p_value
+        )
+
 
 def compare(
     right: Mapping[str, NDArray[np.bool_]], pairs: Sequence[tuple[str, str]]
@@ -50,7 +59,7 @@ def compare(
 
     Parameters
     ----------
-    right : mapping of str to ndarray of bool, shape (n_test,)
+    right : mapping of str to ndarray of bool, shape (n_test,) or (n_seeds, n_test)
         For each row, which test images it predicted right.
     pairs : sequence of (str, str)
         The rows to compare; their p-values are corrected together (Holm).
@@ -72,13 +81,57 @@ def compare(
     only_row = [int((right[a] & ~right[b]).sum()) for a, b in pairs]
     only_other = [int((right[b] & ~right[a]).sum()) for a, b in pairs]
     raw = [
-        float(binomtest(b, b + c).pvalue) if b + c else 1.0
-        for b, c in zip(only_row, only_other, strict=True)
+        sign_flips(_times_right(right[a]) - _times_right(right[b])) for a, b in pairs
     ]
     return [
         Comparison(a, b, x, y, float(p))
         for (a, b), x, y, p in zip(pairs, only_row, only_other, holm(raw), strict=True)
     ]
+
+
+def _times_right(right: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Count under how many seeds each image was predicted right."""
+    return np.atleast_2d(right).sum(axis=0, dtype=np.int64)
+
+
+def sign_flips(differences: NDArray[np.int64]) -> float:
+    """Test exactly whether paired differences are as often for as against [1]_.
+
+    If neither row is better, each image's difference could as well have had the other
+    sign, whatever the images have in common under several seeds.
+
+    Parameters
+    ----------
+    differences : ndarray of int64, shape (n,)
+        For each test image, under how many seeds more one row was right.
+
+    Returns
+    -------
+    float
+        Two-sided p-value. If no difference exceeds one, this is McNemar's exact test.
+
+    References
+    ----------
+    .. [1] R. A. Fisher, "The Design of Experiments" (1935), section 21.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> sign_flips(np.array([1, 1, 1, 1, 1])), round(sign_flips(np.array([3, 2, 1])), 9)
+    (0.0625, 0.25)
+    """
+    sizes, counts = np.unique(np.abs(differences[differences != 0]), return_counts=True)
+    if len(sizes) == 0:
+        return 1.0
+    if len(sizes) == 1:
+        return float(binomtest(int((differences > 0).sum()), int(counts[0])).pvalue)
+    # the distribution of the sum of sizes with random signs, by its characteristic function
+    most, found = int(sizes @ counts), abs(int(differences.sum()))
+    turns = 2 * np.pi * np.arange(most + 1) / (2 * most + 1)
+    waves = np.cos(np.outer(sizes, turns)) ** counts[:, None]
+    chances = np.fft.irfft(waves.prod(axis=0), 2 * most + 1)  # of 0, 1, ..., -2, -1
+    beyond = 2 * float(chances[found : most + 1].sum())
+    return min(1.0, max(0.0, beyond)) if found else 1.0
 
 
 def holm(p_values: Sequence[float]) -> NDArray[np.float64]:

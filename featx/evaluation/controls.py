@@ -19,13 +19,13 @@ def compare_with_controls(
     y_true: NDArray[np.int64],
     controls: Sequence[str],
 ) -> list[Comparison]:
-    """Test every row against the controls with its classifier, and the two best.
+    """Test every row against the controls with its classifier, and the best against all.
 
     Parameters
     ----------
     results : sequence of Result
         Rows of the table.
-    predictions : mapping of str to ndarray of int64, shape (n_test,)
+    predictions : mapping of str to ndarray of int64, shape (n_test,) or (n_seeds, n_test)
         Predicted labels by row name.
     y_true : ndarray of int64, shape (n_test,)
         True labels.
@@ -35,7 +35,7 @@ def compare_with_controls(
     Returns
     -------
     list of Comparison
-        P-values corrected together.
+        No pair twice; p-values corrected together.
     """
     by_name = {result.name: result for result in results}
     pairs = [
@@ -45,8 +45,12 @@ def compare_with_controls(
         if result.encoder not in controls
         and f"{control} + {result.classifier}" in by_name
     ]
-    ranked = sorted(results, key=lambda r: -r.scores.accuracy)
-    if len(ranked) > 1 and (ranked[0].name, ranked[1].name) not in pairs:
-        pairs.append((ranked[0].name, ranked[1].name))
+    best, *others = sorted(results, key=lambda r: -r.scores.accuracy)
+    tested = set(map(frozenset, pairs))
+    pairs += [
+        (best.name, one.name)
+        for one in others
+        if frozenset((best.name, one.name)) not in tested
+    ]
     right = {name: predicted == y_true for name, predicted in predictions.items()}
     return compare(right, pairs)

@@ -124,6 +124,44 @@ class Evidence:
         return cls(**plain)
 
 
+def draw_evenly(
+    y: NDArray[np.int64], n: int, rng: np.random.Generator
+) -> NDArray[np.int64]:
+    """Draw images so that the first ones, however many, cover the classes evenly.
+
+    Parameters
+    ----------
+    y : ndarray of int64, shape (n_images,)
+        Their labels.
+    n : int
+        How many to draw, at most all.
+    rng : Generator
+        Source of the order.
+
+    Returns
+    -------
+    ndarray of int64, shape (min(n, n_images),)
+        Rows: one image of each class in random order, then a second one of each, and so
+        on; classes that have no more are passed over.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> y = np.repeat([0, 1, 2], [50, 5, 2])
+    >>> np.bincount(y[draw_evenly(y, 8, np.random.default_rng(0))]).tolist()
+    [3, 3, 2]
+    """
+    order = rng.permutation(len(y))
+    by_class = np.argsort(y[order], kind="stable")
+    counts = np.bincount(y)
+    turn = np.empty(len(y), np.int64)  # of each image among those of its class
+    turn[by_class] = np.arange(len(y)) - np.repeat(np.cumsum(counts) - counts, counts)
+    drawn: NDArray[np.int64] = order[np.argsort(turn, kind="stable")][:n].astype(
+        np.int64
+    )
+    return drawn
+
+
 def map_positions(evidence: Evidence, method: str = "pca") -> NDArray[np.float64]:
     """Place the images of the map on a plane.
 

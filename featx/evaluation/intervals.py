@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import binomtest
+from scipy.special import ndtri
+
+_Z = float(ndtri(0.975))
 
 
 def wilson(right: ArrayLike, n: ArrayLike) -> NDArray[np.float64]:
@@ -12,8 +14,8 @@ def wilson(right: ArrayLike, n: ArrayLike) -> NDArray[np.float64]:
 
     Parameters
     ----------
-    right, n : array-like of int, shape (k,) or ()
-        How many of how many, at least one.
+    right, n : array-like of float, shape (k,) or ()
+        How many of how many, at least one; means over seeds need not be whole.
 
     Returns
     -------
@@ -31,9 +33,51 @@ def wilson(right: ArrayLike, n: ArrayLike) -> NDArray[np.float64]:
     array([[0.596, 0.   ],
            [0.982, 0.278]])
     """
-    counts = np.stack(np.broadcast_arrays(right, n), axis=-1)
-    ends = [
-        binomtest(int(k), int(of)).proportion_ci(0.95, "wilson")
-        for k, of in counts.reshape(-1, 2)
-    ]
-    return np.array(ends).T.reshape(2, *counts.shape[:-1])
+    right, n = np.broadcast_arrays(np.asarray(right, float), np.asarray(n, float))
+    share = right / n
+    middle = share + _Z**2 / (2 * n)
+    reach = _Z * np.sqrt(share * (1 - share) / n + _Z**2 / (4 * n**2))
+    low, high = np.array([middle - reach, middle + reach]) / (1 + _Z**2 / n)
+    # to the bit, where rounding would leave something
+    return np.stack([np.where(right == 0, 0, low), np.where(right == n, 1, high)])
+
+
+def interval_of_mean(right: NDArray[np.bool_]) -> tuple[float, float]:
+    """Give the 95 % interval of an accuracy over seeds; the test images are the units.
+
+    It is Wilson's with an effective number of images [1]_: as many as would, predicted
+    once, make the mean as sure as the images' own means over the seeds make it.
+
+    Parameters
+    ----------
+    right : ndarray of bool, shape (n_seeds, n_test)
+        Which images were predicted right under each seed.
+
+    Returns
+    -------
+    tuple of float
+        Lower and upper end, in [0, 1]. For one seed it is Wilson's interval, and for
+        seeds that all say the same too.
+
+    References
+    ----------
+    .. [1] E. L. Korn and B. I. Graubard, "Confidence intervals for proportions with
+       small expected number of positive counts estimated from survey data", Survey
+       Methodology 24 (1998).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> once = np.arange(10)[None] < 9
+    >>> tuple(round(end, 3) for end in interval_of_mean(np.repeat(once, 3, axis=0)))
+    (0.596, 0.982)
+    """
+    n_seeds, n = right.shape
+    shares = right.mean(axis=0)
+    mean = float(shares.mean())
+    alone = mean * (1 - mean)
+    worth = 1.0  # of an image under all seeds, in images predicted once
+    if alone:
+        worth = alone / max(float(shares.var()), alone / n_seeds)
+    low, high = wilson(mean * worth * n, worth * n)
+    return float(low), float(high)

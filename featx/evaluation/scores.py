@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,21 @@ from sklearn.metrics import (
     precision_recall_fscore_support,
 )
 
-from featx.evaluation.intervals import wilson
+from featx.evaluation.intervals import interval_of_mean, wilson
+
+UNEVEN = 1.1  # times as many images of the largest class as of the smallest
+
+
+def is_uneven(class_counts: NDArray[np.int64]) -> bool:
+    """Whether the class counts differ by more than chance of a stratified split.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> is_uneven(np.array([5000, 2500])), is_uneven(np.array([146, 142]))
+    (True, False)
+    """
+    return bool(class_counts.max() > UNEVEN * class_counts.min())
 
 
 @dataclass(frozen=True)
@@ -24,7 +38,7 @@ class ClassScores:
     precision, recall, f1 : float
         In [0, 1]; recall is what is often called the class's accuracy.
     support : int
-        Test images of this class.
+        Test images of this class; of several seeds, predictions.
     """
 
     precision: float
@@ -40,17 +54,17 @@ class Scores:
     Parameters
     ----------
     accuracy : float
-        Fraction of test images predicted right, in [0, 1].
+        Fraction of test images predicted right, in [0, 1]; of several seeds, the mean.
     accuracy_ci95 : tuple of float
-        Wilson's 95 % interval of the accuracy [1]_.
+        Wilson's 95 % interval of the accuracy [1]_; of several seeds, `interval_of_mean`.
     balanced_accuracy : float
-        Mean recall over the classes.
+        Mean recall over the classes; of several seeds, the mean.
     macro_f1 : float
-        Mean F1 over the classes.
+        Mean F1 over the classes; of several seeds, the mean.
     per_class : dict of str to ClassScores
         In the order of the class names.
     confusion : ndarray of int64, shape (n_classes, n_classes)
-        Rows are the true classes, columns the predicted ones.
+        Rows are the true classes, columns the predicted ones; of several seeds, the sum.
 
     References
     ----------
@@ -111,4 +125,41 @@ def score(
         macro_f1=float(columns[2][known].mean()),
         per_class=per_class,
         confusion=confusion_matrix(y_true, y_pred, labels=labels),
+    )
+
+
+def score_seeds(
+    y_true: NDArray[np.int64], y_pred: NDArray[np.int64], class_names: Sequence[str]
+) -> Scores:
+    """Score predictions that were made under several seeds.
+
+    Parameters
+    ----------
+    y_true : ndarray of int64, shape (n,)
+        Labels, indices into `class_names`.
+    y_pred : ndarray of int64, shape (n_seeds, n)
+        Predicted labels under each seed.
+    class_names : sequence of str
+        Names of the classes.
+
+    Returns
+    -------
+    Scores
+        Means over the seeds; the confusion matrix and what is said of single classes
+        come from the predictions of all seeds together.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> y, said = np.array([0, 1]), np.array([[0, 1], [1, 1]])
+    >>> s = score_seeds(y, said, ["cat", "dog"])
+    >>> s.accuracy, s.confusion.tolist()
+    (0.75, [[1, 1], [0, 2]])
+    """
+    together = score(np.tile(y_true, len(y_pred)), y_pred.ravel(), class_names)
+    each = [score(y_true, said, class_names) for said in y_pred]
+    return replace(
+        together,
+        accuracy_ci95=interval_of_mean(y_pred == y_true),
+        macro_f1=float(np.mean([one.macro_f1 for one in each])),
     )

@@ -151,8 +151,8 @@ class FeatureCache:
             reason = reason or str(error)
         if reason:
             _warn_unkept(name, reason)
-            made = _learn(encoder, images, name, params, progress)
-            return _cached_encoder(made, "", partial(_same, encoder), encoder)
+            learned = _learn(encoder, images, name, params, progress)
+            return _cached_encoder(learned, "", partial(_same, encoder), encoder)
         key = digest_json(
             {"format": FORMAT, "images": images.digest, "encoder": content}
         )

@@ -21,7 +21,7 @@ from featx.reports.html import html_page
 from featx.reports.listings import cache_table, data_table
 from featx.reports.page import markdown_page
 from featx.reports.runs import Run, load_run
-from featx.reports.sentences import class_lines, remarks
+from featx.reports.sentences import advice, class_lines, remarks
 from featx.reports.table import comparison_table, csv_table, markdown_table
 
 if TYPE_CHECKING:
@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Run",
+    "advice",
     "cache_table",
     "check_run_folder",
     "class_lines",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,7 +70,9 @@ def cells(results: BenchResults, name: str) -> dict[tuple[int, int], NDArray[np.
     -------
     dict of (int, int) to ndarray of int64
         By true and predicted label, rows among the test images: the most confident
-        mistakes first; of right ones the least confident first. Empty cells are absent.
+        mistakes first; of right ones the least confident first. Of several seeds, the
+        mistakes that most of them make, and the right ones that fewest do. Empty cells
+        are absent.
 
     Examples
     --------
@@ -77,13 +80,21 @@ def cells(results: BenchResults, name: str) -> dict[tuple[int, int], NDArray[np.
     >>> cells(example_results(), "raw + svm")[1, 0]
     array([6, 7])
     """
-    true, said = results.y_true, results.predictions[name]
-    sure = results.confidences.get(name, np.zeros(len(true), np.float32))
+    every = results.predictions_of(name)
+    sure: NDArray[Any]
+    if len(every) == 1:
+        rows, said = np.arange(every.shape[1]), every[0]
+        sure = results.confidences.get(name, np.zeros(len(rows), np.float32))
+    else:  # an image once in each cell that a seed puts it into
+        each = np.stack([np.tile(np.arange(every.shape[1]), len(every)), every.ravel()])
+        (rows, said), sure = np.unique(each, axis=1, return_counts=True)
+    true = results.y_true[rows]
     order = np.lexsort((np.where(true == said, sure, -sure), said, true))
     cell = np.stack([true[order], said[order]])
     ends = np.flatnonzero((np.diff(cell) != 0).any(axis=0)) + 1
     return {
-        (int(true[rows[0]]), int(said[rows[0]])): rows for rows in np.split(order, ends)
+        (int(true[one[0]]), int(said[one[0]])): rows[one]
+        for one in np.split(order, ends)
     }
 
 
@@ -145,7 +156,7 @@ def _wanted(
         test = [found.query_rows, found.duplicate_test_rows]
         test.append(found.map_rows[: room // 4])
     ranked: list[tuple[NDArray[np.int64], NDArray[np.int64]]] = []
-    for row in sorted(results.results, key=lambda row: -row.scores.accuracy):
+    for row in results.ranked:
         for behind in cells(results, row.name).values():
             rows = behind[:PER_CELL]
             ranked.append((np.arange(len(rows)), rows))

@@ -9,8 +9,6 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike
 
-from featx.evaluation import CONTROLS
-from featx.evaluation.intervals import wilson
 from featx.evaluation.results import BenchResults, Result
 from featx.reports.canvas import (
     BLUE,
@@ -194,11 +192,8 @@ def plot_class_accuracy(
     scores = result.scores
     names = class_names or list(scores.per_class)
     recall = 100 * np.array([one.recall for one in scores.per_class.values()])
-    right = scores.confusion.diagonal()
-    support = scores.confusion.sum(axis=1)
-    # A class without test images has no interval: count it as one image, then hide it.
-    low, high = wilson(right, np.maximum(support, 1))
-    known = support > 0
+    low, high = result.class_intervals()
+    known = scores.confusion.sum(axis=1) > 0  # the others have no interval to be seen
     ax = axes_for(ax, 7.5, _height(len(names)))
     size = _rows(ax, names)
     rows = np.arange(len(recall))
@@ -265,7 +260,10 @@ def plot_comparison(results: BenchResults, *, ax: Axes | None = None) -> Axes:
     ax = axes_for(ax, 7.5, _height(len(rows)))
     size = _rows(ax, [row.name for row in rows])
     kinds = {"learned encoder": (BLUE, BLUE, "o"), "control": (GREY, "white", "s")}
-    of = ["control" if row.encoder in CONTROLS else "learned encoder" for row in rows]
+    of = [
+        "control" if row.encoder in results.controls else "learned encoder"
+        for row in rows
+    ]
     for kind, (colour, fill, marker) in kinds.items():
         mine = [i for i, one in enumerate(of) if one == kind]
         if not mine:

@@ -50,8 +50,14 @@ def example_results() -> BenchResults:
     right = {name: y_pred == y_true for name, y_pred in predictions.items()}
     return BenchResults(
         version="0",
-        data={"name": "pets", "n_test": 8},
-        protocol={"seed": 0},
+        data={
+            "name": "pets",
+            "n_test": 8,
+            "class_names": ["cat", "dog"],
+            "train_per_class": [20, 20],
+            "test_per_class": [4, 4],
+        },
+        protocol={"seed": 0, "controls": ["raw"]},
         machine={"cores": 2},
         results=results,
         comparisons=compare(right, [("conv + svm", "raw + svm")]),

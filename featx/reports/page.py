@@ -7,8 +7,15 @@ from typing import Any
 
 from featx.evaluation.results import BenchResults
 from featx.reports.documents import dumps
-from featx.reports.sentences import class_lines, remarks
-from featx.reports.table import markdown_table
+from featx.reports.sentences import (
+    cheapest,
+    choice_lines,
+    class_lines,
+    remarks,
+    save_command,
+    shown_protocol,
+)
+from featx.reports.table import markdown_cell, markdown_table, markdown_text
 
 _TOLD_ELSEWHERE = {"class_names", "train_per_class", "test_per_class", "notes"}
 
@@ -38,18 +45,25 @@ def markdown_page(results: BenchResults, command: str) -> str:
     tests = remarks(results) or ["No rows were tested against each other."]
     notes = [f"{row.name}: {note}" for row in results.results for note in row.notes]
     parts = [
-        f"# {data.get('name', 'Data')}: encoders and classifiers compared",
+        f"# {markdown_text(str(data.get('name', 'Data')))}: encoders and classifiers "
+        "compared",
         markdown_table(results).rstrip(),
+        _bullets(results.protocol.get("time", ())),
+        "## What to do next",
+        _bullets(
+            [*choice_lines(results), "The command that saves the cheapest of them:"]
+        ),
+        _fenced(save_command(results, cheapest(results), command)),
         "## Paired tests on the same test images",
         _bullets(tests),
-        f"## {best.name}, class by class",
+        f"## {markdown_text(best.name)}, class by class",
         _fenced(class_lines(best)),
         "## Data",
         _facts(data),
         _class_counts(data),
         _bullets(data.get("notes", ())),
         "## Protocol",
-        _facts(results.protocol),
+        _facts(shown_protocol(results)),
         *(["## Notes on rows", _bullets(notes)] if notes else []),
         "## Machine",
         _facts({"featx": results.version, **results.machine}),
@@ -60,7 +74,7 @@ def markdown_page(results: BenchResults, command: str) -> str:
 
 
 def _bullets(lines: Any) -> str:
-    return "\n".join(f"- {line}" for line in lines)
+    return "\n".join(f"- {markdown_text(line)}" for line in lines)
 
 
 def _fenced(text: str) -> str:
@@ -87,7 +101,5 @@ def _class_counts(data: Mapping[str, Any]) -> str:
     if not all(key in data for key in keys):
         return ""
     rows = zip(*(data[key] for key in keys), strict=True)
-    cells = (
-        f"| {name.replace('|', chr(92) + '|')} | {a:,} | {b:,} |" for name, a, b in rows
-    )
+    cells = (f"| {markdown_cell(name)} | {a:,} | {b:,} |" for name, a, b in rows)
     return "\n".join(["| class | training | test |", "| --- | ---: | ---: |", *cells])

@@ -60,7 +60,8 @@ def predictions_npz(results: BenchResults, class_names: tuple[str, ...]) -> byte
     -------
     bytes
         With ``ids``, ``y_true``, ``class_names`` and, for each row, ``pred/ROW`` and
-        ``confidence/ROW``, where ROW is ``encoder+classifier``.
+        ``confidence/ROW``, where ROW is ``encoder+classifier``; of several seeds also
+        ``repeats/ROW``, the predictions under each of them.
     """
     arrays: dict[str, NDArray[Any]] = {
         "ids": np.asarray(results.ids, np.str_),
@@ -69,6 +70,8 @@ def predictions_npz(results: BenchResults, class_names: tuple[str, ...]) -> byte
     }
     for row in results.results:
         arrays[f"pred/{_tail(row.name)}"] = results.predictions[row.name]
+        if row.name in results.repeat_predictions:
+            arrays[f"repeats/{_tail(row.name)}"] = results.repeat_predictions[row.name]
         if row.name in results.confidences:
             arrays[f"confidence/{_tail(row.name)}"] = results.confidences[row.name]
     return _npz(arrays)
@@ -221,6 +224,11 @@ def _load(folder: Path) -> Run:
         ids=named["ids"],
         y_true=named["y_true"],
         predictions={name: named[f"pred/{_tail(name)}"] for name in names},
+        repeat_predictions={
+            name: named[f"repeats/{_tail(name)}"]
+            for name in names
+            if f"repeats/{_tail(name)}" in named
+        },
         confidences={
             name: named[f"confidence/{_tail(name)}"]
             for name in names
@@ -245,7 +253,7 @@ def _load(folder: Path) -> Run:
     for sheet in album.sheets:
         Image.open(io.BytesIO(sheet)).close()
     for row in results.results:
-        right = int((results.predictions[row.name] == results.y_true).sum())
+        right = int((results.predictions_of(row.name) == results.y_true).sum())
         if right != int(row.scores.confusion.trace()):
             raise ValueError(f"{row.name}: its scores are not those of its predictions")
     command = (folder / "command.txt").read_text(encoding="utf-8").rstrip("\n")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from dataclasses import dataclass
 
 from rich import box
@@ -14,7 +15,12 @@ from rich.text import Text
 
 from featx.evaluation.results import BenchResults, Result
 from featx.reports.documents import dumps
-from featx.reports.sentences import against_controls
+from featx.reports.sentences import (
+    against_controls,
+    majority_line,
+    never_named_line,
+    seconds,
+)
 
 
 @dataclass(frozen=True)
@@ -27,13 +33,9 @@ class _Column:
     words: bool = False
 
 
-def _seconds(value: float, cached: bool = False) -> str:
-    return "c " * cached + (f"{value:.1f}" if value < 10 else f"{value:,.0f}")
-
-
 def _accuracy(result: Result) -> str:
     low, high = result.scores.accuracy_ci95
-    return f"{100 * result.scores.accuracy:.1f} [{100 * low:.1f}, {100 * high:.1f}]"
+    return f"{result.percent} [{100 * low:.1f}, {100 * high:.1f}]"
 
 
 def _columns(results: BenchResults) -> list[_Column]:
@@ -42,31 +44,46 @@ def _columns(results: BenchResults) -> list[_Column]:
     def percent(name: str) -> list[str]:
         return [f"{100 * getattr(row.scores, name):.1f}" for row in rows]
 
-    def seconds(name: str, made: str) -> list[str]:
+    def times(name: str, made: str) -> list[str]:
         return [
-            _seconds(getattr(row, name), row.cached.get(made, False)) for row in rows
+            "c " * row.cached.get(made, False) + seconds(getattr(row, name))
+            for row in rows
         ]
 
     versus = [against_controls(row, results) for row in rows]
     return [
         _Column("encoder", [row.encoder for row in rows], words=True),
         _Column("classifier", [row.classifier for row in rows], words=True),
-        _Column("features", [f"{row.n_features:,}" for row in rows], rank=2),
+        _Column("features", [f"{row.n_features:,}" for row in rows], rank=3),
         _Column("accuracy %", [_accuracy(row) for row in rows]),
-        _Column("balanced %", percent("balanced_accuracy"), rank=6),
-        _Column("macro F1 %", percent("macro_f1"), rank=5),
-        _Column("train s", seconds("train_seconds", "encoder"), rank=1),
-        _Column("encode s", seconds("encode_seconds", "features"), rank=4),
-        _Column("fit s", seconds("fit_seconds", "classifier"), rank=3),
+        _Column(
+            "balanced %", percent("balanced_accuracy"), rank=1 if results.uneven else 7
+        ),
+        _Column("macro F1 %", percent("macro_f1"), rank=6),
+        _Column("train s", times("train_seconds", "encoder"), rank=2),
+        _Column("encode s", times("encode_seconds", "features"), rank=5),
+        _Column("fit s", times("fit_seconds", "classifier"), rank=4),
         _Column("vs control", versus, words=True),
     ]
 
 
 def _legend(results: BenchResults) -> str:
-    legend = "* highest accuracy; in brackets the 95 % interval"
+    n_seeds = results.n_seeds
+    if n_seeds == 1:
+        legend = (
+            "* highest accuracy; in brackets its 95 % interval for the choice of test "
+            "images, which leaves out the spread over training sets and seeds"
+        )
+    else:
+        legend = (
+            f"* highest accuracy; mean over {n_seeds} seeds ± their standard deviation; in "
+            "brackets the 95 % interval of the mean for the choice of test images, which "
+            "leaves out the spread over training sets"
+        )
     if any(True in row.cached.values() for row in results.results):
         legend += "; c from the cache, the time it took when it was made"
-    return legend + "."
+    warnings = [majority_line(results), never_named_line(results.best)]
+    return " ".join([f"{legend}.", *filter(None, warnings)])
 
 
 def comparison_table(results: BenchResults, *, width: int | None = None) -> Table:
@@ -106,7 +123,7 @@ def comparison_table(results: BenchResults, *, width: int | None = None) -> Tabl
         left_out.append(last.header)
     caption = _legend(results)
     if left_out:
-        caption += f" No room for {', '.join(reversed(left_out))}."
+        caption += f" Hidden on this terminal: {', '.join(reversed(left_out))}."
     table.caption = Text(caption)
     return table
 
@@ -162,12 +179,34 @@ def markdown_table(results: BenchResults) -> str:
         _markdown_row(["---" if column.words else "---:" for column in columns]),
     ]
     for i, row in enumerate(results.results):
-        cells = [column.cells[i].replace("|", r"\|") for column in columns]
+        cells = [markdown_cell(column.cells[i]) for column in columns]
         if row is results.best:
             cells = [f"**{cell}**" if cell else cell for cell in cells]
         lines.append(_markdown_row(cells))
-    legend = _legend(results).removeprefix("* ")
+    legend = markdown_text(_legend(results).removeprefix("* "))
     return "\n".join([*lines, "", f"Bold: {legend}", ""])
+
+
+def markdown_text(text: str) -> str:
+    """Escape what Markdown would take for HTML.
+
+    Examples
+    --------
+    >>> markdown_text("<img src=x>, p < 0.001")
+    '&lt;img src=x>, p < 0.001'
+    """
+    return re.sub(r"<(?=[A-Za-z/!?])", "&lt;", text)
+
+
+def markdown_cell(text: str) -> str:
+    r"""Escape what would end a cell of a Markdown table, too.
+
+    Examples
+    --------
+    >>> print(markdown_cell("a|b <i>"))
+    a\|b &lt;i>
+    """
+    return markdown_text(text).replace("|", r"\|").replace("\n", " ")
 
 
 def _markdown_row(cells: list[str]) -> str:
@@ -185,7 +224,8 @@ def csv_table(results: BenchResults) -> str:
     Returns
     -------
     str
-        A header and one line for each row; parameters and notes as JSON in a cell.
+        A header and one line for each row; parameters, notes and the accuracies of
+        several seeds as JSON in a cell.
 
     Examples
     --------
@@ -202,25 +242,6 @@ def csv_table(results: BenchResults) -> str:
 
 
 def _csv_row(result: Result) -> dict[str, object]:
-    low, high = result.scores.accuracy_ci95
-    return {
-        "encoder": result.encoder,
-        "classifier": result.classifier,
-        "n_features": result.n_features,
-        "accuracy": result.scores.accuracy,
-        "accuracy_ci95_low": low,
-        "accuracy_ci95_high": high,
-        "balanced_accuracy": result.scores.balanced_accuracy,
-        "macro_f1": result.scores.macro_f1,
-        "train_seconds": result.train_seconds,
-        "encode_seconds": result.encode_seconds,
-        "encode_images_per_second": result.encode_images_per_second,
-        "fit_seconds": result.fit_seconds,
-        "predict_seconds": result.predict_seconds,
-        "cached_encoder": bool(result.cached.get("encoder", False)),
-        "cached_features": bool(result.cached.get("features", False)),
-        "cached_classifier": bool(result.cached.get("classifier", False)),
-        "encoder_params": dumps(result.encoder_params),
-        "classifier_params": dumps(result.classifier_params),
-        "notes": dumps(result.notes),
-    }
+    record = result.to_record()
+    documents = ("encoder_params", "classifier_params", "notes", "repeats")
+    return record | {name: dumps(record[name]) for name in documents}

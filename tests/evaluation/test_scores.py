@@ -1,10 +1,14 @@
+from itertools import product
+
 import numpy as np
 import pytest
+from scipy.stats import binomtest
 from sklearn.metrics import classification_report
 
-from featx.evaluation import compare, score
-from featx.evaluation.comparisons import holm
-from featx.evaluation.intervals import wilson
+from featx.evaluation import compare, draw_evenly, score
+from featx.evaluation.comparisons import holm, sign_flips
+from featx.evaluation.intervals import interval_of_mean, wilson
+from featx.evaluation.scores import score_seeds
 
 
 def test_scores_agree_with_scikit_learn_and_with_wilson():
@@ -64,3 +68,74 @@ def test_intervals_of_none_all_and_many():
     assert low[1] == pytest.approx(1 - high[0])
     assert (low[2], high[2]) == pytest.approx((0.84287, 0.85686), abs=1e-5)
     assert wilson(3, 4).shape == (2,)
+
+
+@pytest.mark.parametrize("right", [0, 1, 77, 99, 100])
+def test_one_seed_is_wilson_and_mcnemar_to_the_bit(right):
+    once = np.arange(100) < right
+    expected = binomtest(right, 100).proportion_ci(0.95, "wilson")
+    assert interval_of_mean(once[None]) == pytest.approx(tuple(expected), abs=1e-12)
+    assert interval_of_mean(once[None]) == tuple(wilson(right, 100))
+    differences = once.astype(int) - (np.arange(100) >= 95)
+    for_it, against = min(right, 95), 5 - max(0, right - 95)
+    if for_it + against:
+        exact = binomtest(for_it, for_it + against).pvalue
+        assert sign_flips(differences) == exact
+
+
+def test_sign_flips_agree_with_every_flip_tried():
+    rng = np.random.default_rng(0)
+    for _ in range(30):
+        found = rng.integers(-3, 4, 9)
+        signs = np.array(list(product((-1, 1), repeat=len(found))))
+        sums = np.abs(signs @ np.abs(found))
+        share = (sums >= abs(found.sum())).mean()
+        assert sign_flips(found) == pytest.approx(share, abs=1e-12)
+
+
+def test_images_are_the_units_of_seeds_that_all_say_the_same():
+    rng = np.random.default_rng(0)
+    a, b = rng.random((2, 200)) < np.array([[0.8], [0.7]])
+    again = {"a": np.tile(a, (3, 1)), "b": np.tile(b, (3, 1))}
+    (once,), (thrice,) = (
+        compare(right, [("a", "b")]) for right in ({"a": a, "b": b}, again)
+    )
+    assert thrice.p_value == pytest.approx(once.p_value)
+    assert interval_of_mean(again["a"]) == pytest.approx(interval_of_mean(a[None]))
+
+
+def test_seeds_that_err_on_other_images_make_the_mean_surer():
+    right = np.ones((4, 100), bool)
+    for seed in range(4):
+        right[seed, 25 * seed : 25 * seed + 20] = False
+    low, high = interval_of_mean(right)
+    once = interval_of_mean(right[:1])
+    assert once[0] < low < 0.8 < high < once[1]
+    # never surer than as many images as there are predictions
+    assert (low, high) >= tuple(wilson(320, 400))
+    assert high - low == pytest.approx(float(np.diff(wilson(320, 400))[0]))
+
+
+def test_scores_of_seeds_are_means_and_keep_every_prediction():
+    rng = np.random.default_rng(0)
+    y = np.repeat([0, 1, 2], [50, 30, 20])
+    every = np.where(rng.random((3, 100)) < 0.7, y, rng.integers(0, 3, (3, 100)))
+    together = score_seeds(y, every, ["a", "b", "c"])
+    each = [score(y, said, ["a", "b", "c"]) for said in every]
+    for name in ("accuracy", "balanced_accuracy", "macro_f1"):
+        mean = np.mean([getattr(one, name) for one in each])
+        assert getattr(together, name) == pytest.approx(mean)
+    np.testing.assert_array_equal(
+        together.confusion, sum(one.confusion for one in each)
+    )
+
+
+def test_images_are_drawn_evenly_over_uneven_classes():
+    y = np.repeat([0, 1, 2, 3], [900, 50, 3, 7])
+    drawn = draw_evenly(y, 16, np.random.default_rng(0))
+    assert len(set(drawn.tolist())) == 16
+    assert sorted(np.bincount(y[drawn])) == [3, 4, 4, 5]  # of the third class, all
+    assert np.bincount(y[drawn])[2] == 3
+    for n in (4, 8, 12):
+        assert np.bincount(y[drawn[:n]]).tolist() == [n // 4] * 4
+    assert len(draw_evenly(y, 2000, np.random.default_rng(0))) == len(y)

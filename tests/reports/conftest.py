@@ -63,7 +63,7 @@ def make_run(
     return dataset, BenchResults(
         version="0.1",
         data=dataset.describe(),
-        protocol={"seed": 0},
+        protocol={"seed": 0, "controls": ["raw", "pca"]},
         machine={"cores": 2},
         results=results,
         comparisons=compare(right, [(ROWS[2], ROWS[0]), (ROWS[2], ROWS[1])]),

@@ -7,6 +7,7 @@ import pytest
 
 from featx.cli import main
 from featx.errors import DataError, MissingDataError
+from featx.evaluation import with_repeats
 from featx.reports import files as module
 from featx.reports import html_page, load_run, save_page, save_run
 from featx.reports.album import PER_CELL, cells, make_album
@@ -99,7 +100,7 @@ def test_the_answer_says_no_more_than_the_numbers(results):
     said = answer(replace(results, comparisons=unclear))
     assert said["verdict"] == "has the highest accuracy"
     assert "is no better than pca + svm" in said["lines"][0]
-    assert "no better: raw, pca" in said["lines"][1]
+    assert "no better: raw, pca" in said["lines"][2]
 
 
 def test_a_control_that_wins_is_called_one(results):
@@ -135,10 +136,10 @@ def test_cells_show_what_the_predictions_say(folder, results):
             tail = row["name"].replace(" + ", "+")
             said, sure = arrays[f"pred/{tail}"], arrays[f"confidence/{tail}"]
             assert sum(count for _, _, count, *_ in row["cells"]) == len(y)
-            for t, p, count, shown, confidence in row["cells"]:
+            for t, p, count, shown, confidence, n_images in row["cells"]:
                 behind = np.flatnonzero((y == t) & (said == p))
                 order = np.argsort((1 if t == p else -1) * sure[behind], kind="stable")
-                assert count == len(behind)
+                assert count == n_images == len(behind)
                 assert shown == behind[order][:PER_CELL].tolist()
                 np.testing.assert_allclose(confidence, sure[shown], rtol=1e-2)
     assert set(page["tiles"]) >= {
@@ -286,3 +287,62 @@ def test_writing_where_nothing_may_be_written(folder, monkeypatch):
 
     monkeypatch.setattr(module, "write_whole", refuse)
     assert main(["report", str(folder)]) == 1
+
+
+def other_seed(results):
+    """The same run under another seed, with other mistakes."""
+    said = {name: np.roll(one, 1) for name, one in results.predictions.items()}
+    return replace(results, predictions=said, protocol=results.protocol | {"seed": 1})
+
+
+def test_a_run_of_several_seeds_comes_back_and_shows_all_predictions(build, tmp_path):
+    dataset, results = build()
+    joined = with_repeats([results, other_seed(results)])
+    save_run(joined, dataset, tmp_path, "featx bench toys --repeats 2")
+    again = load_run(tmp_path).results
+    assert again.n_seeds == 2
+    for name, every in joined.repeat_predictions.items():
+        np.testing.assert_array_equal(again.predictions_of(name), every)
+    page = (tmp_path / "report.html").read_text()
+    assert "means over 2 seeds" in page and "mean over 2 seeds" in page
+    for row in document(page)["rows"]:
+        every = joined.predictions_of(row["name"])
+        for t, p, count, shown, said, n_images in row["cells"]:
+            inside = (every == p) & (results.y_true == t)
+            assert count == inside.sum()
+            assert n_images == inside.any(axis=0).sum()
+            assert said == inside[:, shown].sum(axis=0).tolist()
+
+
+def test_the_page_says_what_to_do_next(build, tmp_path):
+    dataset, results = build()
+    note = "conv is reduced to 16 epochs to save time."
+    told = {"time": [note], "reduced": {"conv": {"max_epochs": 16}}}
+    short = replace(results, protocol=results.protocol | told)
+    save_run(short, dataset, tmp_path, "featx bench toys --encoders raw,pca,conv")
+    page = (tmp_path / "report.html").read_text()
+    assert (
+        "featx fit toys --encoder conv --clf svm --set max_epochs=16 "
+        "--save model.featx</code>"
+    ) in page
+    assert page.count(note) == 1
+    assert "<dt>time</dt>" not in page and "<dt>reduced</dt>" not in page
+
+
+def test_balanced_accuracy_stands_beside_accuracy_where_classes_are_uneven(
+    build, tmp_path
+):
+    dataset, results = build()
+    data = results.data | {"train_per_class": [90, 10, 10]}
+    said = answer(replace(results, data=data))
+    assert said["balanced"] == f"{100 * results.best.scores.balanced_accuracy:.1f}"
+    assert "Always saying 'plane' would be right on 33.3 %." in said["lines"]
+    assert answer(results)["balanced"] == ""
+    heads = []
+    for one in (results, replace(results, data=data)):
+        save_run(one, dataset, tmp_path, "featx bench toys")
+        page = (tmp_path / "report.html").read_text()
+        table = page.partition('<section id="table"')[2].partition("</thead>")[0]
+        heads.append(re.findall(r"<(?:button[^>]*|span)>([^<]+)</", table))
+    assert heads[0][2:5] == ["accuracy %", "95 % interval", "balanced %"]
+    assert heads[1][2:5] == ["accuracy %", "balanced %", "95 % interval"]

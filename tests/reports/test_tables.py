@@ -1,12 +1,14 @@
 import csv
 import io
 import json
+import shlex
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from rich.console import Console
 
+from featx.evaluation import with_repeats
 from featx.evaluation.comparisons import Comparison
 from featx.evaluation.scores import score
 from featx.reports import (
@@ -18,6 +20,7 @@ from featx.reports import (
     remarks,
     to_json,
 )
+from featx.reports.sentences import advice, cheapest, save_command
 
 CONTRACT = {
     "encoder",
@@ -81,7 +84,7 @@ def test_terminal_table_keeps_what_matters_when_narrow(results, width):
     assert max(map(len, text.splitlines())) <= width
     for wanted in ("encoder", "classifier", "accuracy %", "vs control", "* conv"):
         assert wanted in text
-    assert ("No room for" in " ".join(text.split())) == (width < 110)
+    assert ("Hidden on this terminal:" in " ".join(text.split())) == (width < 110)
 
 
 def test_terminal_table_does_not_read_names_as_markup(results):
@@ -162,11 +165,13 @@ def test_remarks_say_what_the_tests_found(results):
     conv, pca, raw = (accuracy[f"{name} + svm"] for name in ("conv", "pca", "raw"))
     assert remarks(replace(results, comparisons=tests)) == [
         f"conv + svm is better than pca + svm: {conv:.1f} against {pca:.1f} %, "
-        "1,240 images only right here, 520 only there, p < 0.001 (McNemar, Holm).",
+        "1,240 images only the first got right, 520 only "
+        "the second, p < 0.001 (McNemar, Holm).",
         f"raw + svm is no better than pca + svm: {raw:.1f} against {pca:.1f} %, "
-        "1 image only right here, 4 only there, p = 0.375 (McNemar, Holm).",
+        "1 image only the first got right, 4 only the second, p = 0.375 (McNemar, Holm).",
         f"raw + svm is worse than conv + svm: {raw:.1f} against {conv:.1f} %, "
-        "3 images only right here, 400 only there, p = 0.010 (McNemar, Holm).",
+        "3 images only the first got right, 400 only "
+        "the second, p = 0.010 (McNemar, Holm).",
     ]
 
 
@@ -201,3 +206,97 @@ def test_page_tells_the_whole_run(results):
         "```text\nfeatx bench toys\n```",
     ):
         assert wanted in page
+
+
+def uneven(results):
+    """The same rows where most training images are of the first class."""
+    return replace(results, data=results.data | {"train_per_class": [90, 10, 10]})
+
+
+@pytest.mark.parametrize("width", [60, 70, 80, 120])
+def test_balanced_accuracy_is_the_last_column_to_go_where_classes_are_uneven(
+    results, width
+):
+    text = " ".join(printed(uneven(results), width).split())
+    shown, _, hidden = text.partition("Hidden on this terminal:")
+    if width >= 70:
+        assert "balanced %" in shown and "balanced %" not in hidden
+    if hidden:  # whatever else may go is gone before it
+        assert "macro F1 %" in hidden
+    assert "Always saying 'plane' would be right on 33.3 %." in text
+    assert "Always saying" not in printed(results, width)
+
+
+def test_a_row_that_never_names_a_class_says_so(results):
+    y = results.y_true
+    blind = np.where(y == 2, 0, y)
+    best = replace(results.best, scores=score(y, blind, results.data["class_names"]))
+    told = markdown_table(replace(results, results=[*results.results[:2], best]))
+    assert "conv + svm never names: cat." in told
+    assert "never names" not in markdown_table(results)
+
+
+def test_a_row_below_the_majority_says_so(results):
+    y = np.repeat([0, 1], [270, 30])
+    few = replace(uneven(results), y_true=y)
+    line = markdown_table(few).splitlines()
+    assert "below always 'plane'" in line[2] and "below" not in line[4].split("|")[3]
+
+
+def test_markdown_takes_no_html_from_names(results):
+    odd = replace(results.results[0], encoder="<img src=x onerror=alert(1)>")
+    named = replace(results, results=[odd, *results.results[1:]], comparisons=[])
+    named = replace(named, data=results.data | {"name": "<script>"})
+    page = markdown_page(named, "featx bench toys")
+    assert "<img" not in page and "<script" not in page
+    assert "&lt;img src=x onerror=alert(1)>" in page
+
+
+def test_the_cheapest_row_as_good_as_the_best_is_named(results):
+    unclear = [
+        replace(test, p_value=0.3 if test.other == "pca + svm" else 0.001)
+        for test in results.comparisons
+    ]
+    assert cheapest(results).name == "conv + svm"
+    near = replace(results, comparisons=unclear)
+    assert cheapest(near).name == "pca + svm"
+    told = advice(near, "featx bench toys --repeats 3 --figures --out x --size 8")
+    assert "is pca + svm" in told[1]
+    assert told[-1] == (
+        "To save it: featx fit toys --size 8 --encoder pca --clf svm --save model.featx"
+    )
+
+
+def test_the_saved_model_is_that_of_the_row_where_time_was_saved(results):
+    reduced = {"conv": {"max_epochs": 16, "n_components": 400}, "pca": {}}
+    short = replace(results, protocol=results.protocol | {"reduced": reduced})
+    words = shlex.split(save_command(short, short.best, "featx bench toys --budget 5"))
+    assert words[:3] == ["featx", "fit", "toys"] and "--budget" not in words
+    sets = [words[i + 1] for i, word in enumerate(words) if word == "--set"]
+    assert sets == ["max_epochs=16", "n_components=400"]
+    assert "--set" not in save_command(short, short.results[1])
+
+
+def test_what_was_reduced_to_save_time_stands_under_the_table(results):
+    note = "conv is reduced to 16 epochs to save time."
+    told = {"time": [note], "reduced": {"conv": {"max_epochs": 16}}}
+    page = markdown_page(
+        replace(results, protocol=results.protocol | told), "featx bench toys"
+    )
+    table, _, rest = page.partition("## What to do next")
+    assert f"- {note}" in table
+    assert "- time:" not in rest and "- reduced:" not in rest
+    assert note not in rest
+
+
+def test_tables_of_several_seeds_show_means_and_spread(results):
+    runs = [
+        replace(results, protocol=results.protocol | {"seed": seed}) for seed in (0, 1)
+    ]
+    joined = with_repeats(runs)
+    accuracy = 100 * results.best.scores.accuracy
+    text = " ".join(printed(joined, 200).split())
+    assert f"{accuracy:.1f} ± 0.0 [" in text and "mean over 2 seeds" in text
+    assert "sign flips" in remarks(joined)[0] and "predictions" in remarks(joined)[0]
+    rows = list(csv.DictReader(io.StringIO(csv_table(joined))))
+    assert float(rows[2]["accuracy_std"]) == 0

@@ -58,15 +58,15 @@ for (const table of document.querySelectorAll("table.sortable")) {
 // Confusion matrices, drawn when their row is opened.
 function showCell(details, t, p) {
   const row = page.rows[Number(details.dataset.row)];
-  const [, , count, shown, sure] = row.cells.find((c) => c[0] === t && c[1] === p) ?? [t, p, 0, [], []];
+  const [, , , shown, sure, count] = row.cells.find((c) => c[0] === t && c[1] === p) ?? [t, p, 0, [], [], 0];
   const [truth, said] = [page.classes[t], page.classes[p]];
-  const which = t === p ? "least confident" : "most confident";
+  const which = `${t === p ? "least" : "most"} ${page.n_seeds > 1 ? "often said" : "confident"}`;
   const some = !shown.length ? `${count.toLocaleString("en")}, none of them in this page` : !sure.length ? `the first ${shown.length} of ${count.toLocaleString("en")}` : shown.length < count ? `the ${shown.length} ${which} of ${count.toLocaleString("en")}` : `${count.toLocaleString("en")}, ${which} first`;
   const list = make("ul", { className: "album" });
   shown.forEach((testRow, k) => {
     const i = tileOf.get(testRow);
     const item = make("li", { title: page.ids[i] }, picture(i, page.ids[i]), make("span", { textContent: page.ids[i].split("/").pop() }));
-    if (sure.length) item.append(make("span", { className: "faint", textContent: `${row.kind} ${sure[k]}` }));
+    if (sure.length) item.append(make("span", { className: "faint", textContent: page.n_seeds > 1 ? `${sure[k]} of ${page.n_seeds} seeds` : `${row.kind} ${sure[k]}` }));
     item.dataset.test = testRow;
     list.append(item);
   });

@@ -2,61 +2,86 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from featx.evaluation import CONTROLS
 from featx.evaluation.comparisons import compare
-from featx.evaluation.intervals import wilson
 from featx.evaluation.results import BenchResults, Result
-from featx.reports.sentences import against_controls, remarks
+from featx.reports.sentences import (
+    against_controls,
+    below_majority,
+    cheapest,
+    choice_lines,
+    control_verdicts,
+    majority_line,
+    never_named_line,
+    save_command,
+)
 
 
-def answer(results: BenchResults) -> dict[str, Any]:
+def answer(results: BenchResults, command: str = "") -> dict[str, Any]:
     """Say which row to use, and how sure that is, in words the numbers carry."""
-    ranked = sorted(results.results, key=lambda row: -row.scores.accuracy)
-    best = ranked[0]
+    best, *others = results.ranked
     low, high = best.scores.accuracy_ci95
-    lines = []
-    if len(ranked) > 1:
-        pair = {best.name, ranked[1].name}
-        told = [
-            line
-            for line, test in zip(remarks(results), results.comparisons, strict=True)
-            if {test.row, test.other} == pair
-        ]
-        lines += told or [f"It was not tested against {ranked[1].name}, the runner-up."]
-        tests = [test for test in results.comparisons if {test.row, test.other} == pair]
-        clear = any(
-            (test.row == best.name and test.verdict == "better")
-            or (test.other == best.name and test.verdict == "worse")
-            for test in tests
-        )
-    else:
-        lines.append("It is the only row, so there is nothing to compare it with.")
-        clear = False
-    versus = against_controls(best, results)
-    if best.encoder in CONTROLS:
-        if any(row.encoder not in CONTROLS for row in ranked):
-            lines.append("It is a control: no learned encoder has a higher accuracy.")
-    elif versus.startswith("better"):
-        lines.append("It is better than every control with the same classifier.")
-    elif versus:
-        lines.append(f"Against the controls with the same classifier: {versus}.")
-    else:
-        lines.append("No control stands in this table with the same classifier.")
+    test = results.comparison_of(best.name, others[0].name) if others else None
+    n_seeds = results.n_seeds
+    choice = cheapest(results)
+    warnings = [majority_line(results), never_named_line(best)]
     return {
         "name": best.name,
-        "percent": f"{100 * best.scores.accuracy:.1f}",
+        "percent": best.percent,
+        "balanced": f"{100 * best.scores.balanced_accuracy:.1f}"
+        if results.uneven
+        else "",
         "interval": f"{100 * low:.1f} to {100 * high:.1f}",
         "n_test": f"{len(results.y_true):,}",
+        "seeds": f"mean over {n_seeds} seeds ± their standard deviation, "
+        if n_seeds > 1
+        else "",
         "verdict": "is better than the runner-up"
-        if clear
+        if test is not None and test.verdict == "better"
         else "has the highest accuracy",
-        "lines": lines,
+        "lines": [
+            *filter(None, warnings),
+            *choice_lines(results),
+            *_against_controls(best, results),
+        ],
+        "choice": choice.name,
+        "command": save_command(results, choice, command),
     }
+
+
+def _against_controls(best: Result, results: BenchResults) -> list[str]:
+    """Say in a sentence how the best row did against the controls."""
+    controls = results.controls
+    if best.encoder in controls:
+        learned = any(row.encoder not in controls for row in results.results)
+        return ["It is a control: no learned encoder has a higher accuracy."] * learned
+    verdicts = control_verdicts(best, results)
+    if verdicts["better"] and not verdicts["worse"] + verdicts["no better"]:
+        return ["It is better than every control with the same classifier."]
+    told = [f"{word}: {', '.join(of)}" for word, of in verdicts.items() if of]
+    if told:
+        return [f"Against the controls with the same classifier: {'; '.join(told)}."]
+    return ["No control stands in this table with the same classifier."]
+
+
+def _versus(row: Result, results: BenchResults) -> str:
+    """Say in a few words, for one line of the table, how a row did against controls."""
+    told = []
+    if row.encoder in results.controls:
+        told.append("control")
+    else:
+        verdicts = control_verdicts(row, results)
+        tested = sum(map(len, verdicts.values()))
+        if tested:
+            told.append(f"better than {len(verdicts['better'])} of {tested}")
+    if below_majority(row, results):
+        told.append(f"below always '{results.majority.name}'")
+    return "; ".join(told)
 
 
 def row_view(
@@ -78,9 +103,10 @@ def row_view(
         "name": row.name,
         "encoder": row.encoder,
         "classifier": row.classifier,
-        "control": row.encoder in CONTROLS,
+        "control": row.encoder in results.controls,
         "features": row.n_features,
         "accuracy": 100 * scores.accuracy,
+        "percent": row.percent,
         "low": 100 * low,
         "high": 100 * high,
         "at": {"dot": at(scores.accuracy), "low": at(low), "high": at(high)},
@@ -91,7 +117,8 @@ def row_view(
         "fit": row.fit_seconds,
         "cached": row.cached,
         "versus": against_controls(row, results),
-        "notes": row.notes,
+        "versus_short": _versus(row, results),
+        "notes": [*filter(None, [never_named_line(row)]), *row.notes],
         "bars": _bars(row, names),
         "confused": [
             {
@@ -107,9 +134,8 @@ def row_view(
 
 
 def _bars(row: Result, names: Sequence[str]) -> list[dict[str, Any]]:
-    support = row.scores.confusion.sum(axis=1)
     right = row.scores.confusion.diagonal()
-    low, high = wilson(right, np.maximum(support, 1))
+    low, high = row.class_intervals()
     return [
         {
             "name": name,
@@ -138,11 +164,14 @@ def compared(mine: BenchResults, other: BenchResults) -> dict[str, Any]:
     )
     tests = {}
     if same:
-        right = {}
-        for row in both:
-            right[row.name, 0] = mine.predictions[row.name] == mine.y_true
-            right[row.name, 1] = other.predictions[row.name] == other.y_true
-        named = {f"{name}#{k}": hits for (name, k), hits in right.items()}
+        n_seeds = math.lcm(mine.n_seeds, other.n_seeds)
+        named = {
+            f"{row.name}#{k}": np.tile(
+                run.predictions_of(row.name) == run.y_true, (n_seeds // run.n_seeds, 1)
+            )
+            for row in both
+            for k, run in enumerate((mine, other))
+        }
         pairs = [(f"{row.name}#0", f"{row.name}#1") for row in both]
         tests = {
             row.name: test

@@ -17,7 +17,7 @@ from featx.reports.html.encoders import encoders, uri
 from featx.reports.html.findings import feature_map, neighbours, suspects, tiles
 from featx.reports.html.rows import answer, compared, row_view
 from featx.reports.runs import Run
-from featx.reports.sentences import remarks
+from featx.reports.sentences import remarks, shown_protocol
 
 _TOLD_ELSEWHERE = (
     *("class_names", "train_per_class", "test_per_class"),
@@ -47,7 +47,7 @@ def page_view(
     """
     results = run.results
     names = list(results.data["class_names"])
-    ordered = sorted(results.results, key=lambda row: -row.scores.accuracy)
+    ordered = results.ranked
     ends = [end for row in ordered for end in row.scores.accuracy_ci95]
     low, high = 100 * min(ends), 100 * max(ends)
     margin = max(0.5, 0.04 * (high - low))
@@ -55,10 +55,13 @@ def page_view(
     return {
         "title": _title(results),
         "version": results.version,
-        "answer": answer(results),
+        "answer": answer(results, run.command),
+        "uneven": results.uneven,
+        "n_seeds": results.n_seeds,
         "axis": axis,
         "rows": [row_view(row, results, names, axis) for row in ordered],
         "remarks": remarks(results),
+        "time": results.protocol.get("time", ()),
         "classes": names,
         "counts": _counts(results.data, names),
         "encoders": encoders(results),
@@ -124,7 +127,7 @@ def _facts(results: BenchResults, command: str) -> dict[str, Any]:
         "data": _told(shown | {"skipped images": len(skipped)}),
         "notes": list(data.get("notes", ())),
         "skipped": [f"{one['id']}: {one['reason']}" for one in skipped],
-        "protocol": _told(results.protocol),
+        "protocol": _told(shown_protocol(results)),
         "machine": _told({"featx": results.version, **results.machine}),
         "encoders": {name: dumps(one, indent=1) for name, one in params.items()},
     }
@@ -155,18 +158,26 @@ def _document(
     tile, _ = tiles(run.album)
     rows = []
     for row in ordered:
+        every, n_seeds = results.predictions_of(row.name), results.n_seeds
         sure = results.confidences.get(row.name)
         listed = []
         for (t, p), behind in cells(results, row.name).items():
             first = behind[:PER_CELL].tolist()
             shown = list(takewhile(tile.__contains__, first))
-            said = [] if sure is None else [float(f"{sure[i]:.3g}") for i in shown]
-            listed.append([t, p, len(behind), shown, said])
+            if n_seeds > 1:
+                said = (every[:, shown] == p).sum(axis=0).tolist()
+            elif sure is not None:
+                said = [float(f"{sure[i]:.3g}") for i in shown]
+            else:
+                said = []
+            count = int(row.scores.confusion[t, p])
+            listed.append([t, p, count, shown, said, len(behind)])
         kind = "probability" if row.classifier in PROBABILITIES else "score"
         rows.append({"name": row.name, "kind": kind, "cells": listed})
     return {
         "classes": list(names),
         "rows": rows,
+        "n_seeds": results.n_seeds,
         "per_sheet": PER_SHEET,
         "columns": COLUMNS,
         "tiles": run.album.test_rows.tolist(),

@@ -1,0 +1,87 @@
+"""Runs that differ in their seed -> one comparison that counts all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from featx.evaluation.controls import compare_with_controls
+from featx.evaluation.results import BenchResults, Result
+from featx.evaluation.scores import Scores, score_seeds
+
+_MEASURED = (
+    *("train_seconds", "encode_seconds", "encode_images_per_second"),
+    *("fit_seconds", "predict_seconds"),
+)
+
+
+def with_repeats(runs: Sequence[BenchResults]) -> BenchResults:
+    """Join runs of one comparison that differ in their seed.
+
+    Parameters
+    ----------
+    runs : sequence of BenchResults
+        The same rows in the same order, on the same test images.
+
+    Returns
+    -------
+    BenchResults
+        Scores and times are means over the seeds, and intervals and tests use the
+        predictions of all of them; test images are their units. Parameters, pictures
+        and what was seen in the features are those of the first seed. One run comes
+        back as it is.
+
+    Examples
+    --------
+    >>> from dataclasses import replace
+    >>> from featx.reports.examples import example_results
+    >>> runs = [replace(example_results(), protocol={"seed": i}) for i in range(3)]
+    >>> joined = with_repeats(runs)
+    >>> joined.best.name, joined.best.repeats
+    ('conv + svm', (0.875, 0.875, 0.875))
+    """
+    first = runs[0]
+    if len(runs) == 1:
+        return first
+    every = {
+        row.name: np.stack([run.predictions[row.name] for run in runs])
+        for row in first.results
+    }
+    names = first.data["class_names"]
+    results = [
+        _joined(rows, score_seeds(first.y_true, every[rows[0].name], names))
+        for rows in zip(*(run.results for run in runs), strict=True)
+    ]
+    return replace(
+        first,
+        results=results,
+        comparisons=compare_with_controls(results, every, first.y_true, first.controls),
+        repeat_predictions=every,
+        protocol=first.protocol
+        | {
+            "seeds": [run.protocol["seed"] for run in runs],
+            "interval": "Wilson with an effective number of test images, 95 %",
+            "test": "sign flips of the images' differences, exact, Holm-corrected",
+        },
+    )
+
+
+def _joined(rows: Sequence[Result], scores: Scores) -> Result:
+    """Make one row of the same row under several seeds."""
+    means: dict[str, Any] = {
+        name: float(np.mean([getattr(row, name) for row in rows])) for name in _MEASURED
+    }
+    return replace(
+        rows[0],
+        scores=scores,
+        repeats=tuple(row.scores.accuracy for row in rows),
+        cached={
+            part: all(row.cached.get(part, False) for row in rows)
+            for part in rows[0].cached
+        },
+        notes=tuple(dict.fromkeys(note for row in rows for note in row.notes)),
+        **means,
+    )
