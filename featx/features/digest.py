@@ -57,8 +57,8 @@ def digest_params(estimator: BaseEstimator) -> str:
     Returns
     -------
     str
-        64 hexadecimal digits, equal for equal code, parameters and callbacks in any
-        process. ``16`` and ``"16"`` differ, and so do steps in another order.
+        64 hexadecimal digits, equal for equal code and parameters in any process, with
+        whatever callbacks. ``16`` and ``"16"`` differ, and so do steps in another order.
 
     Raises
     ------
@@ -75,7 +75,7 @@ def digest_params(estimator: BaseEstimator) -> str:
         unfitted = clone(estimator)
     except (TypeError, RuntimeError) as error:  # as copy and scikit-learn refuse
         raise UnknownContentError(f"It cannot be copied: {error}.") from error
-    return _digest([unfitted, [*getattr(estimator, "_skl_callbacks", ())]])
+    return _digest(unfitted)
 
 
 def digest_estimator(estimator: BaseEstimator) -> str:
