@@ -25,8 +25,8 @@ MOST_SEED = 2**32 - 1  # that NumPy and scikit-learn take
 # Groups of options, by the names of their fields: a command gets those that change what it
 # does, and refuses the others.
 IMAGES = (
-    *("data_dir", "size", "limit", "keep", "seed", "cache_dir", "engine", "address"),
-    "strict",
+    *("data_dir", "size", "fit", "limit", "keep", "seed", "cache_dir", "engine"),
+    *("address", "strict"),
 )
 ENCODERS = (
     *("device", "precision", "epochs", "batch_size", "learning_rate", "set", "resume"),

@@ -258,7 +258,10 @@ def test_with_a_budget_no_row_is_kept(dataset, cache):
 
 
 def test_controls_of_ones_own_are_honored(dataset, cache):
-    encoders = {"my-baseline": RawPixels(), "untrained": UntrainedAutoencoder()}
+    encoders = {
+        "my-baseline": RawPixels(),
+        "untrained": UntrainedAutoencoder(random_state=0),
+    }
     results = bench(dataset, encoders, ["knn"], controls=("my-baseline",), cache=cache)
     assert results.controls == ("my-baseline",)
     (test,) = results.comparisons

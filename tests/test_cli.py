@@ -60,7 +60,7 @@ def test_bench_prints_a_table_and_leaves_a_run_folder(run, folder):
     for text in ("patch", "denoising", "logreg", "knn", "Accuracy for class: a is"):
         assert text in out
     assert "train denoising, epoch 2 of 2, loss" in err and "fit knn on raw" in err
-    assert "patch: 1600 filters of 6 x 6 pixels, images " in err  # what was chosen
+    assert "patch: 200 filters of 6 x 6 pixels, images " in err  # what was chosen
     assert "denoising: 64 channels, 2 epochs, images " in err
     (made,) = Path("runs").iterdir()
     assert f"Run folder: {made}" in err
@@ -114,7 +114,7 @@ def test_encode_then_fit_uses_the_features(run):
     code, out, err = run("encode", *QUICK)
     assert code == 0 and "trained in" in err
     train, test = (line.split()[1] for line in out.splitlines())
-    assert np.load(train, mmap_mode="r").shape == (200, 4608)
+    assert np.load(train, mmap_mode="r").shape == (200, 1600)
     assert len(np.load(test, mmap_mode="r")) == 200
     code, out, err = run("fit", *QUICK, "--clf", "svm")
     assert code == 0 and "Accuracy for class: 0 is" in out
