@@ -28,6 +28,7 @@ _IMAGES_PER_FILTER = 30  # fewer filters than that would waste what the images c
 _QUADRATIC = ("svm", "knn")  # their time grows with the square of the images
 _GRAM = ("ridge", "linear-svm")  # so does theirs, up to as many images as features
 _PLANNED = 0.85  # of the time; the rest is for reading images, scores and the page
+_SETTLED = 20.0  # seconds after which a comparison's own pace says more than the plan
 _PCA_COMPONENTS = 128  # that hold 90 % of the variance of most images
 # which encoders get their least first: the one to try, controls, and then the others
 PRECEDENCE = ("patch", "raw", "pca", "random-patches", "untrained")
@@ -223,8 +224,9 @@ def expected_seconds(
     cost = cost_of(encoder, n_train, dataset.train.image_shape)
     encoding = cost.training + cost.encoding * (n_train + n_test)
     fits = sum(fit_operations(name, n_train, cost.n_features) for name in classifiers)
+    # classifiers are nearly all large matrix products, which are three times as fast
     return encoding / operations_per_second(device) + (
-        fits / operations_per_second("cpu")
+        fits / (3 * operations_per_second("cpu"))
     )
 
 
@@ -271,10 +273,10 @@ class TimeLeft:
 
     Examples
     --------
-    >>> left = TimeLeft({"raw": 1.0, "patch": 100.0}, 1)
+    >>> left = TimeLeft({"raw": 1.0, "patch": 240.0}, 1)
     >>> left.done("raw")
     >>> str(left)
-    'less than a minute left'
+    'about 4 min left'
     """
 
     def __init__(self, seconds: Mapping[str, float], n_classifiers: int) -> None:
@@ -290,7 +292,9 @@ class TimeLeft:
 
     def __str__(self) -> str:
         passed = time.perf_counter() - self._start
-        left = passed * (self._expected / self._done - 1)
+        # what was expected counts too, lest the first seconds decide
+        pace = (passed + _SETTLED) / (self._done + _SETTLED)
+        left = pace * (self._expected - self._done)
         minutes = round(left / 60)
         return f"about {minutes} min left" if minutes else "less than a minute left"
 

@@ -116,7 +116,7 @@ def operations_per_second(device: str = "auto") -> float:
     if device.startswith(("cuda", "mps")):
         return 5e12
     flags = _cpu_flags()
-    return _cores() * (60e9 if flags & {"avx512_bf16", "amx_bf16"} else 35e9)
+    return _cores() * (40e9 if flags & {"avx512_bf16", "amx_bf16"} else 20e9)
 
 
 @cache

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 Array = NDArray[Any]
 
+_PATCHES_PER_IMAGE = 60  # at most: more of few images teach nothing new
 _LONGER_SIDE = 48  # larger images are reduced to this before patches are cut
 _N_READOUT = 2048  # images from which drawing is learned
 _N_WHITENING = 100_000  # patches from which whitening is learned
@@ -296,9 +297,11 @@ class PatchAutoencoder(Autoencoder):
             n_positions = max(1, rows - height + 1) * max(1, columns - width + 1)
             encoding += 2 * n_positions * n_values * n_filters
         n_filters = sum(chosen.n_filters_)
-        n_patches = min(self.n_patches, 1000 * n_images)
+        n_patches = min(self.n_patches, _PATCHES_PER_IMAGE * n_images)
         training = 6.0 * n_patches * n_values * n_filters * self.max_epochs
-        return Cost(training, 2 * encoding, 2 * n_filters * self.pooling**2)
+        readout = 2 * encoding * min(n_images, _N_READOUT)
+        n_features = 2 * n_filters * self.pooling**2
+        return Cost(training + readout, 2 * encoding, n_features)
 
     def _build(self) -> PatchNetwork:
         from featx.autoencoders.patch_network import PatchNetwork
@@ -356,7 +359,7 @@ class PatchAutoencoder(Autoencoder):
             min(size * self.reduction_, side)
             for size, side in zip(spread, images.shape[1:3], strict=True)
         ]
-        n = min(self.n_patches, 1000 * len(images))
+        n = min(self.n_patches, _PATCHES_PER_IMAGE * len(images))
         image = np.sort(rng.integers(len(images), size=n))  # reads a file forwards
         top, left = (
             rng.integers(side - size + 1, size=n)

@@ -258,7 +258,17 @@ def test_the_cheapest_row_as_good_as_the_best_is_named(results):
         for test in results.comparisons
     ]
     assert cheapest(results).name == "conv + svm"
-    near = replace(results, comparisons=unclear)
+    apart = replace(results, comparisons=unclear)
+    assert cheapest(apart).name == "conv + svm"  # unclear, but far below the best
+    best = next(row for row in results.results if row.name == "conv + svm")
+    close = [
+        replace(row, scores=replace(row.scores, accuracy=best.scores.accuracy - 0.01))
+        if row.name == "pca + svm"
+        else row
+        for row in results.results
+    ]
+    assert cheapest(replace(results, results=close)).name == "conv + svm"  # shown worse
+    near = replace(results, results=close, comparisons=unclear)
     assert cheapest(near).name == "pca + svm"
     told = advice(near, "featx bench toys --repeats 3 --figures --out x --size 8")
     assert "is pca + svm" in told[1]
