@@ -85,8 +85,8 @@ def plan_encoders(
 ) -> Plan:
     """Choose epochs and filters so that all encoders and classifiers take `seconds`.
 
-    Each encoder gets the least that makes sense for so many images, in the order of
-    `PRECEDENCE`; then, in the same order, as much more as there is time for.
+    Each encoder of `PRECEDENCE` gets the least that makes sense for so many images; then,
+    in that order, as much more as there is time for; then the others likewise.
 
     Parameters
     ----------
@@ -117,23 +117,25 @@ def plan_encoders(
     ladders = {name: _ladder(one, dataset) for name, one in encoders.items()}
     names = sorted(encoders, key=_precedence)
     plan, chosen = Plan(), dict[str, BaseEstimator]()
-    for name in names:
-        least = ladders[name][0]
-        if price(least) > left and may_leave_out:
-            plan.notes.append(
-                f"{name} is left out: it would take about "
-                f"{_minutes(price(ladders[name][-1]))} here. Ask for it with --encoders "
-                f"{name}, or for more time with --budget."
-            )
-            continue
-        chosen[name] = least
-        left -= price(least)
-    for group in _grown_together([name for name in names if name in chosen], ladders):
-        spent = sum(price(chosen[name]) for name in group)
-        for rungs in zip(*(ladders[name] for name in group), strict=True):
-            if sum(map(price, rungs)) - spent <= left:
-                chosen |= zip(group, rungs, strict=True)
-        left -= sum(price(chosen[name]) for name in group) - spent
+    core = [name for name in names if name in PRECEDENCE]
+    for tier in (core, [name for name in names if name not in core]):
+        for name in tier:
+            least = ladders[name][0]
+            if price(least) > left and may_leave_out:
+                plan.notes.append(
+                    f"{name} is left out: it would take about "
+                    f"{_minutes(price(ladders[name][-1]))} here. Ask for it with "
+                    f"--encoders {name}, or for more time with --budget."
+                )
+                continue
+            chosen[name] = least
+            left -= price(least)
+        for group in _grown_together([n for n in tier if n in chosen], ladders):
+            spent = sum(price(chosen[name]) for name in group)
+            for rungs in zip(*(ladders[name] for name in group), strict=True):
+                if sum(map(price, rungs)) - spent <= left:
+                    chosen |= zip(group, rungs, strict=True)
+            left -= sum(price(chosen[name]) for name in group) - spent
     for name in [name for name in encoders if name in chosen]:
         plan.encoders[name] = chosen[name]
         if chosen[name] is not ladders[name][-1]:
