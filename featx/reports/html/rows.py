@@ -78,7 +78,7 @@ def _versus(row: Result, results: BenchResults) -> str:
         verdicts = control_verdicts(row, results)
         tested = sum(map(len, verdicts.values()))
         if tested:
-            told.append(f"better than {len(verdicts['better'])} of {tested}")
+            told.append(f"beats {len(verdicts['better'])} of {tested}")
     if below_majority(row, results):
         told.append(f"below always '{results.majority.name}'")
     return "; ".join(told)
