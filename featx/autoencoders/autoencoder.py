@@ -115,6 +115,10 @@ class NetworkTransformer(ImageTransformer):
         Cost
             Counted for images that are mirrored too, which is the dearer case.
         """
+        return self.resolved(n_images, image_shape)._count(n_images)
+
+    def _count(self, n_images: int) -> Cost:
+        """Count the operations of a network that is resolved."""
         raise NotImplementedError
 
     def _prepare(self, images: Array, seed: int) -> None:

@@ -61,23 +61,9 @@ class ConvTransformer(NetworkTransformer):
         self._all_layers = self.layers == "all"
         self._pooling = self.pooling
 
-    def cost(self, n_images: int, image_shape: tuple[int, int, int]) -> Cost:
-        """Say what training and encoding cost, without doing them.
-
-        Parameters
-        ----------
-        n_images : int
-            Training images.
-        image_shape : tuple of int
-            Height, width and channels.
-
-        Returns
-        -------
-        Cost
-            Counted for images that are mirrored too, which is the dearer case.
-        """
-        channels = self.resolved(n_images, image_shape).channels_
-        height, width, depth = image_shape
+    def _count(self, n_images: int) -> Cost:
+        channels = self.channels_
+        height, width, depth = self.image_shape_
         forward = 0.0
         for count in channels:
             height, width = math.ceil(height / 2), math.ceil(width / 2)

@@ -272,31 +272,16 @@ class PatchAutoencoder(Autoencoder):
                 )
         return scales
 
-    def cost(self, n_images: int, image_shape: tuple[int, int, int]) -> Cost:
-        """Say what training and encoding cost, without doing them.
-
-        Parameters
-        ----------
-        n_images : int
-            Training images.
-        image_shape : tuple of int
-            Height, width and channels.
-
-        Returns
-        -------
-        Cost
-            Counted for images that are mirrored too, which is the dearer case.
-        """
-        chosen = self.resolved(n_images, image_shape)
-        height, width = chosen.patch_shape_
-        n_values = height * width * image_shape[2]
+    def _count(self, n_images: int) -> Cost:
+        height, width = self.patch_shape_
+        n_values = height * width * self.image_shape_[2]
         encoding = 0.0
-        for level, n_filters in enumerate(chosen.n_filters_):
-            shrink = chosen.reduction_ * 2**level
-            rows, columns = (-(-side // shrink) for side in image_shape[:2])
+        for level, n_filters in enumerate(self.n_filters_):
+            shrink = self.reduction_ * 2**level
+            rows, columns = (-(-side // shrink) for side in self.image_shape_[:2])
             n_positions = max(1, rows - height + 1) * max(1, columns - width + 1)
             encoding += 2 * n_positions * n_values * n_filters
-        n_filters = sum(chosen.n_filters_)
+        n_filters = sum(self.n_filters_)
         n_patches = min(self.n_patches, _PATCHES_PER_IMAGE * n_images)
         training = 6.0 * n_patches * n_values * n_filters * self.max_epochs
         readout = 2 * encoding * min(n_images, _N_READOUT)
