@@ -1,7 +1,8 @@
 """What a busy machine costs: a command alone, beside a busy loop, and twice at once.
 
 ``python -m benchmarks.sharing`` runs ``featx encode digits --encoder patch`` with an empty
-cache each time, and prints the seconds and how many times those of a run alone they are.
+cache each time, and prints the seconds and how many times those of a run alone they are;
+``python -m benchmarks.sharing bench digits`` another command of featx.
 """
 
 from __future__ import annotations
@@ -12,18 +13,14 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 
-COMMAND = (
-    *(sys.executable, "-m", "featx", "encode", "digits"),
-    "--encoder",
-    "patch",
-    "-q",
-)
+DEFAULT = ("encode", "digits", "--encoder", "patch", "-q")
 BUSY = (sys.executable, "-c", "while True: pass")
 RUNS = 3
 
 
-def seconds(n_runs: int, *, beside_busy: bool = False) -> float:
+def seconds(words: Sequence[str], n_runs: int, *, beside_busy: bool = False) -> float:
     """Run the command so many times at once; wall time until all are done."""
     busy = [subprocess.Popen(BUSY)] if beside_busy else []
     try:
@@ -31,14 +28,16 @@ def seconds(n_runs: int, *, beside_busy: bool = False) -> float:
             start = time.perf_counter()
             runs = [
                 subprocess.Popen(
-                    COMMAND,
+                    (sys.executable, "-m", "featx", *words),
+                    cwd=folder,
                     env=os.environ | {"FEATX_CACHE": f"{folder}/{number}"},
                     stdout=subprocess.DEVNULL,
+                    stderr=subprocess.DEVNULL,
                 )
                 for number in range(n_runs)
             ]
             if any([run.wait() for run in runs]):
-                raise SystemExit("featx encode failed")
+                raise SystemExit(f"featx {' '.join(words)} failed")
             return time.perf_counter() - start
     finally:
         for process in busy:
@@ -48,11 +47,12 @@ def seconds(n_runs: int, *, beside_busy: bool = False) -> float:
 
 def main() -> None:
     """Measure the three in turn."""
+    words = sys.argv[1:] or DEFAULT
     found: dict[str, list[float]] = {"alone": [], "beside a busy loop": [], "two": []}
     for _ in range(RUNS):
-        found["alone"].append(seconds(1))
-        found["beside a busy loop"].append(seconds(1, beside_busy=True))
-        found["two"].append(seconds(2))
+        found["alone"].append(seconds(words, 1))
+        found["beside a busy loop"].append(seconds(words, 1, beside_busy=True))
+        found["two"].append(seconds(words, 2))
     alone = statistics.median(found["alone"])
     for name, taken in found.items():
         listed = ", ".join(f"{one:.0f}" for one in taken)

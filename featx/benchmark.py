@@ -31,7 +31,7 @@ from featx.fitting import FittedRow, Job, fit_row, fit_rows, kept
 from featx.images import Dataset
 from featx.machine import describe_machine
 from featx.pictures import pictures_of
-from featx.rows import Row, evidence_of, recall_row, row_key
+from featx.rows import Row, duplicates_of, evidence_of, recall_row, row_key
 
 
 def bench(
@@ -157,6 +157,11 @@ def bench(
     reconstructions: dict[str, NDArray[np.uint8]] = {}
     filters: dict[str, NDArray[np.uint8]] = {}
     every: dict[str, EncodedDataset] = {}
+    if progress:
+        progress("look for copies", 0, 0)
+    duplicates = duplicates_of(cache.folder, dataset)
+    if tell and (found := duplicates.describe()):
+        tell(found)
     names_width = max(map(len, encoders)), max(map(len, classifiers))
     n_rows = len(encoders) * len(classifiers)
     if budget is not None:
@@ -287,6 +292,7 @@ def bench(
         reconstructions=reconstructions,
         filters=filters,
         evidence=evidence,
+        duplicates=duplicates,
         examples=examples,
         example_rows=example_rows,
     )

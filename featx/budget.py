@@ -28,7 +28,6 @@ _IMAGES_PER_FILTER = 30  # fewer filters than that would waste what the images c
 _QUADRATIC = ("svm", "knn")  # their time grows with the square of the images
 _GRAM = ("ridge", "linear-svm")  # so does theirs, up to as many images as features
 _PLANNED = 0.85  # of the time; the rest is for reading images, scores and the page
-_SETTLED = 20.0  # seconds after which a comparison's own pace says more than the plan
 _PCA_COMPONENTS = 128  # that hold 90 % of the variance of most images
 # which encoders get their least first: the one to try, controls, and then the others
 PRECEDENCE = ("patch", "raw", "pca", "random-patches", "untrained")
@@ -294,8 +293,9 @@ class TimeLeft:
 
     def __str__(self) -> str:
         passed = time.perf_counter() - self._start
-        # what was expected counts too, lest the first seconds decide
-        pace = (passed + _SETTLED) / (self._done + _SETTLED)
+        # what was expected counts too, lest one slow row decide for all
+        settled = self._expected / 2
+        pace = (passed + settled) / (self._done + settled)
         left = pace * (self._expected - self._done)
         minutes = round(left / 60)
         return f"about {minutes} min left" if minutes else "less than a minute left"

@@ -12,7 +12,15 @@ from numpy.typing import NDArray
 
 from featx._version import __version__
 from featx.classifiers import CHOICE, accelerated, make_classifier, search_space
-from featx.evaluation import Evidence, Result, look_into, score
+from featx.evaluation import (
+    Duplicates,
+    Evidence,
+    Result,
+    find_duplicates,
+    look_into,
+    score,
+)
+from featx.evaluation.duplicates import CHANCE, LIKENESS
 from featx.features import EncodedDataset
 from featx.features.digest import digest_array, digest_json, digest_params
 from featx.images import Dataset
@@ -239,4 +247,48 @@ def evidence_of(
         f"{encoder} on {dataset.name}",
         lambda work: (work / "evidence.npz").write_bytes(found.to_npz()),
     )
+    return found
+
+
+def duplicates_of(cache_folder: Path, dataset: Dataset) -> Duplicates:
+    """Find test images that are copies of training images, or recall them.
+
+    Parameters
+    ----------
+    cache_folder : Path
+        Folder of the cache.
+    dataset : Dataset
+        The images.
+
+    Returns
+    -------
+    Duplicates
+        See `find_duplicates`.
+
+    Raises
+    ------
+    CacheError
+        If the entry is damaged.
+    """
+    key = digest_json(
+        {
+            "format": FORMAT,
+            "featx": __version__,
+            "images": [dataset.train.digest, dataset.test.digest],
+            "duplicates": [LIKENESS, CHANCE],
+        }
+    )
+    folder = cache_folder / "evidence" / key
+    if read_manifest(folder) is not None:
+        of, likeness = (
+            load_array(folder / name, "copies") for name in ("of.npy", "likeness.npy")
+        )
+        return Duplicates(of, likeness)
+    found = find_duplicates(dataset.train.X, dataset.test.X)
+
+    def write(work: Path) -> None:
+        np.save(work / "of.npy", found.of)
+        np.save(work / "likeness.npy", found.likeness)
+
+    keep(folder, f"copies in {dataset.name}", write)
     return found

@@ -35,6 +35,11 @@ def run(capsys, monkeypatch, tmp_path):
     return call
 
 
+def flat(text):
+    """Text whose lines were broken for the terminal, on one line."""
+    return " ".join(text.split())
+
+
 def stdin(content):
     return io.TextIOWrapper(io.BytesIO(content))
 
@@ -93,6 +98,31 @@ def test_json_has_the_documented_keys(run):
         *("encode_seconds", "encode_images_per_second", "fit_seconds"),
         *("predict_seconds", "encoder_params", "classifier_params", "cached"),
     }
+
+
+def test_copies_across_the_parts_are_told_everywhere(run, folder, tmp_path):
+    test = sorted((folder / "test").rglob("*.png"))[0]
+    copy = folder / "train" / test.parent.name / "copy.png"
+    copy.write_bytes(test.read_bytes())
+    words = [
+        "bench",
+        folder,
+        "--encoders",
+        "raw",
+        "--clf",
+        "knn",
+        "--out",
+        tmp_path / "r",
+    ]
+    code, out, err = run(*words)
+    told = (
+        "1 of 30 test images is a copy of a training image, 1 of them in every pixel."
+    )
+    assert code == 0 and told in flat(err)
+    assert f"{told} Without them raw + knn reaches" in flat(out)
+    document = json.loads((tmp_path / "r" / "results.json").read_text())
+    assert document["duplicates"]["equal_in_every_pixel"] == 1
+    assert told in (tmp_path / "r" / "table.md").read_text()
 
 
 def test_train_then_encode_uses_the_encoder(run):

@@ -2,6 +2,7 @@
 
 from featx.evaluation.comparisons import Comparison, compare
 from featx.evaluation.controls import CONTROLS, compare_with_controls
+from featx.evaluation.duplicates import Duplicates, find_duplicates
 from featx.evaluation.evidence import N_QUERIES, Evidence, draw_evenly, look_into
 from featx.evaluation.repeats import with_repeats
 from featx.evaluation.results import BenchResults, Result
@@ -13,12 +14,14 @@ __all__ = [
     "BenchResults",
     "ClassScores",
     "Comparison",
+    "Duplicates",
     "Evidence",
     "Result",
     "Scores",
     "compare",
     "compare_with_controls",
     "draw_evenly",
+    "find_duplicates",
     "is_uneven",
     "look_into",
     "score",

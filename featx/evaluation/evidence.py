@@ -14,13 +14,7 @@ from numpy.typing import NDArray
 
 from featx.errors import CacheError, unknown_name
 from featx.evaluation.components import components
-from featx.evaluation.suspects import (
-    Neighbours,
-    find_duplicates,
-    find_mislabelled,
-    find_neighbours,
-    usual_distance,
-)
+from featx.evaluation.suspects import find_mislabelled, find_neighbours
 from featx.features import EncodedDataset
 from featx.images import Dataset
 
@@ -30,7 +24,6 @@ N_QUERIES = 12
 MAP_METHODS = ("pca", "tsne")
 N_LISTED = 200
 N_JUDGED = 200_000
-N_SEARCHED = 50_000
 
 
 @dataclass(frozen=True)
@@ -60,14 +53,6 @@ class Evidence:
         Training images that were looked at; all, or 200,000 chosen by a fixed seed.
     left_out_accuracy : float
         Of the predictions that the suspicion rests on, in [0, 1].
-    duplicate_test_rows, duplicate_train_rows : ndarray of int64, shape (d,)
-        Pairs of a test and a training image that are nearly equal, at most 200.
-    duplicate_likeness : ndarray of float32, shape (d,)
-        Correlation of their pixels.
-    n_duplicates : int
-        How many test images have such a partner.
-    n_searched : int
-        Test images that were looked at; all, or 50,000 chosen by a fixed seed.
     """
 
     encoder: str
@@ -81,11 +66,6 @@ class Evidence:
     n_mislabelled: int
     n_judged: int
     left_out_accuracy: float
-    duplicate_test_rows: NDArray[np.int64]
-    duplicate_train_rows: NDArray[np.int64]
-    duplicate_likeness: NDArray[np.float32]
-    n_duplicates: int
-    n_searched: int
 
     def to_npz(self) -> bytes:
         """Write all of it as a NumPy archive."""
@@ -237,16 +217,7 @@ def look_into(
     wrong = find_mislabelled(
         train[judged], dataset.train.y[judged], len(dataset.class_names), seed=seed
     )
-    n_searched = min(len(test), N_SEARCHED)
-    searched = np.sort(rng.choice(len(test), n_searched, replace=False))
-    seen = train[judged]
-    # rows of `seen` and of `searched` become rows of the parts again
-    near = find_neighbours(seen, test[searched], 1)
-    near = Neighbours(judged[near.rows], near.distances)
-    twice = find_duplicates(
-        near, usual_distance(seen), dataset.train.X, dataset.test.X[searched]
-    )
-    asked = find_neighbours(seen, test[query_rows])
+    asked = find_neighbours(train[judged], test[query_rows])
     return Evidence(
         encoder=encoder,
         map_rows=on_map.astype(np.int64),
@@ -259,9 +230,4 @@ def look_into(
         n_mislabelled=len(wrong.rows),
         n_judged=n_judged,
         left_out_accuracy=wrong.accuracy,
-        duplicate_test_rows=searched[twice.test_rows[:N_LISTED]],
-        duplicate_train_rows=twice.train_rows[:N_LISTED],
-        duplicate_likeness=twice.likeness[:N_LISTED],
-        n_duplicates=len(twice.test_rows),
-        n_searched=n_searched,
     )

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from featx.errors import DependencyError
 from featx.evaluation.comparisons import Comparison
+from featx.evaluation.duplicates import Duplicates
 from featx.evaluation.evidence import Evidence
 from featx.evaluation.intervals import wilson
 from featx.evaluation.scores import ClassScores, Scores, is_uneven
@@ -228,6 +229,8 @@ class BenchResults:
     evidence : Evidence or None
         What was seen in the features of the best row; of several seeds, of the row that
         was best under the first.
+    duplicates : Duplicates or None
+        Which test images are copies of training images.
     """
 
     version: str
@@ -251,6 +254,7 @@ class BenchResults:
         default_factory=lambda: np.empty(0, np.int64)
     )
     evidence: Evidence | None = None
+    duplicates: Duplicates | None = None
 
     @property
     def best(self) -> Result:
@@ -303,6 +307,25 @@ class BenchResults:
         """
         return self.repeat_predictions.get(name, self.predictions[name][None])
 
+    def accuracy_without_duplicates(self, name: str) -> float | None:
+        """Give the accuracy on the test images that are no copies of training images.
+
+        Parameters
+        ----------
+        name : str
+            Name of the row.
+
+        Returns
+        -------
+        float or None
+            In [0, 1]; of several seeds, their mean. None where copies were not looked
+            for, or where no image is left.
+        """
+        if self.duplicates is None or (self.duplicates.of >= 0).all():
+            return None
+        kept = self.duplicates.of < 0
+        return float((self.predictions_of(name) == self.y_true)[:, kept].mean())
+
     def comparison_of(self, row: str, other: str) -> Comparison | None:
         """Find the test between two rows, seen from the first; None if there is none."""
         for test in self.comparisons:
@@ -351,7 +374,16 @@ class BenchResults:
             "comparisons": [
                 asdict(c) | {"verdict": c.verdict} for c in self.comparisons
             ],
+            "duplicates": self._duplicates(),
         }
+
+    def _duplicates(self) -> dict[str, Any] | None:
+        if self.duplicates is None:
+            return None
+        accuracy = {
+            row.name: self.accuracy_without_duplicates(row.name) for row in self.results
+        }
+        return self.duplicates.to_dict() | {"accuracy_without": accuracy}
 
     def _short(self) -> tuple[str, list[list[str]]]:
         """Say what was compared, and what matters of each row, highest accuracy first."""

@@ -1,4 +1,4 @@
-"""Images that spoil a comparison: wrong labels, and test images seen in training."""
+"""Training images whose labels look wrong, and the neighbors of test images."""
 
 from __future__ import annotations
 
@@ -13,8 +13,6 @@ from sklearn.neighbors import NearestNeighbors
 _LANDMARKS = 1500
 _PENALTIES = (1e-3, 1e-2, 1e-1)  # of the mean square of a feature, over all images
 _BATCH = 8192
-LIKENESS = 0.95
-CLOSENESS = 0.5
 
 
 @dataclass(frozen=True)
@@ -146,23 +144,6 @@ def _left_out_scores(
 
 
 @dataclass(frozen=True)
-class Duplicates:
-    """Test images that are also, nearly, among the training images; the likest first.
-
-    Parameters
-    ----------
-    test_rows, train_rows : ndarray of int64, shape (k,)
-        The pairs.
-    likeness : ndarray of float32, shape (k,)
-        Correlation of their pixels, at most 1.
-    """
-
-    test_rows: NDArray[np.int64]
-    train_rows: NDArray[np.int64]
-    likeness: NDArray[np.float32]
-
-
-@dataclass(frozen=True)
 class Neighbours:
     """The nearest training images of every test image.
 
@@ -205,88 +186,3 @@ def find_neighbours(
     search = NearestNeighbors(n_neighbors=min(k, len(train)), algorithm="brute")
     distances, rows = search.fit(train).kneighbors(test)
     return Neighbours(rows.astype(np.int64), distances.astype(np.float32))
-
-
-def usual_distance(train: NDArray[np.float32], *, seed: int = 0) -> float:
-    """Find how far a training image usually is from the nearest other one.
-
-    Parameters
-    ----------
-    train : ndarray of float32, shape (n, d)
-        Components.
-    seed : int, default=0
-        Seed of the choice of at most 2,000 images that are asked.
-
-    Returns
-    -------
-    float
-        The median distance; infinite where there is one image only.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> usual_distance(np.array([[0.0], [1.0], [3.0]], np.float32))
-    1.0
-    """
-    if len(train) < 2:
-        return np.inf
-    rng = np.random.default_rng(seed)
-    some = rng.choice(len(train), min(len(train), 2000), replace=False)
-    return float(np.median(find_neighbours(train, train[some], 2).distances[:, 1]))
-
-
-def find_duplicates(
-    neighbours: Neighbours,
-    usual: float,
-    train: NDArray[np.uint8],
-    test: NDArray[np.uint8],
-) -> Duplicates:
-    """Find test images that nearly equal a training image.
-
-    Candidates are the nearest neighbours at no more than half the usual distance. Those
-    whose pixels correlate with at least 0.95 are listed.
-
-    Parameters
-    ----------
-    neighbours : Neighbours
-        Of the test images.
-    usual : float
-        See `usual_distance`.
-    train, test : ndarray or memmap of uint8, shape (n, h, w, c)
-        The images.
-
-    Returns
-    -------
-    Duplicates
-        At most one pair for each test image.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> train = np.random.default_rng(0).integers(0, 256, (9, 4, 4, 1), np.uint8)
-    >>> test = 255 - train
-    >>> test[3] = train[5]
-    >>> flat = lambda X: X.reshape(len(X), -1).astype(np.float32)
-    >>> usual = usual_distance(flat(train))
-    >>> near = find_neighbours(flat(train), flat(test))
-    >>> found = find_duplicates(near, usual, train, test)
-    >>> found.test_rows, found.train_rows
-    (array([3]), array([5]))
-    """
-    distance = neighbours.distances[:, 0]
-    near = np.flatnonzero(distance <= CLOSENESS * usual)
-    of = neighbours.rows[near, 0]
-    likeness = np.array(
-        [_correlation(test[a], train[b]) for a, b in zip(near, of, strict=True)],
-        np.float32,
-    )
-    order = np.argsort(-likeness, kind="stable")
-    order = order[likeness[order] >= LIKENESS]
-    return Duplicates(near[order], of[order], likeness[order])
-
-
-def _correlation(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> float:
-    a, b = (image.astype(np.float64).ravel() for image in (first, second))
-    a, b = a - a.mean(), b - b.mean()
-    power = float(np.sqrt((a @ a) * (b @ b)))
-    return float(a @ b) / power if power else float(np.array_equal(first, second))

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from featx.evaluation.evidence import N_LISTED
 from featx.evaluation.results import BenchResults
 from featx.images.imageset import Dataset
 
@@ -146,15 +147,20 @@ def _wanted(
     found = results.evidence
     train: NDArray[np.int64] = np.empty(0, np.int64)
     test = [train]
+    twice = results.duplicates
+    named = []
     if found is not None:
-        named = [
-            found.neighbour_rows.ravel(),
-            found.duplicate_train_rows,
-            found.mislabelled_rows,
-        ]
-        train = _first_ones(np.concatenate(named))[: room // 2]
-        test = [found.query_rows, found.duplicate_test_rows]
+        named.append(found.neighbour_rows.ravel())
+        test.append(found.query_rows)
+    if twice is not None:
+        copies = twice.test_rows[:N_LISTED]
+        named.append(twice.of[copies])
+        test.append(copies)
+    if found is not None:
+        named.append(found.mislabelled_rows)
         test.append(found.map_rows[: room // 4])
+    if named:
+        train = _first_ones(np.concatenate(named))[: room // 2]
     ranked: list[tuple[NDArray[np.int64], NDArray[np.int64]]] = []
     for row in results.ranked:
         for behind in cells(results, row.name).values():

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from featx.errors import DataError, MissingDataError
+from featx.evaluation.duplicates import Duplicates
 from featx.evaluation.evidence import Evidence
 from featx.evaluation.results import BenchResults
 from featx.names import safe_cell
@@ -61,7 +62,8 @@ def predictions_npz(results: BenchResults, class_names: tuple[str, ...]) -> byte
     bytes
         With ``ids``, ``y_true``, ``class_names`` and, for each row, ``pred/ROW`` and
         ``confidence/ROW``, where ROW is ``encoder+classifier``; of several seeds also
-        ``repeats/ROW``, the predictions under each of them.
+        ``repeats/ROW``, the predictions under each of them. Where copies were looked
+        for, ``copy_of`` and ``copy_likeness``, see `Duplicates`.
     """
     arrays: dict[str, NDArray[Any]] = {
         "ids": np.asarray(results.ids, np.str_),
@@ -74,6 +76,9 @@ def predictions_npz(results: BenchResults, class_names: tuple[str, ...]) -> byte
             arrays[f"repeats/{_tail(row.name)}"] = results.repeat_predictions[row.name]
         if row.name in results.confidences:
             arrays[f"confidence/{_tail(row.name)}"] = results.confidences[row.name]
+    if results.duplicates is not None:
+        arrays["copy_of"] = results.duplicates.of
+        arrays["copy_likeness"] = results.duplicates.likeness
     return _npz(arrays)
 
 
@@ -239,6 +244,9 @@ def _load(folder: Path) -> Run:
         examples=drawn["examples"],
         example_rows=drawn["example_rows"],
         evidence=Evidence.from_npz(evidence) if evidence.is_file() else None,
+        duplicates=Duplicates(named["copy_of"], named["copy_likeness"])
+        if "copy_of" in named
+        else None,
     )
     height, width = drawn["tile"].tolist()
     album = Album(

@@ -305,6 +305,34 @@ def majority_line(results: BenchResults) -> str:
     return f"Always saying '{name}' would be right on {100 * share:.1f} %."
 
 
+def duplicates_line(results: BenchResults) -> str:
+    """Say how many test images are copies, and what the best row reaches without them.
+
+    Examples
+    --------
+    >>> from dataclasses import replace
+    >>> import numpy as np
+    >>> from featx.evaluation import Duplicates
+    >>> from featx.reports.examples import example_results
+    >>> results = example_results()
+    >>> of = np.where(np.arange(len(results.y_true)) < 2, 0, -1)
+    >>> copies = Duplicates(of, (of == 0).astype(np.float32))
+    >>> print(duplicates_line(replace(results, duplicates=copies)))
+    2 of 8 test images are copies of training images, 2 of them in every pixel. Without
+    them conv + svm reaches 83.3 %, not 87.5 %.
+    """
+    if results.duplicates is None or not (found := results.duplicates.describe()):
+        return ""
+    best = results.best
+    without = results.accuracy_without_duplicates(best.name)
+    if without is None:
+        return f"{found} None is left that could tell how good {best.name} is."
+    return (
+        f"{found} Without them {best.name} reaches {100 * without:.1f} %, not "
+        f"{100 * best.scores.accuracy:.1f} %."
+    )
+
+
 def never_named_line(row: Result) -> str:
     """Say which classes a row never names though the test part has them, if any.
 

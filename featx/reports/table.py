@@ -17,6 +17,7 @@ from featx.evaluation.results import BenchResults, Result
 from featx.reports.documents import dumps
 from featx.reports.sentences import (
     against_controls,
+    duplicates_line,
     majority_line,
     never_named_line,
     seconds,
@@ -82,7 +83,11 @@ def _legend(results: BenchResults) -> str:
         )
     if any(True in row.cached.values() for row in results.results):
         legend += "; c from the cache, the time it took when it was made"
-    warnings = [majority_line(results), never_named_line(results.best)]
+    warnings = [
+        majority_line(results),
+        never_named_line(results.best),
+        duplicates_line(results),
+    ]
     return " ".join([f"{legend}.", *filter(None, warnings)])
 
 

@@ -11,12 +11,7 @@ from featx.evaluation import Evidence, look_into
 from featx.evaluation import suspects as module
 from featx.evaluation.components import components
 from featx.evaluation.evidence import map_positions
-from featx.evaluation.suspects import (
-    find_duplicates,
-    find_mislabelled,
-    find_neighbours,
-    usual_distance,
-)
+from featx.evaluation.suspects import find_mislabelled
 from featx.features import CachedFeatures, EncodedDataset
 from featx.images import Dataset, ImageSet
 
@@ -80,41 +75,6 @@ def test_very_few_images(n):
 def test_equal_images_and_one_class():
     Z = np.zeros((20, 3), np.float32)
     assert len(find_mislabelled(Z, np.zeros(20, np.int64), 1).rows) == 0
-
-
-def test_copies_across_the_parts_are_found():
-    rng = np.random.default_rng(1)
-    train = rng.integers(0, 256, (200, 6, 6, 3), np.uint8)
-    test = rng.integers(0, 256, (60, 6, 6, 3), np.uint8)
-    test[4] = train[150]
-    noise = rng.integers(-9, 10, train[7].shape)
-    test[9] = np.clip(train[7].astype(int) + noise, 0, 255)
-    test[20] = 255 - train[3]
-    Z = [part.reshape(len(part), -1).astype(np.float32) for part in (train, test)]
-    found = find_duplicates(find_neighbours(*Z), usual_distance(Z[0]), train, test)
-    assert found.test_rows.tolist() == [4, 9]
-    assert found.train_rows.tolist() == [150, 7]
-    assert found.likeness[0] == pytest.approx(1) and 0.95 < found.likeness[1] < 1
-
-
-def test_flat_images_are_duplicates_only_of_the_same_grey():
-    train = np.full((3, 4, 4, 1), 10, np.uint8)
-    test = np.stack([train[0], np.full((4, 4, 1), 90, np.uint8)])
-    Z = [part.reshape(len(part), -1).astype(np.float32) for part in (train, test)]
-    found = find_duplicates(find_neighbours(*Z), usual_distance(Z[0]), train, test)
-    assert found.test_rows.tolist() == [0]
-
-
-@pytest.mark.parametrize("n_test", [1, 200])
-def test_a_test_part_of_nothing_but_copies_is_found_whole(n_test):
-    rng = np.random.default_rng(1)
-    train = rng.integers(0, 256, (200, 6, 6, 3), np.uint8)
-    noise = rng.integers(-9, 10, train.shape)
-    test = np.clip(train.astype(int) + noise, 0, 255).astype(np.uint8)[:n_test]
-    Z = [part.reshape(len(part), -1).astype(np.float32) for part in (train, test)]
-    found = find_duplicates(find_neighbours(*Z), usual_distance(Z[0]), train, test)
-    assert sorted(found.test_rows) == list(range(n_test))
-    assert np.array_equal(found.test_rows, found.train_rows)
 
 
 def test_components_do_not_depend_on_the_batch(digits, monkeypatch):

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from featx.evaluation import look_into
+from featx.evaluation import Duplicates, look_into
 from featx.evaluation.comparisons import compare
 from featx.evaluation.results import BenchResults, Result
 from featx.evaluation.scores import score
@@ -22,6 +22,13 @@ def make_part(class_names, per_class, shape, seed):
 def as_features(part):
     rows = part.X.reshape(len(part), -1)[:, :500].astype(np.float32)
     return CachedFeatures(rows, part.y, part.ids, "key", 1.0, 1)
+
+
+def planted_copies(n_test):
+    """Test image 5 equals training image 3, test image 8 nearly training image 2."""
+    of, likeness = np.full(n_test, -1), np.zeros(n_test, np.float32)
+    of[[5, 8]], likeness[[5, 8]] = [3, 2], [1, 0.97]
+    return Duplicates(of, likeness)
 
 
 def make_run(
@@ -77,6 +84,7 @@ def make_run(
         examples=examples,
         example_rows=rows,
         evidence=look_into(dataset, encoded, "conv", rows),
+        duplicates=planted_copies(len(test)),
     )
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from featx.cli import main
 from featx.errors import DataError, MissingDataError
-from featx.evaluation import with_repeats
+from featx.evaluation import Duplicates, with_repeats
 from featx.reports import files as module
 from featx.reports import html_page, load_run, save_page, save_run
 from featx.reports.album import PER_CELL, cells, make_album
@@ -62,6 +62,8 @@ def test_a_run_comes_back_as_it_was(folder, results):
     np.testing.assert_array_equal(
         again.results.evidence.neighbour_rows, results.evidence.neighbour_rows
     )
+    for name, value in vars(results.duplicates).items():
+        np.testing.assert_array_equal(getattr(again.results.duplicates, name), value)
 
 
 def test_the_page_made_anew_is_the_same(folder):
@@ -84,7 +86,7 @@ def test_every_section_is_there(folder):
     sections = re.findall(r'<section id="(\w+)"', page)
     assert sections == [
         *("answer", "table", "rows", "map"),
-        *("neighbours", "suspects", "encoders", "data", "run"),
+        *("neighbours", "suspects", "copies", "encoders", "data", "run"),
     ]
     assert "featx bench toys --seed 0" in page
 
@@ -118,6 +120,38 @@ def test_a_control_that_wins_is_called_one(results):
     assert any(
         "no learned encoder has a higher accuracy" in line for line in said["lines"]
     )
+
+
+def test_copies_are_shown_and_the_accuracy_without_them(folder, results):
+    page = (folder / "report.html").read_text()
+    right = results.predictions["conv + svm"] == results.y_true
+    without = 100 * right[results.duplicates.of < 0].mean()
+    line = (
+        "2 of 300 test images are copies of training images, 1 of them in every pixel. "
+        f"Without them conv + svm reaches {without:.1f} %, not "
+        f"{results.best.percent} %."
+    )
+    assert page.count(line) == 2  # in the answer and in the section
+    section = page[page.index('<section id="copies"') :]
+    names = section[section.index("Their names") :]
+    assert names.index(results.ids[5]) < names.index(results.ids[8])
+    assert "equal</span>" in section and "0.970</span>" in section
+    document = json.loads((folder / "results.json").read_text())["duplicates"]
+    assert document["accuracy_without"]["conv + svm"] == pytest.approx(without / 100)
+    assert (document["found"], document["equal_in_every_pixel"]) == (2, 1)
+    assert line in (folder / "table.md").read_text()
+
+
+def test_without_copies_the_page_says_so(build):
+    dataset, results = build()
+    none = Duplicates(np.full(300, -1), np.zeros(300, np.float32))
+    results = replace(results, duplicates=none)
+    page = html_page(Run(results, make_album(results, dataset), "featx"))
+    assert "None was found." in page and "See which" not in page
+    results = replace(results, duplicates=None)
+    page = html_page(Run(results, make_album(results, dataset), "featx"))
+    assert '<section id="copies"' not in page
+    assert results.to_dict()["duplicates"] is None
 
 
 def test_one_row_alone(build, tmp_path):
@@ -252,7 +286,7 @@ def test_tiles_fit_their_images(build, shape):
 
 def test_a_full_album_keeps_the_first_of_every_cell(build, monkeypatch):
     dataset, results = build(per_class=200)
-    results = replace(results, evidence=None)
+    results = replace(results, evidence=None, duplicates=None)
     monkeypatch.setattr("featx.reports.album._PIXELS", 64 * 70)
     album = make_album(results, dataset)
     assert len(album.test_rows) == 70

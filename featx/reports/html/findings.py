@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from featx.evaluation.duplicates import CHANCE, LIKENESS
 from featx.evaluation.evidence import map_positions
-from featx.evaluation.suspects import CLOSENESS, LIKENESS
 from featx.reports.album import Album
 from featx.reports.runs import Run
+from featx.reports.sentences import duplicates_line
 
 _MAX_LISTED = 60  # suspicious images that the page shows
 _MAP_COLOURED = 12  # classes that colour and shape can tell apart
@@ -85,10 +86,8 @@ def suspects(run: Run, names: Sequence[str]) -> dict[str, Any] | None:
     found = run.results.evidence
     if found is None:
         return None
-    tile, train_tile = tiles(run.album)
-    ids = dict(
-        zip(run.album.train_rows.tolist(), run.album.train_ids.tolist(), strict=True)
-    )
+    _, train_tile = tiles(run.album)
+    ids = _train_ids(run.album)
     label = _train_labels(run.album)
     mislabelled = [
         {
@@ -106,33 +105,46 @@ def suspects(run: Run, names: Sequence[str]) -> dict[str, Any] | None:
         )
         if int(row) in train_tile
     ]
-    duplicates = [
-        {
-            "tile": tile.get(int(a), -1),
-            "train_tile": train_tile[int(b)],
-            "id": str(run.results.ids[a]),
-            "train_id": ids[int(b)],
-            "name": names[run.results.y_true[a]],
-            "train_name": names[label[int(b)]],
-            "likeness": f"{likeness:.3f}",
-        }
-        for a, b, likeness in zip(
-            found.duplicate_test_rows,
-            found.duplicate_train_rows,
-            found.duplicate_likeness,
-            strict=True,
-        )
-        if int(b) in train_tile
-    ]
     return {
         "encoder": found.encoder,
         "mislabelled": mislabelled[:_MAX_LISTED],
         "n_mislabelled": found.n_mislabelled,
         "n_judged": found.n_judged,
         "accuracy": f"{100 * found.left_out_accuracy:.1f}",
-        "duplicates": duplicates[:_MAX_LISTED],
-        "n_duplicates": found.n_duplicates,
-        "n_test": found.n_searched,
-        "likeness": LIKENESS,
-        "closeness": f"{100 * CLOSENESS:.0f}",
     }
+
+
+def copies(run: Run, names: Sequence[str]) -> dict[str, Any] | None:
+    """List test images that are copies of training images, and how they were found."""
+    found = run.results.duplicates
+    if found is None:
+        return None
+    tile, train_tile = tiles(run.album)
+    ids = _train_ids(run.album)
+    label = _train_labels(run.album)
+    pairs = [
+        {
+            "tile": tile.get(int(row), -1),
+            "train_tile": train_tile[int(of)],
+            "id": str(run.results.ids[row]),
+            "train_id": ids[int(of)],
+            "name": names[run.results.y_true[row]],
+            "train_name": names[label[int(of)]],
+            "likeness": "equal" if likeness == 1 else f"{min(likeness, 0.999):.3f}",
+        }
+        for row in found.test_rows[:_MAX_LISTED]
+        for of, likeness in [(found.of[row], found.likeness[row])]
+        if int(of) in train_tile
+    ]
+    return {
+        "line": duplicates_line(run.results),
+        "pairs": pairs,
+        "n": len(found.test_rows),
+        "n_searched": f"{found.n_searched:,}",
+        "one_in": f"{1 / CHANCE:,.0f}",
+        "likeness": LIKENESS,
+    }
+
+
+def _train_ids(album: Album) -> dict[int, str]:
+    return dict(zip(album.train_rows.tolist(), album.train_ids.tolist(), strict=True))

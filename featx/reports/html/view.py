@@ -14,7 +14,7 @@ from featx.evaluation.results import BenchResults, Result
 from featx.reports.album import COLUMNS, PER_CELL, PER_SHEET, Album, cells
 from featx.reports.documents import dumps
 from featx.reports.html.encoders import encoders, uri
-from featx.reports.html.findings import feature_map, neighbours, suspects, tiles
+from featx.reports.html.findings import copies, feature_map, neighbours, suspects, tiles
 from featx.reports.html.rows import answer, compared, row_view
 from featx.reports.runs import Run
 from featx.reports.sentences import remarks, shown_protocol
@@ -68,6 +68,7 @@ def page_view(
         "map": feature_map(run, names, map_method),
         "neighbours": neighbours(run, names),
         "suspects": suspects(run, names),
+        "copies": copies(run, names),
         "facts": _facts(results, run.command),
         "compared": compared(results, other.results) if other else None,
         "other_title": _title(other.results) if other else "",

@@ -1,0 +1,223 @@
+"""Test images that are also, exactly or nearly, among the training images."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.neighbors import NearestNeighbors
+
+from featx.storage import release_pages
+
+LIKENESS = 0.9
+CHANCE = 1e-3
+N_SEARCHED = 50_000
+_N_TRAIN = 200_000
+_N_NEIGHBORS = 64
+_SIDE = 16
+_BATCH = 4096
+
+
+@dataclass(frozen=True)
+class Duplicates:
+    """Which test images are copies of a training image.
+
+    Parameters
+    ----------
+    of : ndarray of int64, shape (n_test,)
+        The row of the training image, -1 where there is none.
+    likeness : ndarray of float32, shape (n_test,)
+        Correlation of the two, shrunk to at most 16 x 16 and less the mean of each
+        channel; 1 where all pixels are equal, 0 where there is no copy.
+    """
+
+    of: NDArray[np.int64]
+    likeness: NDArray[np.float32]
+
+    @property
+    def n_searched(self) -> int:
+        """For how many test images near copies were searched; equal ones for all."""
+        return min(len(self.of), N_SEARCHED)
+
+    @cached_property
+    def test_rows(self) -> NDArray[np.int64]:
+        """Rows of the test images that are copies, the likest first."""
+        found = np.flatnonzero(self.of >= 0)
+        ordered: NDArray[np.int64] = found[
+            np.argsort(-self.likeness[found], kind="stable")
+        ]
+        return ordered
+
+    @property
+    def n_exact(self) -> int:
+        """How many equal a training image in every pixel."""
+        return int((self.likeness == 1).sum())
+
+    def describe(self) -> str:
+        """Say how many there are, in a sentence; nothing if there are none.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> of, likeness = np.array([-1, 7, 2]), np.array([0, 1, 0.97], np.float32)
+        >>> Duplicates(of, likeness).describe()
+        '2 of 3 test images are copies of training images, 1 of them in every pixel.'
+        """
+        n = len(self.test_rows)
+        if not n:
+            return ""
+        exact = f", {self.n_exact:,} of them in every pixel" if self.n_exact else ""
+        are = (
+            "is a copy of a training image"
+            if n == 1
+            else "are copies of training images"
+        )
+        return f"{n:,} of {len(self.of):,} test images {are}{exact}."
+
+    def to_dict(self) -> dict[str, int]:
+        """Count them, for the JSON document."""
+        return {
+            "found": len(self.test_rows),
+            "equal_in_every_pixel": self.n_exact,
+            "searched": self.n_searched,
+        }
+
+
+def find_duplicates(
+    train: NDArray[np.uint8], test: NDArray[np.uint8], *, seed: int = 0
+) -> Duplicates:
+    """Find test images that equal or nearly equal a training image.
+
+    Equal ones by a digest of their pixels. Near ones, by the distance to the nearest
+    training image: what chance would bring so near is told from the neighbors farther off,
+    which no few copies can move. In a space of m dimensions, the number of images within a
+    distance grows with its m-th power, and m follows from the distances to the 32nd and
+    the 64th neighbor [1]_. An image is a copy if fewer than 1 in 1,000 would have a
+    neighbor so near, and the two correlate with at least 0.9.
+
+    Parameters
+    ----------
+    train, test : ndarray or memmap of uint8, shape (n, h, w, c)
+        The images.
+    seed : int, default=0
+        Seed of the choice of images where there are more than 50,000 test or 200,000
+        training images.
+
+    Returns
+    -------
+    Duplicates
+        At most one training image for each test image.
+
+    References
+    ----------
+    .. [1] E. Levina and P. J. Bickel, "Maximum likelihood estimation of intrinsic
+       dimension", NIPS (2004).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> train = np.random.default_rng(0).integers(0, 256, (90, 6, 6, 1), np.uint8)
+    >>> test = 255 - train[:9]
+    >>> test[3] = train[5]
+    >>> test[7] = train[8] // 2  # darker
+    >>> found = find_duplicates(train, test)
+    >>> found.test_rows, found.of[found.test_rows], found.n_exact
+    (array([3, 7]), array([5, 8]), 1)
+    """
+    of = _equal_pixels(train, test)
+    likeness = (of >= 0).astype(np.float32)
+    rng = np.random.default_rng(seed)
+    rows = _some(len(test), N_SEARCHED, rng)
+    among = _some(len(train), _N_TRAIN, rng)
+    nearest, correlation = _near(_descriptors(train, among), _descriptors(test, rows))
+    near = (nearest >= 0) & (of[rows] < 0)
+    of[rows[near]] = among[nearest[near]]
+    likeness[rows[near]] = np.minimum(correlation[near], np.nextafter(np.float32(1), 0))
+    return Duplicates(of, likeness)
+
+
+def _some(n: int, most: int, rng: np.random.Generator) -> NDArray[np.int64]:
+    return np.sort(rng.choice(n, min(n, most), replace=False))
+
+
+def _batches(
+    X: NDArray[np.uint8], indices: NDArray[np.int64]
+) -> Iterator[NDArray[np.uint8]]:
+    for start in range(0, len(indices), _BATCH):
+        yield X[indices[start : start + _BATCH]]
+        release_pages(X)
+
+
+def _equal_pixels(
+    train: NDArray[np.uint8], test: NDArray[np.uint8]
+) -> NDArray[np.int64]:
+    """Find the first training image of the same pixels, -1 where there is none."""
+    if train.shape[1:] != test.shape[1:]:
+        return np.full(len(test), -1)
+    asked = list(_digests(test))
+    wanted, first = set(asked), dict[bytes, int]()
+    for row, digest in enumerate(_digests(train)):
+        if digest in wanted:
+            first.setdefault(digest, row)
+    return np.array([first.get(digest, -1) for digest in asked], np.int64)
+
+
+def _digests(X: NDArray[np.uint8]) -> Iterator[bytes]:
+    for batch in _batches(X, np.arange(len(X))):
+        for image in batch:
+            yield hashlib.blake2b(image.tobytes(), digest_size=16).digest()
+
+
+def _descriptors(
+    X: NDArray[np.uint8], indices: NDArray[np.int64]
+) -> NDArray[np.float32]:
+    """Shrink images by averaging, to vectors of length 1; flat images to 0.
+
+    The mean of each channel is taken away: else the blue of two skies makes them alike.
+    """
+    parts = []
+    for batch in _batches(X, indices):
+        small = _shrunk(_shrunk(batch.astype(np.float32), 1), 2)
+        small -= small.mean(axis=(1, 2), keepdims=True)  # of each channel
+        rows = small.reshape(len(batch), -1)
+        length = np.linalg.norm(rows, axis=1, keepdims=True)
+        flat = length < 0.5 * np.sqrt(rows.shape[1])  # less than rounding of pixels
+        parts.append(np.where(flat, 0, rows / np.where(flat, 1, length)))
+    return np.concatenate(parts).astype(np.float32)
+
+
+def _shrunk(X: NDArray[Any], axis: int) -> NDArray[Any]:
+    """Average neighboring pixels along an axis, to at most 16."""
+    size = X.shape[axis]
+    edges = np.linspace(0, size, min(size, _SIDE) + 1).round().astype(int)
+    counts = np.diff(edges).reshape([-1 if i == axis else 1 for i in range(X.ndim)])
+    shrunk: NDArray[Any] = np.add.reduceat(X, edges[:-1], axis=axis) / counts
+    return shrunk
+
+
+def _near(
+    train: NDArray[np.float32], test: NDArray[np.float32]
+) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """Find the nearest training image, -1 where it is no nearer than chance brings it."""
+    k = min(_N_NEIGHBORS, len(train) // 2)
+    if k < 4:
+        return np.full(len(test), -1), np.zeros(len(test), np.float32)
+    search = NearestNeighbors(n_neighbors=k, algorithm="brute").fit(train)
+    distances, rows = search.kneighbors(test)
+    nearest, middle, far = distances[:, 0], distances[:, k // 2 - 1], distances[:, -1]
+    told = middle > 0
+    if not told.any():
+        return np.full(len(test), -1), np.zeros(len(test), np.float32)
+    growth = float(np.median(far[told] / middle[told]))
+    dimension = np.log(k / (k // 2)) / np.log(max(growth, 1 + 1e-6))
+    ratio = np.divide(nearest, far, out=np.ones_like(far), where=far > 0)
+    by_chance = k * ratio**dimension
+    correlation = (1 - np.square(nearest) / 2).astype(np.float32)
+    flat = ~test.any(axis=1)
+    found = (by_chance < CHANCE) & (correlation >= LIKENESS) & ~flat
+    return np.where(found, rows[:, 0], -1), correlation
