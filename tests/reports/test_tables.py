@@ -89,7 +89,9 @@ def test_terminal_table_keeps_what_matters_when_narrow(results, width):
 
 def test_terminal_table_does_not_read_names_as_markup(results):
     odd = replace(results.results[0], encoder="[bold]x[/red]")
-    assert "[bold]x[/red]" in printed(replace(results, results=[odd]), 120)
+    assert "[bold]x[/red]" in printed(
+        replace(results, results=[odd], duplicates=None), 120
+    )
 
 
 def test_markdown_table_marks_the_best_row(results):
@@ -117,6 +119,7 @@ def test_json_holds_the_contract(results):
     document = json.loads(to_json(results), parse_constant=pytest.fail)
     assert set(document) == {
         "featx",
+        "duplicates",
         "data",
         "protocol",
         "machine",
