@@ -240,8 +240,13 @@ def cost_of(
         return cost
     n_pixels = int(np.prod(image_shape))
     if isinstance(encoder, Pipeline) and "pca" in encoder.named_steps:
-        few = min(n_images, n_pixels, _PCA_COMPONENTS)
-        return Cost(10.0 * n_images * n_pixels * few, 2.0 * n_pixels * few, few)
+        smaller = min(n_images, n_pixels)
+        few = min(smaller, _PCA_COMPONENTS)
+        training = {
+            "covariance_eigh": (2.0 * n_images + 9.0 * n_pixels) * n_pixels**2,
+            "full": 12.0 * n_images * n_pixels * smaller,
+        }.get(encoder["pca"].svd_solver, 10.0 * n_images * n_pixels * few)
+        return Cost(training, 2.0 * n_pixels * few, few)
     return Cost(0.0, 0.0, n_pixels)
 
 

@@ -72,9 +72,10 @@ def make_encoder(name: str, *, n_images: int, n_pixels: int) -> BaseEstimator:
     if name not in _KINDS:
         raise unknown_name("encoder", name, ENCODERS)
     encoder = _KINDS[name]()
-    if name == "pca" and n_pixels <= min(n_images, _MOST_PIXELS):
+    few = min(n_images, n_pixels) <= _MOST_DECOMPOSED
+    if name == "pca" and n_pixels <= _MOST_PIXELS and not (few and n_images < n_pixels):
         encoder.set_params(pca__n_components=0.9, pca__svd_solver="covariance_eigh")
-    elif name == "pca" and min(n_images, n_pixels) <= _MOST_DECOMPOSED:
+    elif name == "pca" and few:
         encoder.set_params(pca__n_components=0.9, pca__svd_solver="full")
     elif name == "pca":
         encoder.set_params(pca__n_components=256, pca__svd_solver="randomized")

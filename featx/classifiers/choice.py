@@ -9,10 +9,9 @@ best weighted carry over to the support vector machines and to logistic regressi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable
-from functools import partial
+from collections.abc import Hashable, Iterable
 from itertools import product
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,17 +25,17 @@ Array = NDArray[Any]
 Settings = dict[str, Any]
 One = TypeVar("One", bound=Hashable)
 
-ROWS = 800  # images that the choice looks at, at most
+ROWS = (800, 2000)  # images that the choice looks at: so many, of many a twentieth
 FEWEST = 20  # images; of fewer it would be chance
-# Multiples of the usual value, that first: of settings that do equally well, the first
+# Multiples of the usual value, that first: of settings that do about as well, the first
 # one is taken.
 PENALTIES = (1.0, 4.0, 1 / 4, 16.0, 1 / 16, 64.0)
 KERNEL_PENALTIES = (1.0, 0.3, 0.1, 0.03)
-WIDTHS = (1.0, 1 / 4, 4.0, 1 / 16)  # of gamma; wider kernels need smaller penalties
+WIDTHS = (1.0, 1 / 4, 1 / 16)  # of gamma; wider kernels need smaller penalties
 NEIGHBORS = (10, 5, 20, 3, 1)
 CHOICE = {  # what settings depend on besides images and seed; count up for other code
-    "version": 1,
-    "rows": [FEWEST, ROWS],
+    "version": 2,
+    "rows": [FEWEST, *ROWS],
     "tried": [PENALTIES, KERNEL_PENALTIES, WIDTHS, NEIGHBORS],
 }
 
@@ -49,9 +48,10 @@ def choose_settings(
     Penalties of the linear classifiers, penalty and kernel width of ``svm`` and
     ``kernel-ridge`` and the number of neighbors of ``knn`` are chosen; with `uneven`, also
     whether the classes are weighted. ``mlp`` finds when to stop by itself. Images are left
-    out one at a time and told by the others, on at most 800 of them; see `merit` for
-    what is compared. Of settings that do equally well, those nearest to the usual ones are
-    taken. Chance has no part in it.
+    out one at a time and told by the others, on 800 to 2,000 of them; see `merit` for
+    what is compared. The best kernel width is taken; of other settings, those nearest to
+    the usual ones that are within one standard error of the best. Chance has no part in
+    it.
 
     Parameters
     ----------
@@ -84,9 +84,9 @@ def choose_settings(
     classes, numbers = np.unique(y, return_inverse=True)
     if name == "mlp" or len(y) < FEWEST or len(classes) < 2:
         return {}
-    rows = _spread(numbers, ROWS)
+    rows = _spread(numbers, int(np.clip(len(y) // 20, *ROWS)))
     labels = numbers[rows]
-    judge = partial(merit, labels, uneven=uneven)
+    judge = _Judge(labels, uneven)
     heads = [step for key, step in classifier.steps[:-1] if key != "rbf"]
     if name == "knn":
         return _choose_neighbors(heads, X, numbers, rows, judge)
@@ -94,7 +94,7 @@ def choose_settings(
     for step in heads:
         seen = clone(step).fit_transform(seen, y[rows])
     seen = seen.astype(np.float32, copy=False)
-    weights: tuple[str | None, ...] = (None, "balanced") if uneven else (None,)
+    weights: tuple[str | None, ...] = ("balanced", None) if uneven else (None,)
     if "rbf" in classifier.named_steps or name == "svm":
         return _choose_kernel(classifier, seen, labels, weights, judge)
     return _choose_linear(name, seen, labels, len(y), weights, judge)
@@ -137,6 +137,30 @@ def merit(y: Array, predicted: Array, *, uneven: bool) -> float:
     recalls = np.bincount(numbers, weights=right) / counts
     lacking = max(0.0, float(counts.max()) / len(y) - accuracy)
     return (accuracy + float(recalls.mean())) / 2 - lacking
+
+
+class _Told(NamedTuple):
+    """How good predictions are, and what each image adds to that if it is right."""
+
+    merit: float
+    right: Array
+
+
+class _Judge:
+    """Judges what was said of images (n,) with these labels."""
+
+    def __init__(self, labels: Array, uneven: bool) -> None:
+        self.labels, self.uneven = labels, uneven
+        self.share = np.full(len(labels), 1 / len(labels))
+        if uneven:
+            _, numbers, counts = np.unique(
+                labels, return_inverse=True, return_counts=True
+            )
+            self.share = (self.share + 1 / (len(counts) * counts[numbers])) / 2
+
+    def __call__(self, predicted: Array) -> _Told:
+        right = self.share * (predicted == self.labels)
+        return _Told(merit(self.labels, predicted, uneven=self.uneven), right)
 
 
 def leave_one_out(kernel: Array, sides: Array, weight: Array, alpha: float) -> Array:
@@ -194,7 +218,7 @@ def leave_one_out(kernel: Array, sides: Array, weight: Array, alpha: float) -> A
 class _LeftOut:
     """How well classes of images (n,) are told by a kernel without their own image."""
 
-    def __init__(self, labels: Array, judge: Callable[[Array], float]) -> None:
+    def __init__(self, labels: Array, judge: _Judge) -> None:
         self.judge = judge
         counts = np.bincount(labels)
         present = np.flatnonzero(counts)
@@ -203,7 +227,7 @@ class _LeftOut:
         balanced = len(labels) / (len(present) * counts[labels])
         self.weights = {None: np.ones(len(labels)), "balanced": balanced}
 
-    def merit(self, kernel: Array, alpha: float, weight: str | None) -> float:
+    def judged(self, kernel: Array, alpha: float, weight: str | None) -> _Told:
         each = self.weights[weight].astype(kernel.dtype)
         scores = leave_one_out(kernel, self.sides, each, alpha)
         return self.judge(self.classes[scores.argmax(axis=1)])
@@ -215,7 +239,7 @@ def _choose_linear(
     labels: Array,
     n_images: int,
     weights: Iterable[str | None],
-    judge: Callable[[Array], float],
+    judge: _Judge,
 ) -> Settings:
     left_out = _LeftOut(labels, judge)
     X -= X.mean(axis=0)
@@ -224,7 +248,7 @@ def _choose_linear(
     tried = list(product(PENALTIES, weights))
     factor, weight = _best(
         {
-            one: left_out.merit(kernel, one[0] * usual / len(X) ** 0.5, one[1])
+            one: left_out.judged(kernel, one[0] * usual / len(X) ** 0.5, one[1])
             for one in tried
         }
     )
@@ -242,7 +266,7 @@ def _choose_kernel(
     X: Array,
     labels: Array,
     weights: Iterable[str | None],
-    judge: Callable[[Array], float],
+    judge: _Judge,
 ) -> Settings:
     name, model = classifier.steps[-1]
     left_out = _LeftOut(labels, judge)
@@ -251,17 +275,18 @@ def _choose_kernel(
 
     penalty = model.alpha if name == "kernel-ridge" else 1 / model.C
 
-    def search(widths: Iterable[float], factors: Any, weights: Any) -> Any:
-        merits = {}
+    def search(widths: Iterable[float], factors: Any, weights: Any) -> dict[Any, _Told]:
+        found = {}
         for width in widths:
             kernel = np.exp(-width * usual * distances)
             for one in product(factors, weights):
                 alpha = width * one[0] * penalty
-                merits[width, *one] = left_out.merit(kernel, alpha, one[1])
-        return _best(merits)
+                found[width, *one] = left_out.judged(kernel, alpha, one[1])
+        return found
 
-    width, _, _ = search(WIDTHS, KERNEL_PENALTIES[::2], [None])
-    _, factor, weight = search([width], KERNEL_PENALTIES, weights)
+    by_width = search(WIDTHS, KERNEL_PENALTIES[::2], [None])
+    width, _, _ = max(by_width, key=lambda one: by_width[one].merit)
+    _, factor, weight = _best(search([width], KERNEL_PENALTIES, weights))
     factor *= width
     own: Settings = (
         {"alpha": factor * penalty}
@@ -280,7 +305,7 @@ def _choose_neighbors(
     X: Array,
     numbers: Array,
     rows: Array,
-    judge: Callable[[Array], float],
+    judge: _Judge,
 ) -> Settings:
     """Tell some images by their neighbors among all the others."""
     for step in heads:
@@ -303,9 +328,15 @@ def _choose_neighbors(
     return {"knn__n_neighbors": _best(merits)}
 
 
-def _best(merits: dict[One, float]) -> One:
-    """Give the best; of several that are as good the first one."""
-    return max(merits, key=lambda one: merits[one])
+def _best(found: dict[One, _Told]) -> One:
+    """Give the first one that is within one standard error of the best."""
+    best = max(found.values(), key=lambda told: told.merit)
+
+    def as_good(told: _Told) -> bool:
+        error = float(np.sqrt(np.square(best.right - told.right).sum()))
+        return told.merit >= best.merit - error
+
+    return next(one for one, told in found.items() if as_good(told))
 
 
 def _named(
