@@ -283,13 +283,22 @@ def fit_rows(
             "another that is registered with joblib."
         ) from error
     with context:
-        rows: list[Row] = joblib.Parallel()(
+        rows: list[Row | None] = joblib.Parallel()(
             joblib.delayed(_fit_and_keep)(job, folder) for job, folder in jobs
         )
-    return rows
+    return [
+        kept(folder, fit_row(job).row) if row is None else row
+        for (job, folder), row in zip(jobs, rows, strict=True)
+    ]
 
 
-def _fit_and_keep(job: Job, folder: Path) -> Row:
+def _fit_and_keep(job: Job, folder: Path) -> Row | None:
+    """Fit a row in a worker; None if its features were removed from the cache meanwhile.
+
+    Whoever has sent it still has them in memory maps.
+    """
+    if job.encoded.train.gone or job.encoded.test.gone:
+        return None
     limit_threads()
     return kept(folder, fit_row(job).row)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import fields
 from importlib.metadata import version
 from pathlib import Path
@@ -129,7 +130,8 @@ def recall_row(
     Returns
     -------
     Row or None
-        With the times it took when it was made; None if it was not kept.
+        With the times it took when it was made; None if it was not kept, or is removed
+        by another process meanwhile.
 
     Raises
     ------
@@ -139,8 +141,11 @@ def recall_row(
     manifest = read_manifest(folder)
     if manifest is None:
         return None
-    predicted = load_array(folder / "predicted.npy", "predictions")
-    confidence = load_array(folder / "confidence.npy", "predictions")
+    try:
+        predicted = load_array(folder / "predicted.npy", "predictions")
+        confidence = load_array(folder / "confidence.npy", "predictions")
+    except FileNotFoundError:
+        return None
     result = Result(
         encoder=names[0],
         classifier=names[1],
@@ -231,7 +236,8 @@ def evidence_of(
     )
     folder = cache_folder / "evidence" / key
     if read_manifest(folder) is not None:
-        with cache_errors(folder):
+        # removed by another process meanwhile: looked into again
+        with cache_errors(folder), suppress(FileNotFoundError):
             return Evidence.from_npz(folder / "evidence.npz")
     found = look_into(dataset, encoded, encoder, query_rows, seed=seed)
     keep(

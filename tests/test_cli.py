@@ -220,6 +220,19 @@ def test_cache_verify_and_prune(run, tmp_path):
     assert code == 1 and "such as 20G" in err
 
 
+@pytest.mark.filterwarnings("default")
+def test_cache_rm_and_prune_say_what_is_being_made(run, tmp_path, made_elsewhere):
+    run("encode", *QUICK, "--encoder", "raw")
+    (folder, _) = sorted((tmp_path / "user-cache" / "features").iterdir())
+    with made_elsewhere(folder):
+        code, out, err = run("cache", "rm", folder.name)
+        assert (code, out, err.count("\n")) == (0, "", 1)
+        assert f"(features {folder.name[:12]}); they stay. Run this again" in err
+        code, out, err = run("cache", "prune", "--max-size", "0")
+        assert code == 0 and "in 2 entries" in out and err.count("\n") == 1
+    assert run("cache", "rm", folder.name)[1].startswith("removed features")
+
+
 def test_a_damaged_image_is_skipped_counted_and_listed(run, folder):
     bad = folder / "train" / "a" / "0.png"
     bad.write_bytes(bad.read_bytes()[:60])
