@@ -590,6 +590,16 @@ def test_an_interrupt_is_exit_code_130(run, monkeypatch):
     assert err == "featx: Interrupted. Rerun the same command to resume.\n"
 
 
+def test_termination_is_exit_code_143(run, monkeypatch):
+    def terminated(*args, **kwargs):
+        raise SystemExit(143)
+
+    monkeypatch.setattr("featx.images.load_dataset", terminated)
+    code, _, err = run("fit")
+    assert code == 143
+    assert err == "featx: Terminated. Rerun the same command to resume.\n"
+
+
 def test_quiet_leaves_stderr_empty(run):
     code, _, err = run("fit", *QUICK, "--encoder", "raw", "--clf", "knn", "--quiet")
     assert code == 0 and err == ""
