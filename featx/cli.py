@@ -115,8 +115,24 @@ def _stop_on_sigterm() -> None:
     os.set_blocking(wake, False)
     signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
     signal.signal(signal.SIGTERM, _stop)
+    os.register_at_fork(
+        before=lambda: _mask(signal.SIG_BLOCK),
+        after_in_parent=lambda: _mask(signal.SIG_UNBLOCK),
+        after_in_child=_as_usual,
+    )
     atexit.register(_skip_teardown)  # the first to be registered is the last to run
     threading.Thread(target=_stop_late, args=(received,), daemon=True).start()
+
+
+def _as_usual() -> None:
+    """Undo it in a process that is forked: its signals would be taken for ours."""
+    signal.set_wakeup_fd(-1)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    _mask(signal.SIG_UNBLOCK)
+
+
+def _mask(how: int) -> None:
+    signal.pthread_sigmask(how, {signal.SIGTERM})
 
 
 def _stop(*_: object) -> None:

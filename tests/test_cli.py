@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -595,6 +596,7 @@ def test_termination_is_exit_code_143(run, monkeypatch):
         raise SystemExit(143)
 
     monkeypatch.setattr("featx.images.load_dataset", terminated)
+    monkeypatch.setattr("featx.cli._stopped", threading.Event())
     code, _, err = run("fit")
     assert code == 143
     assert err == "featx: Terminated. Rerun the same command to resume.\n"

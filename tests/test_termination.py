@@ -120,3 +120,22 @@ hashlib.pbkdf2_hmac("sha256", b"", b"", 2**31 - 1)  # for minutes, outside Pytho
         finally:
             process.kill()
     assert (process.returncode, err) == (143, f"{LINE}\n")
+
+
+def test_the_end_of_a_forked_process_is_its_own():
+    code = """
+import os, signal, time
+from featx import cli
+cli.STOP_SECONDS = 0.1
+cli._stop_on_sigterm()
+child = os.fork()
+if not child:
+    time.sleep(5)
+    os._exit(0)
+os.kill(child, signal.SIGTERM)
+print(os.waitpid(child, 0)[1])
+time.sleep(0.5)
+print("goes on")
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, f"{int(signal.SIGTERM)}\ngoes on\n")
