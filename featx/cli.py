@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import atexit
 import csv
 import io
 import json
 import os
 import re
 import shlex
+import signal
 import sys
+import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -63,6 +66,8 @@ app.add_typer(cache_app, name="cache")
 out = SafeConsole()
 err = SafeConsole(stderr=True)
 
+TERMINATED = 128 + signal.SIGTERM  # the exit code
+STOP_SECONDS = 3.0  # that a process has to clean up after SIGTERM
 SILENT_SECONDS = 2.0  # a prediction that takes longer shows its progress
 
 Data = Annotated[
@@ -99,7 +104,69 @@ def entry() -> None:
     # Threads that spin while they wait steal cores that other processes need. OpenMP
     # reads this when it is loaded, with torch; on a quiet machine it costs nothing.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    if os.name == "posix":
+        _stop_on_sigterm()
     raise SystemExit(main())
+
+
+def _stop_on_sigterm() -> None:
+    """Let SIGTERM end the process as Ctrl-C does, and within seconds."""
+    received, wake = os.pipe()
+    os.set_blocking(wake, False)
+    signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
+    signal.signal(signal.SIGTERM, _stop)
+    os.register_at_fork(
+        before=lambda: _mask(signal.SIG_BLOCK),
+        after_in_parent=lambda: _mask(signal.SIG_UNBLOCK),
+        after_in_child=_as_usual,
+    )
+    atexit.register(_skip_teardown)  # the first to be registered is the last to run
+    threading.Thread(target=_stop_late, args=(received,), daemon=True).start()
+
+
+def _as_usual() -> None:
+    """Undo it in a process that is forked: its signals would be taken for ours."""
+    signal.set_wakeup_fd(-1)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    _mask(signal.SIG_UNBLOCK)
+
+
+def _mask(how: int) -> None:
+    signal.pthread_sigmask(how, {signal.SIGTERM})
+
+
+def _stop(*_: object) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # once is enough; it cleans up
+    raise SystemExit(TERMINATED)
+
+
+_stopped = threading.Event()  # and it was told
+
+
+def _stop_late(received: int) -> None:
+    """End the process where Python does not come to it, as amid a long fit.
+
+    Nothing is lost by that: what is in the cache is whole or absent, and workers end with
+    the process that started them.
+    """
+    while signal.SIGTERM not in os.read(received, 64):
+        pass
+    time.sleep(STOP_SECONDS)
+    _tell_stopped()
+    os._exit(TERMINATED)
+
+
+def _skip_teardown() -> None:
+    """Spare what Python and large libraries do last, for seconds where cores are busy."""
+    if _stopped.is_set():
+        sys.stderr.flush()
+        os._exit(TERMINATED)
+
+
+def _tell_stopped() -> None:
+    if not _stopped.is_set():
+        _stopped.set()
+        _print_line("Terminated. Rerun the same command to resume.", "yellow")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -114,7 +181,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     -------
     int
         0 done, 1 an expected error, 2 usage, 3 images were skipped and --strict was
-        given, 130 interrupted.
+        given, 130 interrupted, 143 terminated.
     """
     words = list(sys.argv[1:] if argv is None else argv)
     if sys.stdout is None:
@@ -129,6 +196,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except SystemExit as stop:
         if stop.code == 130:  # Ctrl-C, as typer passes it on
             _print_line("Interrupted. Rerun the same command to resume.", "yellow")
+        if stop.code == TERMINATED:
+            _tell_stopped()
         return int(stop.code or 0)
     except FeatxError as error:
         return _fail(str(error))

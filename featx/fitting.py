@@ -40,7 +40,7 @@ from featx.evaluation import Result, score
 from featx.features import EncodedDataset, plain_params
 from featx.machine import rows_in_memory
 from featx.rows import Row, keep_row
-from featx.workers import start_ray
+from featx.workers import end_with_parent, start_ray
 
 
 class FittedRow(NamedTuple):
@@ -282,14 +282,26 @@ def fit_rows(
             f"Got joblib back end {backend!r}, but expected 'loky', 'ray' or "
             "another that is registered with joblib."
         ) from error
+    # before a worker imports anything; those of other back ends do it with their first row
+    begin = {"initializer": end_with_parent} if backend == "loky" else {}
     with context:
-        rows: list[Row] = joblib.Parallel()(
+        rows: list[Row | None] = joblib.Parallel(**begin)(
             joblib.delayed(_fit_and_keep)(job, folder) for job, folder in jobs
         )
-    return rows
+    return [
+        kept(folder, fit_row(job).row) if row is None else row
+        for (job, folder), row in zip(jobs, rows, strict=True)
+    ]
 
 
-def _fit_and_keep(job: Job, folder: Path) -> Row:
+def _fit_and_keep(job: Job, folder: Path) -> Row | None:
+    """Fit a row in a worker; None if its features were removed from the cache meanwhile.
+
+    Whoever has sent it still has them in memory maps.
+    """
+    end_with_parent()
+    if job.encoded.train.gone or job.encoded.test.gone:
+        return None
     limit_threads()
     return kept(folder, fit_row(job).row)
 

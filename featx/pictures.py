@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -55,8 +56,12 @@ def pictures_of(
     folder = cache_folder / "pictures" / key
     restored, filters = folder / "reconstructions.npy", folder / "filters.npy"
     if read_manifest(folder) is not None:
-        drawn = load_array(restored, "pictures")
-        return drawn, load_array(filters, "pictures") if filters.exists() else None
+        filtered = (
+            filters.exists()
+        )  # asked first: then `restored` is gone where it is gone
+        with suppress(FileNotFoundError):  # removed by another process: drawn again
+            drawn = load_array(restored, "pictures")
+            return drawn, load_array(filters, "pictures") if filtered else None
     pictures = reconstruct(encoder.encoder, images), filter_pictures(encoder.encoder)
 
     def write(work: Path) -> None:

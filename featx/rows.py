@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import fields
 from importlib.metadata import version
 from pathlib import Path
@@ -137,7 +138,8 @@ def recall_row(
     Returns
     -------
     Row or None
-        With the times it took when it was made; None if it was not kept.
+        With the times it took when it was made; None if it was not kept, or is removed
+        by another process meanwhile.
 
     Raises
     ------
@@ -147,8 +149,11 @@ def recall_row(
     manifest = read_manifest(folder)
     if manifest is None:
         return None
-    predicted = load_array(folder / "predicted.npy", "predictions")
-    confidence = load_array(folder / "confidence.npy", "predictions")
+    try:
+        predicted = load_array(folder / "predicted.npy", "predictions")
+        confidence = load_array(folder / "confidence.npy", "predictions")
+    except FileNotFoundError:
+        return None
     result = Result(
         encoder=names[0],
         classifier=names[1],
@@ -239,7 +244,8 @@ def evidence_of(
     )
     folder = cache_folder / "evidence" / key
     if read_manifest(folder) is not None:
-        with cache_errors(folder):
+        # removed by another process meanwhile: looked into again
+        with cache_errors(folder), suppress(FileNotFoundError):
             return Evidence.from_npz(folder / "evidence.npz")
     found = look_into(dataset, encoded, encoder, query_rows, seed=seed)
     keep(
@@ -280,10 +286,11 @@ def duplicates_of(cache_folder: Path, dataset: Dataset) -> Duplicates:
     )
     folder = cache_folder / "evidence" / key
     if read_manifest(folder) is not None:
-        of, likeness = (
-            load_array(folder / name, "copies") for name in ("of.npy", "likeness.npy")
-        )
-        return Duplicates(of, likeness)
+        with suppress(
+            FileNotFoundError
+        ):  # removed by another process: looked for again
+            of = load_array(folder / "of.npy", "copies")
+            return Duplicates(of, load_array(folder / "likeness.npy", "copies"))
     found = find_duplicates(dataset.train.X, dataset.test.X)
 
     def write(work: Path) -> None:

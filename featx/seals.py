@@ -38,6 +38,9 @@ def seal(folder: Path, known: Mapping[str, str] | None = None) -> None:
 def damage(folder: Path) -> list[str]:
     """Read every byte of a sealed folder and say what is not as it was written.
 
+    What is wrong is looked at again: the folder may have been removed meanwhile, or
+    removed and made anew, and its files are then of two makings.
+
     Parameters
     ----------
     folder : Path
@@ -48,6 +51,11 @@ def damage(folder: Path) -> list[str]:
     list of str
         A line for each file that changed, is missing or was added; empty if all is
         well.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such folder.
 
     Examples
     --------
@@ -61,6 +69,14 @@ def damage(folder: Path) -> list[str]:
     ...     first, damage(folder)
     ([], ['a.txt has changed'])
     """
+    wrong = _damage(folder)
+    while wrong and (again := _damage(folder)) != wrong:
+        wrong = again
+    return wrong
+
+
+def _damage(folder: Path) -> list[str]:
+    found = _files(folder)
     try:
         text = (folder / SUMS).read_bytes().decode("ascii")
     except FileNotFoundError:
@@ -69,7 +85,6 @@ def damage(folder: Path) -> list[str]:
         return [f"{SUMS} has changed"]
     lines = text.split("\n")
     known = {line[66:]: line[:64] for line in lines[:-1] if line[64:66] == "  "}
-    found = _files(folder)
     if lines[-1] or len(known) != len(lines) - 1:
         return [f"{SUMS} has changed"]
     wrong = [f"{name} is missing" for name in known if name not in found]

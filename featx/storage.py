@@ -41,13 +41,20 @@ def default_cache_dir() -> Path:
 
 
 @contextmanager
-def cache_errors(folder: Path) -> Iterator[None]:
-    """Tell what the system says about a cache folder in one line, with the remedy."""
+def cache_errors(
+    folder: Path, *, but: tuple[type[OSError], ...] = ()
+) -> Iterator[None]:
+    """Tell what the system says about a cache folder in one line, with the remedy.
+
+    Errors of the types `but` are left to the caller.
+    """
     try:
         yield
     except FeatxError:
         raise
     except OSError as error:
+        if isinstance(error, but):
+            raise
         raise CacheError(
             f"Got {error.strerror or error} at the cache folder {folder}, but expected "
             "room and the right to read and write there. Free some space, or give "
@@ -125,9 +132,11 @@ def load_array(file: Path, what: str, *, mapped: bool = False) -> NDArray[Any]:
     ------
     CacheError
         If it cannot be read.
+    FileNotFoundError
+        If it is not there: another process removed the entry since it was found.
     """
     folder = file.parent
-    with cache_errors(folder):
+    with cache_errors(folder, but=(FileNotFoundError,)):
         try:
             array: NDArray[Any] = np.load(file, mmap_mode="r" if mapped else None)
         except (ValueError, EOFError) as error:
@@ -207,9 +216,12 @@ def rename_folder(work: Path, final: Path) -> None:
     """Give a finished folder its name, unless one of that name is there already."""
     try:
         work.rename(final)
-    except OSError:
-        if not (final / MANIFEST).is_file():
+    except OSError as error:
+        if (final / MANIFEST).is_file():
+            return
+        if final.exists() or error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
             raise
+        rename_folder(work, final)  # one was there, and was removed just now
 
 
 def write_whole(path: Path, content: bytes) -> None:
@@ -341,6 +353,8 @@ def write_json(path: Path, value: object) -> None:
 def read_manifest(folder: Path) -> dict[str, Any] | None:
     """Read the manifest of a whole folder; None if there is no such folder.
 
+    Nor is there one if another process removes it while it is read.
+
     Raises
     ------
     CacheError
@@ -349,8 +363,11 @@ def read_manifest(folder: Path) -> dict[str, Any] | None:
     with cache_errors(folder.parent):
         if not folder.is_dir():
             return None
-        check(folder)
-        text = (folder / MANIFEST).read_text(encoding="utf-8")
+        try:
+            check(folder)
+            text = (folder / MANIFEST).read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return None
     note_use(folder)
     manifest: dict[str, Any] = json.loads(text)
     return manifest
@@ -371,7 +388,8 @@ def sole_maker(
     """Let one process at a time make an entry of the cache.
 
     The lock is the system's own, so it is gone when its process is, however that ended.
-    Whoever had to wait should look whether the entry is there now.
+    Whoever had to wait should look whether the entry is there now. Until the end of the
+    block nobody removes it, see `remove_entry`.
 
     Parameters
     ----------
@@ -387,10 +405,8 @@ def sole_maker(
     CacheError
         If the cache cannot be written.
     """
-    locks = folder.parent.parent / "locks"
     with cache_errors(folder.parent):
-        locks.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(locks / f"{folder.parent.name}-{folder.name}")
+        lock = _lock_of(folder)
         try:
             lock.acquire(timeout=0)
         except Timeout:
@@ -403,6 +419,58 @@ def sole_maker(
         yield
     finally:
         lock.release()
+
+
+def _lock_of(folder: Path) -> FileLock:
+    locks = folder.parent.parent / "locks"
+    locks.mkdir(parents=True, exist_ok=True)
+    return FileLock(locks / f"{folder.parent.name}-{folder.name}")
+
+
+def remove_entry(folder: Path) -> bool:
+    """Remove an entry of the cache, unless a process is making it.
+
+    It disappears under its name at once: whoever reads it finds it whole or not at all,
+    and what is mapped into memory stays there (not on Windows, nor on network file
+    systems when another machine removes it). If this process is killed, the rest is
+    listed as a partial entry.
+
+    Parameters
+    ----------
+    folder : Path
+        The entry's folder, or its partial one.
+
+    Returns
+    -------
+    bool
+        False if it is locked by whoever makes it, or was gone already.
+
+    Raises
+    ------
+    CacheError
+        If it cannot be removed.
+    """
+    final = folder.with_name(folder.name.removesuffix(PARTIAL))
+    rest = partial_folder(final)
+    with cache_errors(folder.parent):
+        lock = _lock_of(final)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            return False
+        try:
+            if not folder.exists():
+                return False
+            if folder == final:
+                if rest.exists():
+                    shutil.rmtree(rest)
+                final.rename(rest)
+            shutil.rmtree(rest, ignore_errors=True)
+            if rest.exists():  # a reader may just have noted there what it has seen
+                shutil.rmtree(rest)
+        finally:
+            lock.release()
+    return True
 
 
 def provenance() -> dict[str, Any]:

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import logging
+import multiprocessing
 import os
 import socket
+import threading
+import time
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any
@@ -15,6 +19,7 @@ from featx.errors import DependencyError, FeatxError, unknown_name
 
 ENGINES = ("local", "ray")
 _WAITING = 4  # tasks for each worker of a cluster that are handed out ahead
+_WATCH_SECONDS = 1.0  # between looks for the process that started this one
 _RETRIES = 10  # of a task whose worker died; one that kills every worker must end
 # work, arguments of each task -> (number of the task, result), in any order
 Spread = Callable[
@@ -70,17 +75,48 @@ def spread_here(
     work: Callable[..., Any], tasks: Sequence[tuple[Any, ...]]
 ) -> Iterator[tuple[int, Any]]:
     """Do tasks in as many processes as there are cores."""
-    pool = joblib.Parallel(n_jobs=-1, return_as="generator_unordered")
-    yield from pool(
+    pool = joblib.Parallel(
+        n_jobs=-1, return_as="generator_unordered", initializer=end_with_parent
+    )
+    results = pool(
         joblib.delayed(_numbered)(number, work, task)
         for number, task in enumerate(tasks)
     )
+    try:
+        for result in results:  # noqa: UP028 (a generator inside would be closed first)
+            yield result
+    finally:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # joblib's, of tasks that nobody waits for
+            results.close()
 
 
 def _numbered(
     number: int, work: Callable[..., Any], task: tuple[Any, ...]
 ) -> tuple[int, Any]:
     return number, work(*task)
+
+
+def end_with_parent() -> None:
+    """Let a worker of a pool end with the process that started it, however that ended.
+
+    Its own queue would keep it waiting for minutes. Does nothing in other processes, nor
+    on Windows, where a process is not told who started it.
+    """
+    parent = multiprocessing.parent_process()
+    watched = any(thread.name == _WATCH for thread in threading.enumerate())
+    if parent is not None and os.name == "posix" and not watched:
+        watch = (parent.pid,)
+        threading.Thread(target=_watch, args=watch, name=_WATCH, daemon=True).start()
+
+
+_WATCH = "featx-parent"  # name of the thread
+
+
+def _watch(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(_WATCH_SECONDS)
+    os._exit(1)
 
 
 def _spread_on_ray(

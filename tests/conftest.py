@@ -1,4 +1,7 @@
 import os
+import subprocess
+import sys
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -22,6 +25,30 @@ def dataset():
 @pytest.fixture
 def cache(tmp_path):
     return FeatureCache(tmp_path / "cache")
+
+
+@pytest.fixture
+def made_elsewhere():
+    """Called with the folder of an entry: another process makes it inside the block."""
+    code = """
+import sys
+from pathlib import Path
+from featx.storage import sole_maker
+with sole_maker(Path(sys.argv[1]), "test", None):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+    @contextmanager
+    def hold(folder):
+        command = [sys.executable, "-c", code, folder]
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+        with subprocess.Popen(command, text=True, **pipes) as maker:
+            assert maker.stdout.readline() == "held\n"
+            yield
+            maker.communicate("")
+
+    return hold
 
 
 @pytest.fixture(autouse=True)

@@ -19,6 +19,7 @@ from featx.features import encode
 from featx.fitting import Job, fit_row
 from featx.reports import markdown_table
 from featx.rows import row_key
+from featx.storage import read_manifest, remove_entry
 
 CACHED = ("encoder", "features", "classifier")
 
@@ -299,3 +300,28 @@ def test_the_protocol_says_whether_class_weights_were_chosen(dataset, cache):
 def half_of_the_first_class(y):
     first = np.flatnonzero(y == 0)
     return np.concatenate([np.flatnonzero(y != 0), first[: len(first) // 2]])
+
+
+def test_what_is_removed_while_it_is_recalled_is_made_anew(
+    dataset, encoders, cache, monkeypatch
+):
+    first = bench(dataset, encoders, ["knn"], cache=cache)
+
+    def removing(folder):
+        manifest = read_manifest(folder)
+        remove_entry(folder)
+        return manifest
+
+    with monkeypatch.context() as patched:
+        for module in ("features.cache", "rows", "pictures"):
+            patched.setattr(f"featx.{module}.read_manifest", removing)
+        again = bench(dataset, encoders, ["knn"], cache=cache)
+    for row in again.results:
+        assert row.cached == dict.fromkeys(CACHED, False)
+        expected = first.predictions[row.name]
+        assert np.array_equal(again.predictions[row.name], expected)
+    assert np.array_equal(again.reconstructions["conv"], first.reconstructions["conv"])
+    assert again.evidence.to_npz() == first.evidence.to_npz()
+    assert cache.verify() == []
+    third = bench(dataset, encoders, ["knn"], cache=cache)
+    assert all(all(row.cached.values()) for row in third.results)

@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -248,6 +249,19 @@ def test_cache_verify_and_prune(run, tmp_path):
     assert run("cache", "prune")[0] == 2
     code, _, err = run("cache", "prune", "--max-size", "much")
     assert code == 1 and "such as 20G" in err
+
+
+@pytest.mark.filterwarnings("default")
+def test_cache_rm_and_prune_say_what_is_being_made(run, tmp_path, made_elsewhere):
+    run("encode", *QUICK, "--encoder", "raw")
+    (folder, _) = sorted((tmp_path / "user-cache" / "features").iterdir())
+    with made_elsewhere(folder):
+        code, out, err = run("cache", "rm", folder.name)
+        assert (code, out, err.count("\n")) == (0, "", 1)
+        assert f"(features {folder.name[:12]}); they stay. Run this again" in err
+        code, out, err = run("cache", "prune", "--max-size", "0")
+        assert code == 0 and "in 2 entries" in out and err.count("\n") == 1
+    assert run("cache", "rm", folder.name)[1].startswith("removed features")
 
 
 def test_a_damaged_image_is_skipped_counted_and_listed(run, folder):
@@ -605,6 +619,17 @@ def test_an_interrupt_is_exit_code_130(run, monkeypatch):
     code, _, err = run("fit")
     assert code == 130
     assert err == "featx: Interrupted. Rerun the same command to resume.\n"
+
+
+def test_termination_is_exit_code_143(run, monkeypatch):
+    def terminated(*args, **kwargs):
+        raise SystemExit(143)
+
+    monkeypatch.setattr("featx.images.load_dataset", terminated)
+    monkeypatch.setattr("featx.cli._stopped", threading.Event())
+    code, _, err = run("fit")
+    assert code == 143
+    assert err == "featx: Terminated. Rerun the same command to resume.\n"
 
 
 def test_quiet_leaves_stderr_empty(run):

@@ -1,10 +1,14 @@
 import os
+import pickle
 
 import joblib
+import numpy as np
 import pytest
 
+from featx import RawPixels, fitting
 from featx.classifiers import accelerated
-from featx.fitting import limit_threads
+from featx.features import encode
+from featx.fitting import Job, fit_row, fit_rows, limit_threads
 
 
 def threads_in_a_worker():
@@ -40,3 +44,24 @@ def test_without_a_number_of_threads_nothing_changes(monkeypatch, value):
         monkeypatch.setenv("OMP_NUM_THREADS", value)
     limit_threads()
     assert daal4py.num_threads() == before
+
+
+def test_features_removed_on_their_way_to_a_worker_are_fitted_here(
+    dataset, cache, tmp_path, monkeypatch
+):
+    encoded = encode(dataset, RawPixels(), cache=cache)
+    job = Job("raw", "knn", encoded, dataset.class_names, dataset.validation)
+    sent = pickle.dumps(job)
+    expected = fit_row(job).row.predicted
+    assert not pickle.loads(sent).encoded.train.gone
+    cache.remove(encoded.train.key)
+    assert pickle.loads(sent).encoded.train.gone
+    work = fitting._fit_and_keep
+
+    def in_a_worker(job, folder):
+        return work(pickle.loads(sent), folder)
+
+    monkeypatch.setattr(fitting, "_fit_and_keep", in_a_worker)
+    folder = tmp_path / "cache" / "rows" / "key"
+    (row,) = fit_rows([(job, folder)], "threading")
+    assert np.array_equal(row.predicted, expected) and folder.is_dir()

@@ -95,3 +95,28 @@ def test_known_sums_are_not_computed_again(folder, monkeypatch):
     )
     seal(folder, {"features.npy": digest})
     assert read == ["empty", "manifest.json"]
+
+
+def test_a_folder_made_anew_while_it_is_read_is_not_damaged(folder, monkeypatch):
+    read = []
+
+    def anew(path):
+        read.append(path)
+        if len(read) == 1:
+            (folder / "features.npy").write_bytes(b"of another making")
+            seal(folder)
+        return file_digest(path)
+
+    monkeypatch.setattr("featx.seals.file_digest", anew)
+    assert damage(folder) == []
+
+
+def test_a_folder_that_is_removed_while_it_is_read_is_not_damaged(folder, monkeypatch):
+    def gone(path):
+        shutil.rmtree(folder)
+        return file_digest(path)
+
+    monkeypatch.setattr("featx.seals.file_digest", gone)
+    for _ in range(2):
+        with pytest.raises(FileNotFoundError):
+            damage(folder)

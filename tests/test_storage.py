@@ -1,5 +1,6 @@
 import os
 import re
+import shutil
 import stat
 import threading
 from pathlib import Path
@@ -8,7 +9,13 @@ import numpy as np
 import pytest
 
 from featx.errors import CacheError
-from featx.storage import check_folder, check_out, release_pages, write_whole
+from featx.storage import (
+    check_folder,
+    check_out,
+    release_pages,
+    rename_folder,
+    write_whole,
+)
 
 
 @pytest.mark.parametrize("mode", ["r", "r+", "c"])
@@ -129,3 +136,18 @@ def test_checking_a_file_leaves_it_alone(tmp_path):
     }.items():
         with pytest.raises(CacheError, match=f"Got {words} at .*another path"):
             check_out(place)
+
+
+def test_a_name_that_is_freed_just_now_is_taken(tmp_path, monkeypatch):
+    work, final = tmp_path / "work", tmp_path / "final"
+    for folder in (work, final):
+        folder.mkdir()
+        (folder / "manifest.json").write_text(folder.name)
+
+    def removed(path):
+        shutil.rmtree(final)
+        return False
+
+    monkeypatch.setattr(Path, "is_file", removed)
+    rename_folder(work, final)
+    assert (final / "manifest.json").read_text() == "work"

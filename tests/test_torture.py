@@ -12,10 +12,12 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import numpy as np
 import pytest
+from blocks import make_images
 from PIL import Image
 
 from featx.cli import main
@@ -91,6 +93,116 @@ def test_eight_at_once(tmp_path):
         assert all(entry.complete for entry in entries)
         assert sorted(e.kind for e in entries).count("features") == 2
         assert FeatureCache(folder).verify() == []
+
+
+def _said(*words):
+    """Call the command line; exit code, stdout and stderr."""
+    out, err = io.StringIO(), io.StringIO()
+    with redirect_stdout(out), redirect_stderr(err):
+        try:
+            code = main([str(word) for word in words])
+        except Exception as error:
+            code = repr(error)
+    return code, out.getvalue(), err.getvalue()
+
+
+def _found(run):
+    """All that a table says of the images."""
+    with np.load(run / "predictions.npz") as arrays:
+        return {name: arrays[name].tolist() for name in arrays}
+
+
+def _compare(root, number, seeds, results):
+    words = ["bench", root / "images", "--cache-dir", root / "cache", "--quiet"]
+    words += ["--encoders", "raw,untrained,conv", "--clf", "knn,linear-svm"]
+    words += ["--epochs", 2, "--set", "conv.n_components=8"]
+    for turn, seed in enumerate(seeds):
+        run = root / f"run-{number}-{turn}"
+        code, _, err = _said(*words, "--seed", seed, "--out", run)
+        results.put((seed, code, err, _found(run) if code == 0 else None))
+
+
+def _clean_up(folder, over, results):
+    """List, check and remove entries at random until the comparisons are over."""
+    rng = np.random.default_rng(0)
+    where = ["--cache-dir", folder]
+    wrong, removed, kept, turns = [], 0, 0, 0
+    while not over.is_set():
+        what = rng.choice(["ls", "verify", "rm", "size", "age"])
+        if what in ("ls", "rm"):
+            words = ["ls", "--json"]
+        elif what == "verify":
+            words = ["verify", "--quiet"]
+        elif what == "size":
+            words = ["prune", "--max-size", f"{rng.integers(0, 3) * 50}k"]
+        else:
+            words = ["prune", "--older-than", "0.01m"]
+        code, out, err = _said("cache", *words, *where)
+        good = True
+        if what == "verify":
+            good = out == "All entries are as they were written.\n"
+        elif code == 0 and words[0] == "ls":
+            entries = json.loads(out)
+            good = all(e["what"] and e["size"] for e in entries if e["complete"])
+            if what == "rm" and entries:
+                key = entries[rng.integers(len(entries))]["key"]
+                words = ["rm", key]
+                code, out, err = _said("cache", *words, *where)
+        told = [x for x in err.splitlines() if "another process is making" not in x]
+        removed += out.count("removed ")
+        kept += err.count("another process is making")
+        turns += 1
+        if code or told or not good:
+            wrong.append((words, code, out, err))
+    results.put((turns, removed, kept, wrong))
+
+
+def test_removals_beside_two_hundred_comparisons(tmp_path):
+    images = make_images(60, channels=3)
+    for number, (image, label) in enumerate(zip(images.X, images.y, strict=True)):
+        file = tmp_path / "images" / "abc"[label] / f"{number}.png"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image).save(file)
+    context = multiprocessing.get_context("spawn")
+    results, cleaned, over = context.Queue(), context.Queue(), context.Event()
+    rng = np.random.default_rng(0)
+    seeds = rng.integers(0, 3, (2, 100)).tolist()
+    alone = tmp_path / "alone"
+    alone.mkdir()
+    (alone / "images").symlink_to(tmp_path / "images")
+    first = context.Process(target=_compare, args=(alone, 0, [0, 1, 2], results))
+    first.start()
+    expected = {}
+    for _ in range(3):
+        seed, code, err, found = results.get(timeout=300)
+        assert code == 0, err
+        expected[seed] = found
+    first.join()
+    many = [
+        context.Process(target=_compare, args=(tmp_path, i, seeds[i], results))
+        for i in range(2)
+    ]
+    args = (tmp_path / "cache", over, cleaned)
+    janitor = context.Process(target=_clean_up, args=args)
+    for one in (*many, janitor):
+        one.start()
+    failed, different = [], 0
+    for _ in range(200):
+        seed, code, err, found = results.get(timeout=300)
+        if code or err:
+            failed.append((code, err))
+        different += code == 0 and found != expected[seed]
+    over.set()
+    turns, removed, kept, wrong = cleaned.get(timeout=60)
+    for one in (*many, janitor):
+        one.join()
+    print(f"{turns} commands removed {removed} entries, {kept} times kept some")
+    print(f"{len(failed)} comparisons failed, {different} differed, ", end="")
+    print(f"{len(wrong)} commands went wrong")
+    assert failed == [] and different == 0
+    assert wrong == []
+    assert turns > 100 and removed > 200
+    assert FeatureCache(tmp_path / "cache").verify() == []
 
 
 def test_a_thousand_flipped_bytes(tmp_path):

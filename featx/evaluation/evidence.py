@@ -82,12 +82,16 @@ class Evidence:
         ------
         CacheError
             If the file is damaged.
+        FileNotFoundError
+            If it is not there.
         """
         try:
             with file.open("rb") as stream, np.load(stream) as arrays:
                 values: dict[str, Any] = {
                     one.name: arrays[one.name] for one in fields(cls)
                 }
+        except FileNotFoundError:
+            raise
         except (
             ValueError,
             KeyError,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import secrets
 import shutil
@@ -9,6 +10,8 @@ import sys
 import time
 import warnings
 from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -16,6 +19,7 @@ from types import FunctionType
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, clone
 
 import featx.autoencoders
@@ -53,6 +57,7 @@ from featx.storage import (
     partial_folder,
     provenance,
     read_manifest,
+    remove_entry,
     sole_maker,
     write_json,
 )
@@ -158,26 +163,25 @@ class FeatureCache:
         )
         folder = self.folder / "encoders" / key
         fitted = None
-        manifest: dict[str, Any] | None
         if not _is_first():
-            manifest = _fit_along(folder, encoder, images, name)
+            found: _Found | None = _fit_along(folder, encoder, images, name)
         else:
-            manifest = read_manifest(folder)
-        if manifest is None:
+            found = _recall(folder, encoder)
+        if found is None:
             with sole_maker(folder, f"train {name}", progress):
-                manifest = read_manifest(folder)  # another process may have made it
-                if manifest is None:
+                found = _recall(folder, encoder)  # another process may have made it
+                if found is None:
                     self._begin(folder)
                     _tell("fit")
                     manifest = _train(encoder, images, name, params, folder, progress)
                     fitted = encoder
+                    found = _recall(folder, encoder) or (
+                        manifest,
+                        partial(_same, fitted),
+                    )
         if _is_first():
             _tell("done")
-        given = encoder.get_params()
-        here = {k: v for k, v in given.items() if k in _WITHOUT_EFFECT}
-        load = partial(_load, folder, here, _own_types(encoder))
-        if fitted is not None and not folder.is_dir():
-            load = partial(_same, fitted)
+        manifest, load = found
         return _cached_encoder(manifest | {"params": params}, key, load, fitted)
 
     def _begin(self, folder: Path) -> None:
@@ -228,17 +232,19 @@ class FeatureCache:
             {"format": FORMAT, "images": images.digest, "encoder": encoder.digest}
         )
         folder = self.folder / "features" / key
-        manifest = read_manifest(folder)
-        if manifest is None:
+        found = _recall_features(folder)
+        if found is None:
             with sole_maker(folder, f"encode {name}", progress):
-                manifest = read_manifest(folder)  # another process may have made it
-                if manifest is None:
+                found = _recall_features(folder)  # another process may have made it
+                if found is None:
                     self._begin(folder)
                     with cache_errors(folder.parent):
                         manifest = encode_chunks(
                             folder, encoder, images, name, progress, engine
                         )
-        X = load_array(folder / "features.npy", "features", mapped=True)
+                        file = folder / "features.npy"
+                        found = manifest, load_array(file, "features", mapped=True)
+        manifest, X = found
         seconds = manifest["encode_seconds"]
         n_encoded = manifest.get("n_encoded", 0)
         return CachedFeatures(X, images.y, images.ids, key, seconds, n_encoded)
@@ -249,26 +255,19 @@ class FeatureCache:
         Returns
         -------
         list of Entry
-            Whole entries, and encodings that can be resumed.
+            Whole entries, and encodings that can be resumed. Those that other processes
+            remove meanwhile are left out.
         """
-        found = []
+        found = {}
         for kind in KINDS:
             for folder in sorted((self.folder / kind).glob("[!.]*")):
-                manifest = _peek(folder)
-                size = sum(f.stat().st_size for f in folder.rglob("*") if f.is_file())
-                used = datetime.fromtimestamp(folder.stat().st_mtime, UTC)
-                found.append(
-                    Entry(
-                        kind,
-                        folder.name.removesuffix(PARTIAL),
-                        size,
-                        str(manifest.get("created", "")),
-                        used.isoformat(timespec="seconds"),
-                        str(manifest.get("what", manifest.get("source", ""))),
-                        (folder / MANIFEST).is_file(),
-                    )
-                )
-        return sorted(found, key=lambda entry: entry.created)
+                whole = folder.with_name(folder.name.removesuffix(PARTIAL))
+                entry = _listed(folder) or _listed(
+                    whole
+                )  # it may just have got its name
+                if entry:
+                    found[kind, entry.key, entry.complete] = entry
+        return sorted(found.values(), key=lambda entry: entry.created)
 
     def remove(self, key: str) -> list[Entry]:
         """Remove the entries whose key begins with `key`.
@@ -281,14 +280,20 @@ class FeatureCache:
         Returns
         -------
         list of Entry
-            What was removed.
+            What was removed. An entry that another process is making stays, and a
+            `FeatxWarning` says so.
 
         Raises
         ------
         ParameterError
             If the key is too short or no entry begins with it.
+        CacheError
+            If an entry cannot be removed.
         """
-        return self._remove(_chosen(self.entries(), key))
+        entries = _chosen(self.entries(), key)
+        removed = [entry for entry in entries if remove_entry(self._folder_of(entry))]
+        self._warn_of_kept(entries, removed)
+        return removed
 
     def verify(
         self, keys: Sequence[str] = (), *, progress: Progress | None = None
@@ -305,7 +310,8 @@ class FeatureCache:
         Returns
         -------
         list of (Entry, list of str)
-            The damaged entries, and for each what is wrong with it.
+            The damaged entries, and for each what is wrong with it. Those that other
+            processes remove meanwhile are left out.
 
         Raises
         ------
@@ -326,10 +332,9 @@ class FeatureCache:
         for number, entry in enumerate(whole):
             if progress:
                 progress("verify", number, len(whole))
-            with cache_errors(self.folder):
-                wrong = damage(self._folder_of(entry))
-            if wrong:
-                found.append((entry, wrong))
+            with cache_errors(self.folder), suppress(FileNotFoundError):
+                if wrong := damage(self._folder_of(entry)):
+                    found.append((entry, wrong))
         if progress:
             progress("verify", len(whole), len(whole))
         return found
@@ -355,7 +360,8 @@ class FeatureCache:
         Returns
         -------
         list of Entry
-            What was removed, the longest unused first.
+            What was removed, the longest unused first. Entries that other processes are
+            making stay, and a `FeatxWarning` says so.
 
         Raises
         ------
@@ -365,24 +371,38 @@ class FeatureCache:
         entries = sorted(self.entries(), key=lambda entry: entry.used)
         left = sum(entry.size for entry in entries)
         now = datetime.now(UTC)
-        chosen = []
+        chosen, removed = [], []
         for entry in entries:
             unused = now - datetime.fromisoformat(entry.used)
             too_old = older_than is not None and unused > older_than
             if too_old or (max_size is not None and left > max_size):
                 chosen.append(entry)
+                if dry_run or remove_entry(self._folder_of(entry)):
+                    removed.append(entry)
                 left -= entry.size
-        return chosen if dry_run else self._remove(chosen)
+        self._warn_of_kept(chosen, removed)
+        return removed
 
     def _folder_of(self, entry: Entry) -> Path:
         end = "" if entry.complete else PARTIAL
         return self.folder / entry.kind / f"{entry.key}{end}"
 
-    def _remove(self, entries: list[Entry]) -> list[Entry]:
-        with cache_errors(self.folder):
-            for entry in entries:
-                shutil.rmtree(self._folder_of(entry))
-        return entries
+    def _warn_of_kept(self, chosen: Sequence[Entry], removed: Sequence[Entry]) -> None:
+        """Say what was not removed, but for what others removed meanwhile."""
+        gone = set(removed)
+        kept = [
+            f"{entry.kind} {entry.key[:12]}"
+            for entry in chosen
+            if entry not in gone and self._folder_of(entry).exists()
+        ]
+        if kept:
+            more = ", ..." if len(kept) > 3 else ""
+            warnings.warn(
+                f"Got {len(kept)} of {len(chosen)} entries that another process is making "
+                f"({', '.join(kept[:3])}{more}); they stay. Run this again when it ends.",
+                FeatxWarning,
+                stacklevel=3,
+            )
 
 
 def _chosen(entries: Sequence[Entry], key: str) -> list[Entry]:
@@ -393,6 +413,31 @@ def _chosen(entries: Sequence[Entry], key: str) -> list[Entry]:
             "that 'featx cache ls' lists."
         )
     return chosen
+
+
+def _listed(folder: Path) -> Entry | None:
+    """Look at an entry, for listings; None if another process removes it meanwhile."""
+    manifest = _peek(folder)
+    size = 0
+    with suppress(FileNotFoundError):
+        for file in folder.rglob("*"):
+            with suppress(FileNotFoundError):  # the maker of a part replaces files
+                size += file.stat().st_size if file.is_file() else 0
+    try:
+        used = datetime.fromtimestamp(folder.stat().st_mtime, UTC)
+    except FileNotFoundError:
+        return None
+    if str(_peek(folder)) != str(manifest):  # made anew meanwhile
+        return _listed(folder)
+    return Entry(
+        folder.parent.name,
+        folder.name.removesuffix(PARTIAL),
+        size,
+        str(manifest.get("created", "")),
+        used.isoformat(timespec="seconds"),
+        str(manifest.get("what", manifest.get("source", ""))),
+        not folder.name.endswith(PARTIAL),
+    )
 
 
 def _peek(folder: Path) -> dict[str, Any]:
@@ -561,18 +606,68 @@ def _dump(encoder: BaseEstimator, digest: str) -> bytes:
     return content
 
 
-def _load(folder: Path, params: dict[str, Any], types: list[str]) -> BaseEstimator:
-    import skops.io
+_Found = tuple[dict[str, Any], Callable[[], BaseEstimator]]  # manifest, what loads it
 
-    trusted = [*ENCODER_TYPES, *types]
+
+def _recall(folder: Path, encoder: BaseEstimator) -> _Found | None:
+    """Find an encoder that was fitted before; None if it is not there."""
+    manifest = read_manifest(folder)
+    if manifest is None:
+        return None
+    given = encoder.get_params()
+    here = {k: v for k, v in given.items() if k in _WITHOUT_EFFECT}
+    file = folder / "encoder.skops"
     try:
-        encoder = skops.io.load(folder / "encoder.skops", trusted=trusted)
-    except Exception as error:  # whatever a damaged file makes the reader raise
-        raise CacheError(
-            f"Got an encoder that cannot be read in {folder} ({error}). Remove it "
-            f"with 'featx cache rm {folder.name}' and run again."
-        ) from error
-    return encoder.set_params(**params)
+        return manifest, _EncoderFile(file, here, _own_types(encoder), _mapped(file))
+    except FileNotFoundError:  # another process has just removed it
+        return None
+
+
+def _recall_features(folder: Path) -> tuple[dict[str, Any], NDArray[Any]] | None:
+    """Find features that were encoded before; None if they are not there."""
+    manifest = read_manifest(folder)
+    if manifest is None:
+        return None
+    try:
+        return manifest, load_array(folder / "features.npy", "features", mapped=True)
+    except FileNotFoundError:  # another process has just removed them
+        return None
+
+
+@dataclass(frozen=True)
+class _EncoderFile:
+    """Reads a fitted encoder from its file, when it is called.
+
+    The file is mapped, so that it can be read where others removed it meanwhile. Only its
+    name travels to another process.
+    """
+
+    file: Path
+    params: dict[str, Any]
+    types: list[str]
+    content: NDArray[np.uint8] | None = field(default=None, repr=False, compare=False)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return vars(self) | {"content": None}
+
+    def __call__(self) -> BaseEstimator:
+        import skops.io
+
+        trusted = [*ENCODER_TYPES, *self.types]
+        folder = self.file.parent
+        try:
+            content = _mapped(self.file) if self.content is None else self.content
+            encoder = skops.io.load(io.BytesIO(content.data), trusted=trusted)
+        except Exception as error:  # whatever a damaged file makes the reader raise
+            raise CacheError(
+                f"Got an encoder that cannot be read in {folder} ({error}). Remove it "
+                f"with 'featx cache rm {folder.name}' and run again."
+            ) from error
+        return encoder.set_params(**self.params)
+
+
+def _mapped(file: Path) -> NDArray[np.uint8]:
+    return np.memmap(file, np.uint8, "r")
 
 
 def _fit(encoder: BaseEstimator, images: ImageSet, name: str) -> None:
@@ -604,14 +699,14 @@ def _tell(word: str = "") -> Any:
 
 def _fit_along(
     folder: Path, encoder: BaseEstimator, images: ImageSet, name: str
-) -> dict[str, Any]:
+) -> _Found:
     """Take a share of the training that the first process keeps in the cache."""
     while _tell() == "fit":
         _fit(encoder, images, name)
-    manifest = read_manifest(folder)
-    if manifest is None:
+    found = _recall(folder, encoder)
+    if found is None:
         raise CacheError(
             f"Got no {folder} here, though the first process has just made it. Put the "
             "cache on storage that all processes see, with --cache-dir or FEATX_CACHE."
         )
-    return manifest
+    return found

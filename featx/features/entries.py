@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
@@ -61,7 +62,7 @@ class CachedFeatures:
     Parameters
     ----------
     X : memmap of float32, shape (n, n_features)
-        One row per image, read-only.
+        One row per image, read-only. Where `gone`, the name of the file.
     y : ndarray of int64, shape (n,)
         Labels.
     ids : ndarray of str, shape (n,)
@@ -86,6 +87,11 @@ class CachedFeatures:
         """True if nothing was encoded this time."""
         return self.n_encoded == 0
 
+    @property
+    def gone(self) -> bool:
+        """True if they came from another process and the file was removed on the way."""
+        return isinstance(self.X, Path)
+
     def __getstate__(self) -> dict[str, Any]:
         """Give what travels to another process: a file's name, not what is in it."""
         state = dict(vars(self))
@@ -96,7 +102,8 @@ class CachedFeatures:
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
         if isinstance(state["X"], Path):
-            vars(self)["X"] = np.load(state["X"], mmap_mode="r")
+            with suppress(FileNotFoundError):
+                vars(self)["X"] = np.load(state["X"], mmap_mode="r")
 
 
 @dataclass(frozen=True)

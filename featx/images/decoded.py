@@ -55,8 +55,7 @@ def decoded_once(
     entry = store.open_entry(folder)
     if entry is None:
         listing, notes = list_()
-        _decode(folder, root, listing, options, notes)
-        entry = store.open_entry(folder)
+        entry = _decode(folder, root, listing, options, notes)
     if entry is None:
         raise DataError(f"Got an unreadable folder {folder}. Remove it and try again.")
     return _dataset(entry, options)
@@ -68,8 +67,8 @@ def _decode(
     listing: Listing,
     options: Options,
     notes: tuple[str, ...],
-) -> None:
-    """Decode all images of the listing into a new cache folder."""
+) -> store.Entry | None:
+    """Decode all images of the listing into a new cache folder, and open it."""
     skipped: list[Skipped] = []
 
     def without(listing: Listing, damage: decoding.Damage) -> Listing:
@@ -121,7 +120,7 @@ def _decode(
             part=readable.part,
         )
 
-    store.write_entry(folder, fill)
+    return store.write_entry(folder, fill)
 
 
 def _check(readable: Listing, root: Tree, skipped: Sequence[Skipped]) -> None:

@@ -86,8 +86,8 @@ def open_entry(folder: Path) -> Entry | None:
     return Entry(X, y, ids, part, manifest)
 
 
-def write_entry(folder: Path, fill: Callable[[Path], Any]) -> None:
-    """Let `fill` write a folder that appears complete or not at all.
+def write_entry(folder: Path, fill: Callable[[Path], Any]) -> Entry | None:
+    """Let `fill` write a folder that appears complete or not at all; open it.
 
     Parameters
     ----------
@@ -95,6 +95,12 @@ def write_entry(folder: Path, fill: Callable[[Path], Any]) -> None:
         The folder to make; an unusable one is replaced.
     fill : callable
         Called with a temporary folder beside it.
+
+    Returns
+    -------
+    Entry or None
+        The images; None if they cannot be read after all. They are opened before anybody
+        may remove them.
 
     Raises
     ------
@@ -104,11 +110,13 @@ def write_entry(folder: Path, fill: Callable[[Path], Any]) -> None:
     with sole_maker(folder, "decode the images", None):
         with cache_errors(folder.parent):
             if folder.exists():
-                if open_entry(folder) is not None:
-                    return  # another process made it meanwhile
+                entry = open_entry(folder)
+                if entry is not None:
+                    return entry  # another process made it meanwhile
                 shutil.rmtree(folder)
         with new_folder(folder) as scratch:
             fill(scratch)
+        return open_entry(folder)
 
 
 def drop_rows(file: Path, bad: Sequence[int]) -> None:

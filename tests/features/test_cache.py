@@ -1,5 +1,7 @@
 import json
 import os
+import pickle
+import shutil
 import threading
 import time
 from dataclasses import replace
@@ -11,8 +13,10 @@ from sklearn.decomposition import PCA
 from sklearn.pipeline import make_pipeline
 
 from featx import ConvAutoencoder, RawPixels, UntrainedAutoencoder
-from featx.errors import CacheError, FeatxError, ParameterError
+from featx.errors import CacheError, FeatxError, FeatxWarning, ParameterError
 from featx.features import FeatureCache, chunks, encode
+from featx.features import cache as cache_module
+from featx.storage import partial_folder, read_manifest, remove_entry
 
 
 def conv(**params):
@@ -299,7 +303,7 @@ def test_killed_between_the_last_byte_and_the_name(dataset, cache, monkeypatch):
     assert cache.verify() == []
 
 
-def _interrupt(*_):
+def _interrupt(*_, **__):
     raise KeyboardInterrupt
 
 
@@ -339,3 +343,140 @@ def test_pruning_takes_what_was_unused_for_longest(dataset, cache):
     gone = cache.prune(max_size=sum(e.size for e in left) - 1)
     assert [e.key for e in gone] == [new.test.key]
     assert len(cache.prune(max_size=0)) == 2 and cache.entries() == []
+
+
+def test_what_another_process_is_making_is_not_removed(dataset, cache, made_elsewhere):
+    key = encode(dataset, RawPixels(), cache=cache).train.key
+    with made_elsewhere(cache.folder / "features" / key):
+        said = f"making \\(features {key[:12]}\\); they stay. Run this again"
+        with pytest.warns(FeatxWarning, match=f"Got 1 of 1 entries .*{said}"):
+            assert cache.remove(key) == []
+        with pytest.warns(FeatxWarning, match=f"Got 1 of 3 entries .*{said}"):
+            assert len(cache.prune(max_size=0)) == 2
+    assert [entry.key for entry in cache.entries()] == [key]
+    assert [entry.key for entry in cache.remove(key)] == [key]
+    assert cache.entries() == []
+
+
+def test_a_part_that_another_process_goes_on_with_is_not_removed(
+    dataset, cache, monkeypatch, made_elsewhere
+):
+    fitted = cache.fit(RawPixels(), dataset.train)
+    with monkeypatch.context() as patched:
+        patched.setattr(chunks, "rename_folder", _interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            cache.encode(fitted, dataset.train)
+    (part,) = (e for e in cache.entries() if not e.complete)  # its manifest is there
+    with made_elsewhere(cache.folder / "features" / part.key):
+        with pytest.warns(FeatxWarning, match="another process is making"):
+            assert cache.remove(part.key) == []
+    assert cache.remove(part.key) == [part]
+    assert [e.kind for e in cache.entries()] == ["encoders"]
+
+
+def test_an_entry_without_a_manifest_is_found_and_removed(dataset, cache):
+    key = encode(dataset, RawPixels(), cache=cache).train.key
+    (cache.folder / "features" / key / "manifest.json").unlink()
+    ((entry, wrong),) = cache.verify()
+    assert (entry.key, wrong) == (key, ["manifest.json is missing"])
+    assert [e.key for e in cache.remove(key)] == [key]
+
+
+def test_a_removal_that_was_interrupted_can_be_finished(dataset, cache, monkeypatch):
+    encoded = encode(dataset, RawPixels(), cache=cache)
+    with monkeypatch.context() as patched:
+        patched.setattr(shutil, "rmtree", _interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            cache.remove(encoded.train.key)
+    left = {e.key: e.complete for e in cache.entries() if e.kind == "features"}
+    assert left == {encoded.train.key: False, encoded.test.key: True}
+    again = encode(dataset, RawPixels(), cache=cache)
+    assert np.array_equal(again.train.X, encoded.train.X) and cache.verify() == []
+    whole = cache.folder / "features" / encoded.train.key
+    partial_folder(whole).mkdir()  # of an older making
+    assert remove_entry(whole) and not partial_folder(whole).exists()
+
+
+def test_what_is_removed_while_it_is_listed_is_left_out(dataset, cache, monkeypatch):
+    encoded = encode(dataset, RawPixels(), cache=cache)
+    peek = cache_module._peek
+
+    def removing(folder):
+        seen = peek(folder)
+        if folder.name == encoded.train.key:
+            remove_entry(folder)
+        return seen
+
+    monkeypatch.setattr(cache_module, "_peek", removing)
+    kept = {encoded.encoder.key, encoded.test.key}
+    assert {entry.key for entry in cache.entries()} == kept
+    assert {entry.key for entry in cache.prune(max_size=0)} == kept
+
+
+def test_what_is_removed_before_its_turn_is_not_said_to_be(dataset, cache, monkeypatch):
+    encoded = encode(dataset, RawPixels(), cache=cache)
+    entries = cache.entries()
+    assert [e.key for e in cache.remove(encoded.train.key)] == [encoded.train.key]
+    monkeypatch.setattr(cache, "entries", lambda: entries)
+    assert cache.remove(encoded.train.key) == []  # and nobody is warned
+    assert {e.key for e in cache.prune(max_size=0)} == {
+        *(encoded.encoder.key, encoded.test.key)
+    }
+
+
+def test_what_gets_its_name_while_it_is_listed_is_listed(dataset, cache, monkeypatch):
+    key = encode(dataset, RawPixels(), cache=cache).train.key
+    whole = cache.folder / "features" / key
+    whole.rename(partial_folder(whole))
+    peek = cache_module._peek
+
+    def finishing(folder):
+        if folder == partial_folder(whole) and folder.exists():
+            folder.rename(whole)
+        return peek(folder)
+
+    monkeypatch.setattr(cache_module, "_peek", finishing)
+    assert key in {entry.key for entry in cache.entries() if entry.complete}
+
+
+def test_what_is_removed_while_it_is_verified_is_not_damaged(
+    dataset, cache, monkeypatch
+):
+    encoded = encode(dataset, RawPixels(), cache=cache)
+    damage = cache_module.damage
+
+    def removing(folder):
+        if folder.name == encoded.train.key:
+            remove_entry(folder)
+        return damage(folder)
+
+    monkeypatch.setattr(cache_module, "damage", removing)
+    assert cache.verify() == []
+
+
+def test_what_is_removed_while_it_is_read_is_made_anew(dataset, cache, monkeypatch):
+    first = encode(dataset, conv(), cache=cache)
+
+    def removing(folder):
+        manifest = read_manifest(folder)
+        remove_entry(folder)  # but for what is locked, as it is while it is made
+        return manifest
+
+    with monkeypatch.context() as patched:
+        patched.setattr(cache_module, "read_manifest", removing)
+        again = encode(dataset, conv(), cache=cache)
+    assert again.cached == {"encoder": False, "features": False}
+    assert np.array_equal(again.train.X, first.train.X)
+    assert np.array_equal(again.test.X, first.test.X)
+    assert encode(dataset, conv(), cache=cache).cached["features"]
+    assert cache.verify() == []
+
+
+def test_an_encoder_can_be_read_after_it_was_removed(dataset, cache):
+    cache.fit(conv(), dataset.train)
+    found = cache.fit(conv(), dataset.train)
+    there = pickle.loads(pickle.dumps(found))
+    assert len(pickle.dumps(found)) < 10_000  # the file's name travels, not the file
+    expected = there.encoder.transform(dataset.test.X)
+    assert found.cached and cache.remove(found.key)
+    assert np.array_equal(found.encoder.transform(dataset.test.X), expected)

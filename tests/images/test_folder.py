@@ -9,6 +9,7 @@ from PIL import Image
 from featx.errors import CacheError, DataError, ParameterError
 from featx.images import decoded, decoding, heif, load_dataset, store, trees
 from featx.images.pixels import read_header, read_pixels
+from featx.storage import remove_entry
 
 
 def save(path, value, size=(6, 8), mode="RGB"):
@@ -387,6 +388,19 @@ def test_nothing_half_written_stays(tree, cache, monkeypatch, step, error):
             load_dataset(tree, cache_dir=cache)
     assert entries(cache) == []
     assert_aligned(load_dataset(tree, cache_dir=cache).train)
+
+
+def test_images_removed_as_soon_as_they_are_made_are_there(tree, cache, monkeypatch):
+    write = store.write_entry
+
+    def removing(folder, fill):
+        made = write(folder, fill)
+        assert remove_entry(folder)
+        return made
+
+    monkeypatch.setattr(store, "write_entry", removing)
+    assert_aligned(load_dataset(tree, cache_dir=cache).train)
+    assert entries(cache) == []
 
 
 @pytest.mark.parametrize("file", ["manifest.json", "rows.npz", "images.npy"])
