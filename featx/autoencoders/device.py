@@ -37,9 +37,9 @@ def choose_device(device: str) -> torch.device:
     >>> choose_device("cpu")
     device(type='cpu')
     """
-    kind, _, index = str(device).partition(":")
-    if kind not in DEVICES or not re.fullmatch(r"\d*", index):
+    if not re.fullmatch("(auto|cpu|mps)(:0)?|cuda(:[0-9]{1,4})?", str(device)):
         raise unknown_name("device", device, DEVICES)
+    kind, _, index = str(device).partition(":")
     if kind == "cuda" and int(index or 0) >= torch.cuda.device_count():
         raise ParameterError(
             f"Got device={device!r}, but expected one of the "

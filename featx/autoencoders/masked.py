@@ -160,7 +160,7 @@ class MaskedAutoencoder(ConvTransformer, Autoencoder):
         check_number("mask_fraction", self.mask_fraction, 0.01, 1)
         if self.mask_size != "auto":
             check_number("mask_size", self.mask_size, 1, integer=True)
-            self.mask_size_ = int(self.mask_size)
+            self.mask_size_ = min(int(self.mask_size), max(self.image_shape_[:2]))
         else:
             self.mask_size_ = max(1, round(max(self.image_shape_[:2]) / 8))
 
