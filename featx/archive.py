@@ -111,6 +111,9 @@ def _check_array(stream: IO[bytes], size: int, what: str) -> None:
     n_bytes = dtype.itemsize * int(np.prod(shape, dtype=object))
     if min(shape, default=0) < 0 or stream.tell() + n_bytes != size:
         raise refused(what, f"{size:,} bytes for an array of shape {shape}, {dtype}")
+    if dtype.kind in "fc" and n_bytes:
+        if np.isnan(np.frombuffer(stream.read(), dtype)).any():
+            raise refused(what, "an array with NaN")
 
 
 def refused(what: str, found: str) -> BundleError:
