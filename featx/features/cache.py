@@ -9,6 +9,7 @@ import sys
 import time
 import warnings
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -97,6 +98,8 @@ class FeatureCache:
         self, folder: str | Path | None = None, *, resume: bool = True
     ) -> None:
         self.folder = Path(folder) if folder is not None else default_cache_dir()
+        with cache_errors(self.folder), suppress(FileNotFoundError, NotADirectoryError):
+            self.folder.stat()  # a name too long, no right to look
         self.resume = resume
 
     def fit(
