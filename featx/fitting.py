@@ -7,6 +7,7 @@ import os
 import time
 import warnings
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -40,7 +41,7 @@ from featx.evaluation import Result, score
 from featx.features import EncodedDataset, plain_params
 from featx.machine import rows_in_memory
 from featx.rows import Row, keep_row
-from featx.workers import start_ray
+from featx.workers import interrupts_wait, start_ray
 
 
 class FittedRow(NamedTuple):
@@ -282,11 +283,14 @@ def fit_rows(
             f"Got joblib back end {backend!r}, but expected 'loky', 'ray' or "
             "another that is registered with joblib."
         ) from error
+    own = backend == "loky"  # processes that are started here
     with context:
-        rows: list[Row] = joblib.Parallel()(
-            joblib.delayed(_fit_and_keep)(job, folder) for job, folder in jobs
-        )
-    return rows
+        pool = joblib.Parallel(return_as="generator" if own else "list")
+        with interrupts_wait() if own else nullcontext():
+            rows = pool(
+                joblib.delayed(_fit_and_keep)(job, folder) for job, folder in jobs
+            )
+        return list(rows)
 
 
 def _fit_and_keep(job: Job, folder: Path) -> Row:

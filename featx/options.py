@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import inspect
 import json
+import math
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from datetime import timedelta
 from functools import wraps
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
 
 Progress = Callable[[str, int, int], None]
 MOST_SEED = 2**32 - 1  # that NumPy and scikit-learn take
+_LONGEST = 8e13  # seconds that Python can hold as a time, about
 
 # Groups of options, by the names of their fields: a command gets those that change what it
 # does, and refuses the others.
@@ -182,7 +186,7 @@ class SharedOptions:
                 )
             try:
                 settings[name] = json.loads(value)
-            except ValueError:
+            except (ValueError, RecursionError):
                 settings[name] = value
         return settings
 
@@ -250,19 +254,55 @@ def parse_time(text: str) -> timedelta:
     (datetime.timedelta(days=30), datetime.timedelta(seconds=43200))
     """
     units = {"m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
-    return timedelta(seconds=_quantity("--older-than", text.lower(), units, "30d"))
+    seconds = _quantity("--older-than", text.lower(), units, "30d")
+    return timedelta(seconds=min(seconds, _LONGEST))
 
 
 def _quantity(option: str, text: str, units: dict[str, int], example: str) -> float:
     unit = text.lstrip("0123456789.")
-    try:
-        return float(text.removesuffix(unit)) * units[unit]
-    except (ValueError, KeyError, OverflowError):
-        known = ", ".join(name for name in units if name)
-        raise ParameterError(
-            f"Got {option} {text}, but expected a number and a unit ({known}), such as "
-            f"{example}."
-        ) from None
+    number = text.removesuffix(unit)
+    if re.fullmatch(r"\d{1,15}(\.\d*)?|\.\d+", number) and unit in units:
+        return float(number) * units[unit]
+    known = ", ".join(name for name in units if name)
+    raise ParameterError(
+        f"Got {option} {text}, but expected a number and a unit ({known}), such as "
+        f"{example}."
+    )
+
+
+def check_words(words: Sequence[str]) -> None:
+    """Refuse an empty word: mostly a variable of the shell that is not set.
+
+    Without this, an empty path would be the folder that one stands in.
+
+    Examples
+    --------
+    >>> check_words(["fit", "--cache-dir", ""])
+    Traceback (most recent call last):
+    featx.errors.ParameterError: Got an empty word after --cache-dir, but expected
+    something there. Name it, or leave both out.
+    """
+    for before, word in pairwise(["featx", *words]):
+        option, equals, value = word.partition("=")
+        if not word or (option.startswith("--") and equals and not value):
+            raise ParameterError(
+                f"Got an empty word after {option or before}, but expected something "
+                "there. Name it, or leave both out."
+            )
+
+
+def check_minutes(minutes: float | None) -> None:
+    """Refuse a --budget that is no time.
+
+    Examples
+    --------
+    >>> check_minutes(5)
+    >>> check_minutes(float("nan"))
+    Traceback (most recent call last):
+    featx.errors.ParameterError: Got --budget nan, but expected minutes such as 5.
+    """
+    if minutes is not None and not math.isfinite(minutes):
+        raise ParameterError(f"Got --budget {minutes}, but expected minutes such as 5.")
 
 
 def split_names(text: str) -> list[str]:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import socket
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -71,10 +73,29 @@ def spread_here(
 ) -> Iterator[tuple[int, Any]]:
     """Do tasks in as many processes as there are cores."""
     pool = joblib.Parallel(n_jobs=-1, return_as="generator_unordered")
-    yield from pool(
-        joblib.delayed(_numbered)(number, work, task)
-        for number, task in enumerate(tasks)
-    )
+    with interrupts_wait():  # the processes start here, and work goes on below
+        results = pool(
+            joblib.delayed(_numbered)(number, work, task)
+            for number, task in enumerate(tasks)
+        )
+    yield from results
+
+
+@contextmanager
+def interrupts_wait() -> Iterator[None]:
+    """Let Ctrl-C wait; processes that are started meanwhile never hear it.
+
+    A terminal sends it to all of them, and each would print what it was doing. It is for
+    this process alone, which ends the others.
+    """
+    if not hasattr(signal, "pthread_sigmask"):  # not on Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _numbered(

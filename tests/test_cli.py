@@ -17,6 +17,7 @@ from PIL import Image
 
 import featx
 from featx.cli import main
+from featx.errors import CacheError
 
 QUICK = ["--epochs", "2", "--limit", "200"]
 
@@ -263,6 +264,14 @@ def test_a_damaged_image_is_skipped_counted_and_listed(run, folder):
         (["fit", "--address", "auto"], "expected it with --engine ray"),
         (["fit", "--seed", "4294967296"], "expected 0 to 4294967295"),
         (["bench", "--seed", "4294967295", "--repeats", "2"], "Got seed 4294967296"),
+        (["fit", "--cache-dir", ""], "empty word after --cache-dir, but expected"),
+        (["fit", "--size="], "empty word after --size, but expected"),
+        (["data", ""], "empty word after data, but expected"),
+        (["bench", "--budget", "1e999"], "Got --budget inf, but expected minutes"),
+        (["fit", "--size", "9x99999"], "expected a height and a width of 1 to 65535"),
+        (["fit", "--set", "patch_size=" + "[" * 9999], "patch_size='[[["),
+        (["data", "~nobody/images"], "'~nobody/images', but expected one of"),
+        (["data", "x" * 5000], "but expected one of cifar10"),
     ],
 )
 def test_an_expected_error_is_one_line_and_exit_code_1(run, args, words):
@@ -293,6 +302,45 @@ def test_a_saved_model_names_files_folders_patterns_and_lists(
     assert code == 3 and "skipped none.png: no file" in err
     assert found[-1]["id"] == str(odd) and found[-1]["class"] == rows[0]["class"]
     assert len(found) == 1 + len(list(Path(rows[1]["id"]).parent.glob("*.png")))
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        (["report", "x" * 5000], "expected the folder of a run"),
+        (["cache", "prune", "--max-size", "9" * 400 + "G"], "such as 20G"),
+        (["cache", "prune", "--older-than", "9" * 400 + "w"], "such as 30d"),
+        (["cache", "ls", "--cache-dir", "x" * 5000], "File name too long"),
+    ],
+)
+def test_other_commands_answer_in_one_line_too(run, args, words):
+    code, out, err = run(*args)
+    assert (code, out) == (1, "") and err.count("\n") == 1 and words in err
+
+
+def test_a_time_beyond_all_times_is_long_enough(run):
+    assert run("cache", "prune", "--older-than", "999999999999w")[0] == 0
+
+
+@pytest.mark.parametrize(
+    "cause",
+    [
+        MemoryError(),
+        OSError(12, "Cannot allocate memory"),
+        OSError("libtorch_cpu.so: failed to map segment from shared object"),
+        RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried"),
+    ],
+)
+@pytest.mark.parametrize("told", [True, False])
+def test_a_lack_of_memory_is_told_as_one(run, monkeypatch, cause, told):
+    def fail(*args, **kwargs):
+        if told:
+            raise CacheError("Got a full disk. Free some space.") from cause
+        raise cause
+
+    monkeypatch.setattr("featx.images.load_dataset", fail)
+    code, _, err = run("fit")
+    assert code == 1 and err.count("\n") == 1 and "Got no more memory" in err
 
 
 @pytest.mark.parametrize(
@@ -575,6 +623,30 @@ def test_an_interrupt_is_exit_code_130(run, monkeypatch):
     code, _, err = run("fit")
     assert code == 130
     assert err == "featx: Interrupted. Rerun the same command to resume.\n"
+
+
+INTERRUPTED = b"featx: Interrupted. Rerun the same command to resume.\n"
+
+
+@pytest.mark.parametrize("module", ["typer", "featx.cli", "sklearn", "torch"])
+def test_an_interrupt_while_libraries_load_is_one_line(tmp_path, module):
+    (tmp_path / "sitecustomize.py").write_text(f"""
+import sys
+
+class Interrupt:
+    def find_spec(self, name, path=None, target=None):
+        if name == {module!r}:
+            raise KeyboardInterrupt
+
+sys.meta_path.insert(0, Interrupt())
+""")
+    paths = os.pathsep.join([str(tmp_path), *filter(None, sys.path)])
+    done = subprocess.run(
+        [sys.executable, "-m", "featx", "fit", "--limit", "50", "--quiet"],
+        env=os.environ | {"PYTHONPATH": paths},
+        capture_output=True,
+    )
+    assert (done.returncode, done.stderr) == (130, INTERRUPTED)
 
 
 def test_quiet_leaves_stderr_empty(run):
