@@ -41,7 +41,7 @@ from featx.evaluation import Result, score
 from featx.features import EncodedDataset, plain_params
 from featx.machine import rows_in_memory
 from featx.rows import Row, keep_row
-from featx.workers import interrupts_wait, start_ray
+from featx.workers import deaf_to_interrupts, start_ray
 
 
 class FittedRow(NamedTuple):
@@ -286,7 +286,7 @@ def fit_rows(
     own = backend == "loky"  # processes that are started here
     with context:
         pool = joblib.Parallel(return_as="generator" if own else "list")
-        with interrupts_wait() if own else nullcontext():
+        with deaf_to_interrupts() if own else nullcontext():
             rows = pool(
                 joblib.delayed(_fit_and_keep)(job, folder) for job, folder in jobs
             )

@@ -6,6 +6,7 @@ import logging
 import os
 import signal
 import socket
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -73,7 +74,7 @@ def spread_here(
 ) -> Iterator[tuple[int, Any]]:
     """Do tasks in as many processes as there are cores."""
     pool = joblib.Parallel(n_jobs=-1, return_as="generator_unordered")
-    with interrupts_wait():  # the processes start here, and work goes on below
+    with deaf_to_interrupts():  # the processes start here, and work goes on below
         results = pool(
             joblib.delayed(_numbered)(number, work, task)
             for number, task in enumerate(tasks)
@@ -82,20 +83,20 @@ def spread_here(
 
 
 @contextmanager
-def interrupts_wait() -> Iterator[None]:
-    """Let Ctrl-C wait; processes that are started meanwhile never hear it.
+def deaf_to_interrupts() -> Iterator[None]:
+    """Ignore Ctrl-C, for the moment in which processes start, and for all their life.
 
-    A terminal sends it to all of them, and each would print what it was doing. It is for
-    this process alone, which ends the others.
+    They inherit that. A terminal sends Ctrl-C to all of them, and each would print what it
+    was doing; it is for this process alone, which ends the others.
     """
-    if not hasattr(signal, "pthread_sigmask"):  # not on Windows
-        yield
+    if threading.current_thread() is not threading.main_thread():
+        yield  # Python lets no other thread choose
         return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        signal.signal(signal.SIGINT, before or signal.SIG_DFL)
 
 
 def _numbered(

@@ -418,6 +418,7 @@ def test_every_array_that_fits_no_model_is_refused(tmp_path, whole):
         "short": lambda a: a[: len(a) // 2],
         "long": lambda a: np.concatenate([a, a, a]),
         "text": lambda a: a.astype(str),
+        "complex": lambda a: a.astype(complex),
     }
     with zipfile.ZipFile(io.BytesIO(whole["model.skops"])) as archive:
         arrays = {

@@ -3,6 +3,7 @@ import io
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -647,6 +648,74 @@ sys.meta_path.insert(0, Interrupt())
         capture_output=True,
     )
     assert (done.returncode, done.stderr) == (130, INTERRUPTED)
+
+
+def workers_of(session):
+    """List the processes that joblib started in a session."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            of = int((folder / "stat").read_text().rpartition(")")[2].split()[3])
+            if of == session and "popen_loky" in (folder / "cmdline").read_text():
+                found.append(folder.name)
+        except OSError:
+            continue
+    return found
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
+@pytest.mark.parametrize("seconds", [0.1, 1.5])
+def test_an_interrupt_while_others_work_is_one_line(run, seconds):
+    words = ["bench", "--limit", "400", "--encoders", "raw,untrained", "--quiet"]
+    words += ["--clf", "linear-svm,svm,mlp,logreg", "--joblib", "loky"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "featx", *words],
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+    while not workers_of(process.pid) and process.poll() is None:
+        time.sleep(0.01)
+    time.sleep(seconds)
+    os.killpg(process.pid, signal.SIGINT)
+    said = process.communicate(timeout=60)[1]
+    assert (process.returncode, said) == (130, INTERRUPTED)
+    for _ in range(100):
+        if not workers_of(process.pid):
+            break
+        time.sleep(0.1)
+    assert not workers_of(process.pid)
+
+
+@pytest.mark.parametrize("color", [0, 255])
+def test_constant_images_are_compared_without_a_word(run, tmp_path, color):
+    y = np.arange(40) % 2
+    X = np.full((40, 8, 8, 3), color, np.uint8)
+    np.savez(tmp_path / "flat.npz", X_train=X, y_train=y, X_test=X[:20], y_test=y[:20])
+    words = ["--encoders", "raw,pca,untrained", "--clf", "svm,knn", "--quiet"]
+    code, out, err = run("bench", tmp_path / "flat.npz", *words, "--out", "run")
+    assert (code, err) == (0, "") and "50.0" in out
+    assert run("report", "run")[0] == 0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names there are any bytes")
+def test_names_that_are_no_text_go_through_every_command(run, folder):
+    odd = os.fsdecode(b"\xe4")
+    for part in ("train", "test"):
+        (folder / part / "a").rename(folder / part / odd)
+        for image in sorted((folder / part / odd).glob("*.png"))[:2]:
+            image.rename(image.with_name(f"{odd}{image.name}"))
+    words = [folder, "--encoder", "raw", "--quiet", "--json"]
+    code, out, _ = run("bench", *words, "--clf", "knn", "--out", odd)
+    assert code == 0 and odd in json.loads(out)["data"]["class_names"]
+    assert b"\xe4/\xe4" in Path(odd, "predictions.csv").read_bytes()
+    code, out, _ = run("encode", *words, "--out", f"{odd}/tables")
+    assert code == 0 and len(json.loads(out)["tables"]) == 2
+    assert run("fit", *words, "--clf", "knn", "--save", f"{odd}.featx")[0] == 0
+    code, out, _ = run("predict", f"{odd}.featx", folder / "test" / odd, "--json")
+    assert code == 0 and {json.loads(one)["class"] for one in out.splitlines()} == {odd}
+    report = featx_in("utf-8", "report", odd)
+    assert (report.returncode, report.stderr) == (0, b"")
+    assert report.stdout == b"\xe4/report.html\n"
 
 
 def test_quiet_leaves_stderr_empty(run):

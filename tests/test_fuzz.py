@@ -27,6 +27,7 @@ from featx.cli import app, main
 pytestmark = [
     pytest.mark.torture,
     pytest.mark.filterwarnings("default::featx.errors.FeatxWarning"),
+    pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning"),
 ]
 CASES = 1000
 SECONDS = 60  # that a case may take

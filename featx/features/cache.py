@@ -580,7 +580,8 @@ def _load(folder: Path, params: dict[str, Any], types: list[str]) -> BaseEstimat
 
 def _fit(encoder: BaseEstimator, images: ImageSet, name: str) -> None:
     try:
-        encoder.fit(images.X)
+        with np.errstate(invalid="ignore"):  # PCA of constant images: a share of none
+            encoder.fit(images.X)
     except FeatxError:
         raise
     except ValueError as error:  # scikit-learn's own check of a parameter
