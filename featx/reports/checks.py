@@ -284,33 +284,34 @@ def _check_evidence(found: Evidence, n_test: int, n_train: int, n_classes: int) 
     _check(found.left_out_accuracy, _SHARE, "evidence.left_out_accuracy")
     if found.n_duplicates > found.n_searched:
         raise ValueError("evidence.n_duplicates is more than n_searched")
-    n = {
-        name: getattr(found, name).shape[:1]
+    arrays = {name: np.asarray(value) for name, value in vars(found).items()}
+    mapped, asked, listed, paired = (
+        arrays[name].shape[:1]
         for name in (
             "map_rows",
             "query_rows",
             "mislabelled_rows",
             "duplicate_test_rows",
         )
-    }
+    )
     whole: Mapping[str, tuple[tuple[int | None, ...], int]] = {
         "map_rows": ((None,), n_test),
         "query_rows": ((None,), n_test),
-        "neighbour_rows": ((*n["query_rows"], None), n_train),
+        "neighbour_rows": ((*asked, None), n_train),
         "mislabelled_rows": ((None,), n_train),
-        "mislabelled_as": (n["mislabelled_rows"], n_classes),
+        "mislabelled_as": (listed, n_classes),
         "duplicate_test_rows": ((None,), n_test),
-        "duplicate_train_rows": (n["duplicate_test_rows"], n_train),
+        "duplicate_train_rows": (paired, n_train),
     }
     for name, (shape, below) in whole.items():
-        _whole(getattr(found, name), shape, below, f"evidence.{name}")
-    real: Mapping[str, tuple[int | None, ...]] = {
-        "map_components": (*n["map_rows"], None),
-        "mislabelled_margin": n["mislabelled_rows"],
-        "duplicate_likeness": n["duplicate_test_rows"],
+        _whole(arrays[name], shape, below, f"evidence.{name}")
+    finite: Mapping[str, tuple[int | None, ...]] = {
+        "map_components": (*mapped, None),
+        "mislabelled_margin": listed,
+        "duplicate_likeness": paired,
     }
-    for name, shape in real.items():
-        _finite(getattr(found, name), shape, f"evidence.{name}")
+    for name, real_shape in finite.items():
+        _finite(arrays[name], real_shape, f"evidence.{name}")
 
 
 def _told(array: NDArray[Any]) -> str:

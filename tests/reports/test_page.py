@@ -299,6 +299,7 @@ ROW = "results"
         (with_array("evidence.npz", "map_rows", lambda a: a[1:]), "map_components is"),
         (with_array("evidence.npz", "query_rows", lambda a: -a - 1), "query_rows has"),
         (with_array("evidence.npz", "encoder", lambda a: np.array(3)), "encoder is 3"),
+        (with_array("evidence.npz", "map_rows", lambda a: a[0]), r"shape \(\), but"),
         (
             with_array("evidence.npz", "map_components", lambda a: a * np.nan),
             "NaN or infinity",
