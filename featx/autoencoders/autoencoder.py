@@ -386,8 +386,8 @@ class Autoencoder(CallbackSupportMixin, NetworkTransformer):  # type: ignore[mis
                 TrainingPlan(
                     max_epochs=max_epochs,
                     batch_size=self.batch_size,
-                    learning_rate=self.learning_rate,
-                    weight_decay=self.weight_decay,
+                    learning_rate=float(self.learning_rate),
+                    weight_decay=float(self.weight_decay),
                     early_stopping=self.early_stopping,
                     n_iter_no_change=self.n_iter_no_change,
                     precision=self.precision,

@@ -32,7 +32,7 @@ Array = NDArray[Any]
 
 MOST_CHANNELS = 2**20  # of one layer, and filters: far beyond what any memory holds
 _MOST_WHOLE = 2**31 - 1  # that torch takes everywhere
-_MOST = 1e15  # that torch takes as an integer too, and float32 with squares
+_MOST = 1e30  # that float32 holds, some products with it too
 
 
 class Cost(NamedTuple):
@@ -212,7 +212,7 @@ def check_number(
 ) -> None:
     """Raise ParameterError unless `value` is a number in [low, high] and of use.
 
-    Without `high`, whole numbers go up to 2**31 - 1 and others to 1e15.
+    Without `high`, whole numbers go up to 2**31 - 1 and others to 1e30.
 
     Examples
     --------
@@ -229,7 +229,7 @@ def check_number(
             return
         too_large = bool(value > most)
     what = "an integer" if integer else "a number"
-    open_end = high == math.inf and not too_large
+    open_end = high >= MOST_CHANNELS and not too_large
     bounds = f"of at least {low}" if open_end else f"from {low} to {most}"
     raise ParameterError(
         f"Got {name}={reprlib.repr(value)}, but expected {what} {bounds}."

@@ -173,7 +173,7 @@ class DenoisingAutoencoder(ConvTransformer, Autoencoder):
 
     def _network_options(self) -> dict[str, Any]:
         return {
-            "noise": self.noise,
-            "mask_fraction": self.mask_fraction,
+            "noise": float(self.noise),
+            "mask_fraction": float(self.mask_fraction),
             "mask_size": self.mask_size_,
         }

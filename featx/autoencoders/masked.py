@@ -165,4 +165,7 @@ class MaskedAutoencoder(ConvTransformer, Autoencoder):
             self.mask_size_ = max(1, round(max(self.image_shape_[:2]) / 8))
 
     def _network_options(self) -> dict[str, Any]:
-        return {"mask_fraction": self.mask_fraction, "mask_size": self.mask_size_}
+        return {
+            "mask_fraction": float(self.mask_fraction),
+            "mask_size": self.mask_size_,
+        }

@@ -322,7 +322,7 @@ class PatchAutoencoder(Autoencoder):
         rng = np.random.default_rng(seed + 1)
         some = rng.choice(len(cuts), min(len(cuts), _N_WHITENING), replace=False)
         for scale, patches in network.patches(to_tensor(cuts[some]).to(device)):
-            scale.learn_whitening(patches, self.whitening)
+            scale.learn_whitening(patches, float(self.whitening))
         first = rng.choice(
             len(cuts), max(self.n_filters_), len(cuts) < max(self.n_filters_)
         )

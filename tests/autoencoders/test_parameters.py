@@ -80,3 +80,17 @@ def test_lists_are_as_good_as_tuples():
 def test_verbose_is_a_number():
     with pytest.raises(ParameterError, match="verbose='loud', but expected an integer"):
         ConvAutoencoder(verbose="loud").fit(X)
+
+
+@pytest.mark.parametrize(
+    ("encoder", "parameter"),
+    [
+        ("vae", "beta"),
+        ("denoising", "noise"),
+        ("patch", "whitening"),
+        ("patch", "threshold"),
+    ],
+)
+def test_a_whole_number_is_as_good_as_another(encoder, parameter):
+    """Beyond 64 bits torch takes no integer."""
+    build(encoder, n_components=4, max_epochs=1, **{parameter: 10**20}).fit(X)
