@@ -31,6 +31,7 @@ from featx.classifiers import (
     WideLogisticRegression,
     predict_with_confidence,
 )
+from featx.classifiers.soundness import check_soundness
 from featx.classifiers.stock import to_stock
 from featx.errors import (
     BundleError,
@@ -394,6 +395,8 @@ def _try_out(model: Model) -> None:
     first = encoder[0] if isinstance(encoder, Pipeline) else encoder
     if tuple(first.image_shape_) != model.image_shape:
         raise ValueError(f"an encoder of images of shape {first.image_shape_}")
+    for step in _steps(model.pipeline):
+        check_soundness(step)
     shape = model.image_shape
     images = np.random.default_rng(0).integers(0, 256, (2, *shape), np.uint8)
     images[0] = 0
@@ -405,6 +408,15 @@ def _try_out(model: Model) -> None:
         model.predict_with_confidence(images)
     if device is not None:
         encoder.set_params(device=device)
+
+
+def _steps(estimator: BaseEstimator) -> Iterator[BaseEstimator]:
+    """Give the steps of a Pipeline, and those of the Pipelines among them."""
+    if isinstance(estimator, Pipeline):
+        for _, step in estimator.steps:
+            yield from _steps(step)
+    else:
+        yield estimator
 
 
 def digest(data: bytes) -> bytes:

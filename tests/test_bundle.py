@@ -12,17 +12,19 @@ import numpy as np
 import pytest
 import skops.io
 from PIL import Image
+from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import GaussianNB
+from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.svm import SVC
 
 import featx
 from featx.autoencoders.registry import make_encoder
-from featx.bundle import digest
+from featx.bundle import _try_out, digest
 from featx.classifiers import CLASSIFIERS, make_classifier
 from featx.errors import (
     BundleError,
@@ -464,6 +466,30 @@ def test_labels_that_would_name_wrong_classes_are_refused(tmp_path, whole, label
     path = write(tmp_path / "m.featx", with_model(whole, content))
     with pytest.raises(BundleError, match="but expected a bundle"):
         featx.load(path)
+
+
+@pytest.mark.parametrize(
+    ("classifier", "attribute", "value"),
+    [
+        (KNeighborsClassifier(3), "_fit_X", np.zeros((0, 360))),
+        (KNeighborsClassifier(3), "_fit_X", np.zeros((90, 9))),
+        (KNeighborsClassifier(3), "_y", np.full(90, 10**6)),
+        (KNeighborsClassifier(3), "_y", np.zeros(9, int)),
+        (KNeighborsClassifier(3), "n_samples_fit_", 10**6),
+        (KNeighborsClassifier(3), "n_neighbors", 91),
+        (SVC(), "_n_support", np.array([90, 90, -90], np.int32)),
+        (SVC(), "_intercept_", np.zeros(1)),
+        (SVC(), "_dual_coef_", np.zeros((1, 90))),
+        (SVC(), "support_vectors_", np.zeros((90, 9))),
+        (SVC(), "_probA", np.zeros(1)),
+    ],
+)
+def test_arrays_that_compiled_code_would_read_beyond(classifier, attribute, value):
+    model = joined(clone(classifier))
+    _try_out(model)
+    setattr(model.pipeline[-1], attribute, value)
+    with pytest.raises(ValueError):
+        _try_out(model)
 
 
 def test_scores_that_are_no_numbers_choose_no_class():
