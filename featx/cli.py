@@ -34,6 +34,7 @@ from featx.options import (
     SharedOptions,
     check_minutes,
     check_words,
+    here,
     one_name,
     parse_size,
     parse_time,
@@ -96,7 +97,8 @@ Tune = Annotated[
     ),
 ]
 CacheDir = Annotated[
-    Path | None, typer.Option(help="Where encoders and features are kept.")
+    Path | None,
+    typer.Option(callback=here, help="Where encoders and features are kept."),
 ]
 
 
@@ -259,7 +261,10 @@ def bench(
         ),
     ] = None,
     out_dir: Annotated[
-        Path | None, typer.Option("--out", help="Run folder; default runs/TIME-DATA.")
+        Path | None,
+        typer.Option(
+            "--out", callback=here, help="Run folder; default runs/TIME-DATA."
+        ),
     ] = None,
     figures: Annotated[
         bool, typer.Option("--figures", help="Draw figures too, as PNG and SVG.")
@@ -299,7 +304,8 @@ def fit(
     ] = "svm",
     tune: Tune = False,
     out_dir: Annotated[
-        Path | None, typer.Option("--out", help="Write a run folder too.")
+        Path | None,
+        typer.Option("--out", callback=here, help="Write a run folder too."),
     ] = None,
     save: Annotated[
         str | None,

@@ -242,6 +242,19 @@ def _notes_of(fit: Callable[[], Any]) -> list[str]:
     return ["stopped at its limit of iterations"] if unfinished else []
 
 
+def check_backend(backend: str) -> None:
+    """Raise ParameterError for a back end that joblib does not know."""
+    if backend == "ray":  # known once Ray has started
+        return
+    try:
+        joblib.parallel_config(backend=backend).unregister()
+    except (ValueError, KeyError, ImportError) as error:
+        raise ParameterError(
+            f"Got joblib back end {backend!r}, but expected 'loky', 'ray' or "
+            "another that is registered with joblib."
+        ) from error
+
+
 def fit_rows(
     jobs: Sequence[tuple[Job, Path]],
     backend: str,
@@ -269,6 +282,7 @@ def fit_rows(
     ParameterError
         If joblib does not know the back end.
     """
+    check_backend(backend)
     if backend == "ray":
         start_ray(address)
         from ray.util.joblib import register_ray
@@ -276,15 +290,8 @@ def fit_rows(
         register_ray()
     # no more processes than rows, so that few rows on many cores get several cores each
     n_jobs = min(len(jobs), joblib.cpu_count()) if backend == "loky" else -1
-    try:
-        context = joblib.parallel_config(backend=backend, n_jobs=n_jobs)
-    except (ValueError, KeyError) as error:
-        raise ParameterError(
-            f"Got joblib back end {backend!r}, but expected 'loky', 'ray' or "
-            "another that is registered with joblib."
-        ) from error
     own = backend == "loky"  # processes that are started here
-    with context:
+    with joblib.parallel_config(backend=backend, n_jobs=n_jobs):
         pool = joblib.Parallel(return_as="generator" if own else "list")
         with deaf_to_interrupts() if own else nullcontext():
             rows = pool(

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 from typer import Option
 
-from featx.errors import ParameterError
+from featx.errors import ParameterError, unknown_name
+from featx.machine import PRECISIONS, check_device
 
 if TYPE_CHECKING:
     from featx.features import FeatureCache
@@ -38,12 +39,30 @@ ENCODERS = (
 OUTPUT = ("as_json", "quiet")
 
 
+def here(path: Path | None) -> Path | None:
+    """Refuse a URL where files lie on this machine only.
+
+    Examples
+    --------
+    >>> here(Path("s3://bucket/run"))
+    Traceback (most recent call last):
+    featx.errors.ParameterError: Got the URL s3:/bucket/run, but expected a path on this
+    machine.
+    """
+    if path is not None and re.match(r"[A-Za-z][\w+.-]+:/", str(path)):
+        raise ParameterError(
+            f"Got the URL {path}, but expected a path on this machine."
+        )
+    return path
+
+
 @dataclass(frozen=True, kw_only=True)
 class SharedOptions:
     """Values of the shared options of one call."""
 
     data_dir: Annotated[
-        Path | None, Option(help="Where named data sets are kept or downloaded to.")
+        Path | None,
+        Option(callback=here, help="Where named data sets are kept or downloaded to."),
     ] = None
     size: Annotated[
         str | None,
@@ -83,8 +102,12 @@ class SharedOptions:
         int | None,
         Option(min=1, help="Passes over the training images, or patches of them."),
     ] = None
-    batch_size: Annotated[int | None, Option(help="Images or patches per step.")] = None
-    learning_rate: Annotated[float | None, Option(help="Peak learning rate.")] = None
+    batch_size: Annotated[
+        int | None, Option(min=1, help="Images or patches per step.")
+    ] = None
+    learning_rate: Annotated[
+        float | None, Option(min=1e-12, max=1e30, help="Peak learning rate.")
+    ] = None
     set: Annotated[
         list[str] | None,
         Option(
@@ -94,7 +117,8 @@ class SharedOptions:
         ),
     ] = None
     cache_dir: Annotated[
-        Path | None, Option(help="Where encoders and features are kept.")
+        Path | None,
+        Option(callback=here, help="Where encoders and features are kept."),
     ] = None
     resume: Annotated[
         bool,
@@ -126,6 +150,9 @@ class SharedOptions:
                 f"Got --address {self.address} with --engine {self.engine}, but expected "
                 "it with --engine ray. Give both, or neither."
             )
+        check_device(self.device)  # where everything is cached, nothing else would
+        if self.precision not in PRECISIONS:
+            raise unknown_name("precision", self.precision, PRECISIONS)
 
     @property
     def image_size(self) -> int | tuple[int, int] | None:
@@ -213,6 +240,10 @@ class SharedOptions:
         """Build unfitted encoders for a data set as the options say."""
         from featx.autoencoders.registry import make_encoders
 
+        if self.device not in ("auto", "cpu"):
+            from featx.autoencoders.device import choose_device
+
+            choose_device(self.device)  # is it there?
         return make_encoders(
             names,
             n_images=len(dataset.train),
@@ -322,8 +353,16 @@ def split_names(text: str) -> list[str]:
 
 
 def one_name(text: str) -> str:
-    """Refuse several names where one is meant."""
-    if "," in text:
+    """Refuse several names where one is meant.
+
+    Examples
+    --------
+    >>> one_name("auto")
+    Traceback (most recent call last):
+    featx.errors.ParameterError: Got 'auto', but expected one name. Use 'featx bench' to
+    compare several.
+    """
+    if "," in text or text.strip() == "auto":
         raise ParameterError(
             f"Got {text!r}, but expected one name. Use 'featx bench' to compare several."
         )

@@ -271,6 +271,14 @@ def test_a_damaged_image_is_skipped_counted_and_listed(run, folder):
         (["bench", "--budget", "1e999"], "Got --budget inf, but expected minutes"),
         (["fit", "--size", "9x99999"], "expected a height and a width of 1 to 65535"),
         (["fit", "--set", "patch_size=" + "[" * 9999], "patch_size='[[["),
+        (["fit", "--encoder", "auto"], "Got 'auto', but expected one name"),
+        (["fit", "--clf", "auto", "--save", "m"], "Got 'auto', but expected one name"),
+        (["fit", "--encoder", "raw", "--device", "gpu"], "Got device 'gpu', but"),
+        (["fit", "--encoder", "raw", "--precision", "x"], "Got precision 'x', but"),
+        (["fit", "--set", "device=gpu"], "Got device 'gpu', but expected"),
+        (["bench", "--joblib", "none"], "Got joblib back end 'none', but expected"),
+        (["bench", "--out", "s3://bucket/run"], "the URL s3:/bucket/run, but expected"),
+        (["fit", "--cache-dir", "s3://cache"], "the URL s3:/cache, but expected"),
         (["data", "~nobody/images"], "'~nobody/images', but expected one of"),
         (["data", "x" * 5000], "but expected one of cifar10"),
     ],
@@ -312,6 +320,7 @@ def test_a_saved_model_names_files_folders_patterns_and_lists(
         (["cache", "prune", "--max-size", "9" * 400 + "G"], "such as 20G"),
         (["cache", "prune", "--older-than", "9" * 400 + "w"], "such as 30d"),
         (["cache", "ls", "--cache-dir", "x" * 5000], "File name too long"),
+        (["cache", "ls", "--cache-dir", __file__], "Not a directory"),
     ],
 )
 def test_other_commands_answer_in_one_line_too(run, args, words):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import secrets
 import shutil
 import sys
@@ -98,8 +99,8 @@ class FeatureCache:
         self, folder: str | Path | None = None, *, resume: bool = True
     ) -> None:
         self.folder = Path(folder) if folder is not None else default_cache_dir()
-        with cache_errors(self.folder), suppress(FileNotFoundError, NotADirectoryError):
-            self.folder.stat()  # a name too long, no right to look
+        with cache_errors(self.folder), suppress(FileNotFoundError):
+            os.scandir(self.folder).close()  # no folder, no right to look
         self.resume = resume
 
     def fit(
