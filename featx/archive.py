@@ -108,9 +108,14 @@ def _check_array(stream: IO[bytes], size: int, what: str) -> None:
         raise refused(what, f"an array that cannot be read ({error})") from error
     if dtype.hasobject:
         raise refused(what, "an array of Python objects")
+    if dtype.kind not in "biufSU":
+        raise refused(what, f"an array of {dtype}")
     n_bytes = dtype.itemsize * int(np.prod(shape, dtype=object))
     if min(shape, default=0) < 0 or stream.tell() + n_bytes != size:
         raise refused(what, f"{size:,} bytes for an array of shape {shape}, {dtype}")
+    if dtype.kind == "f" and n_bytes:
+        if np.isnan(np.frombuffer(stream.read(), dtype)).any():
+            raise refused(what, "an array with NaN")
 
 
 def refused(what: str, found: str) -> BundleError:

@@ -27,7 +27,7 @@ from featx.evaluation import (
 )
 from featx.features import EncodedDataset, FeatureCache, encode
 from featx.features.progress import Progress
-from featx.fitting import FittedRow, Job, fit_row, fit_rows, kept
+from featx.fitting import FittedRow, Job, check_backend, fit_row, fit_rows, kept
 from featx.images import Dataset
 from featx.machine import describe_machine
 from featx.pictures import pictures_of
@@ -143,6 +143,8 @@ def bench(
             f"Got a budget and fits side by side with {joblib_backend!r}, which share the "
             "time in no known way. Use one of them."
         )
+    if joblib_backend:
+        check_backend(joblib_backend)  # where every row is cached, nobody else would
     if tune or joblib_backend:
         device = None  # scikit-learn's searches take no tensors; many workers, one GPU
     cache = cache or FeatureCache()

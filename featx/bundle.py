@@ -6,7 +6,10 @@ import copy
 import hashlib
 import io
 import json
+import math
 import os
+import reprlib
+import warnings
 import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -28,6 +31,7 @@ from featx.classifiers import (
     WideLogisticRegression,
     predict_with_confidence,
 )
+from featx.classifiers.soundness import check_soundness
 from featx.classifiers.stock import to_stock
 from featx.errors import (
     BundleError,
@@ -57,6 +61,7 @@ _PLAIN = (
     "was saved. Use a classifier that featx.make_classifier knows, or an SVC or "
     "LogisticRegression of scikit-learn."
 )
+_MOST_VALUES = 2**26  # of an image: 4,700 x 4,700 pixels in color
 _BATCH_VALUES = 2**24  # features and pixels held at once, at most
 
 
@@ -107,17 +112,18 @@ class Model:
                     f"Got class name {name!r} of type {type(name).__name__}, but expected "
                     "text. Convert them with [str(name) for name in class_names]."
                 )
-        labels = np.asarray(getattr(self.pipeline[-1], "classes_", ()))
+        labels = np.ravel(getattr(self.pipeline[-1], "classes_", ()))
         if labels.size and not (
             labels.dtype.kind in "iu"
-            and 0 <= labels.min()
-            and labels.max() < len(self.class_names)
+            and 0 <= labels[0]
+            and (labels[1:] > labels[:-1]).all()
+            and labels[-1] < len(self.class_names)
         ):
             raise DataError(
                 f"Got a classifier of the labels {labels[0]} to {labels[-1]} with "
                 f"{len(self.class_names)} class names, but expected labels from 0 to "
-                f"{len(self.class_names) - 1}: positions in class_names. Name every class, "
-                "or fit the classifier on such positions."
+                f"{len(self.class_names) - 1} in their order: positions in class_names. "
+                "Name every class, or fit the classifier on such positions."
             )
 
     @classmethod
@@ -229,9 +235,15 @@ class Model:
         names = np.array(self.class_names)
         found, sure = [names[:0]], [np.empty(0)]
         for rows in self._batches(len(images)):
-            features = self.pipeline[0].transform(images[rows])
-            classifier = self.pipeline[1:]
-            labels, confidence = predict_with_confidence(classifier, features)
+            with np.errstate(all="ignore"):  # what comes of it is looked at below
+                features = self.pipeline[0].transform(images[rows])
+                classifier = self.pipeline[1:]
+                labels, confidence = predict_with_confidence(classifier, features)
+            if not np.isfinite(confidence).all():
+                raise DataError(
+                    "Got a model whose scores are NaN or infinite for some images, but "
+                    "expected numbers. Fit it anew and save it."
+                )
             found.append(names[labels])
             sure.append(confidence)
         return np.concatenate(found), np.concatenate(sure)
@@ -366,16 +378,45 @@ def _read(data: bytes, what: str) -> Model:
     check_estimator(content, what)
     try:
         pipeline = skops.io.loads(content, trusted=_TYPES)
-        image_shape = tuple(int(side) for side in manifest["image_shape"])
-        if not isinstance(pipeline, Pipeline) or len(image_shape) != 3:
+        if not isinstance(pipeline, Pipeline) or len(pipeline) < 2:
             raise TypeError("no pipeline of an encoder and a classifier")
-        model = Model(
-            pipeline, tuple(manifest["class_names"]), image_shape, manifest["fit"]
-        )
+        class_names, image_shape = manifest["class_names"], manifest["image_shape"]
+        model = Model(pipeline, tuple(class_names), tuple(image_shape), manifest["fit"])
+        _try_out(model)
     except Exception as error:  # whatever a hostile description makes the reader raise
         text = " ".join(str(error).split())[:200]
         raise refused(what, f"what cannot be a model ({text})") from error
     return model
+
+
+def _try_out(model: Model) -> None:
+    """Raise an error unless a model that was read can name the class of images."""
+    encoder = model.pipeline[0]
+    first = encoder[0] if isinstance(encoder, Pipeline) else encoder
+    if tuple(first.image_shape_) != model.image_shape:
+        raise ValueError(f"an encoder of images of shape {first.image_shape_}")
+    for step in _steps(model.pipeline):
+        check_soundness(step)
+    shape = model.image_shape
+    images = np.random.default_rng(0).integers(0, 256, (2, *shape), np.uint8)
+    images[0] = 0
+    device = encoder.get_params().get("device")
+    if device is not None:
+        encoder.set_params(device="cpu")  # another one may be asked for
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what they tell of is refused here
+        model.predict_with_confidence(images)
+    if device is not None:
+        encoder.set_params(device=device)
+
+
+def _steps(estimator: BaseEstimator) -> Iterator[BaseEstimator]:
+    """Give the steps of a Pipeline, and those of the Pipelines among them."""
+    if isinstance(estimator, Pipeline):
+        for _, step in estimator.steps:
+            yield from _steps(step)
+    else:
+        yield estimator
 
 
 def digest(data: bytes) -> bytes:
@@ -388,12 +429,37 @@ def _manifest(archive: zipfile.ZipFile, what: str) -> dict[str, Any]:
         raise refused(what, "a huge manifest")
     try:
         manifest = json.loads(archive.read(_MANIFEST))
-        number = int(manifest["format"])
+        number = manifest["format"]
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise refused(what, "a manifest that cannot be read") from error
-    if number > FORMAT:
+    if type(number) is int and number > FORMAT:
         raise BundleError(
             f"Got {what} in format {number}, written by featx {manifest.get('featx')}, but "
             f"this featx reads formats up to {FORMAT}. Upgrade featx."
         )
+    if type(number) is not int or number < 1:
+        raise refused(what, f"the format {reprlib.repr(number)}")
+    for key, fits in _FIELDS.items():
+        if not fits(manifest.get(key)):
+            raise refused(what, f"the {key} {reprlib.repr(manifest.get(key))}")
     return dict(manifest)
+
+
+def _are_names(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(name, str) for name in value)
+
+
+def _is_shape(value: Any) -> bool:
+    return (
+        isinstance(value, list)
+        and [type(side) for side in value] == [int] * 3
+        and min(value) > 0
+        and math.prod(value) <= _MOST_VALUES
+    )
+
+
+_FIELDS = {  # of the manifest, and whether a value can be theirs
+    "class_names": _are_names,
+    "image_shape": _is_shape,
+    "fit": FITS.__contains__,
+}

@@ -35,6 +35,9 @@ from featx.options import (
     IMAGES,
     OUTPUT,
     SharedOptions,
+    check_minutes,
+    check_words,
+    here,
     one_name,
     parse_size,
     parse_time,
@@ -68,6 +71,10 @@ err = SafeConsole(stderr=True)
 
 TERMINATED = 128 + signal.SIGTERM  # the exit code
 STOP_SECONDS = 3.0  # that a process has to clean up after SIGTERM
+# as torch says it, as the system does, and as the loader of libraries does
+_NO_MEMORY = re.compile(
+    "allocate memory|out of memory|failed to map segment", re.IGNORECASE
+)
 SILENT_SECONDS = 2.0  # a prediction that takes longer shows its progress
 
 Data = Annotated[
@@ -95,7 +102,8 @@ Tune = Annotated[
     ),
 ]
 CacheDir = Annotated[
-    Path | None, typer.Option(help="Where encoders and features are kept.")
+    Path | None,
+    typer.Option(callback=here, help="Where encoders and features are kept."),
 ]
 
 
@@ -186,8 +194,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     if sys.stdout is None:
         return _fail("Got a closed stdout, but expected to write the result there.")
-    prepare_streams()
     try:
+        prepare_streams()
+        check_words(words)
         with _own_warnings_in_one_line():
             try:
                 app(args=words, prog_name="featx", obj=shlex.join(["featx", *words]))
@@ -195,23 +204,40 @@ def main(argv: Sequence[str] | None = None) -> int:
                 out.flush()
     except SystemExit as stop:
         if stop.code == 130:  # Ctrl-C, as typer passes it on
-            _print_line("Interrupted. Rerun the same command to resume.", "yellow")
+            return _interrupted()
         if stop.code == TERMINATED:
             _tell_stopped()
         return int(stop.code or 0)
-    except FeatxError as error:
-        return _fail(str(error))
-    except (MemoryError, RuntimeError) as error:
-        # torch has no error of its own for memory of the processor
-        if isinstance(error, RuntimeError) and not re.search(
-            "allocate memory|out of memory", str(error)
-        ):
+    except KeyboardInterrupt:
+        return _interrupted()
+    except (FeatxError, MemoryError, RuntimeError, OSError, ImportError) as error:
+        if _lacks_memory(error):
+            return _fail(
+                "Got no more memory from the system. Use fewer or smaller images "
+                "(--limit, --size), a smaller --batch-size, or a machine with more."
+            )
+        if not isinstance(error, FeatxError):
             raise
-        return _fail(
-            "Got no more memory from the system. Use fewer or smaller images (--limit, "
-            "--size), a smaller --batch-size, or a machine with more."
-        )
+        return _fail(str(error))
     return 0
+
+
+def _interrupted() -> int:
+    _print_line("Interrupted. Rerun the same command to resume.", "yellow")
+    return 130
+
+
+def _lacks_memory(error: BaseException) -> bool:
+    """Whether it comes of too little memory, for which few libraries have an error."""
+    chain: BaseException | None = error
+    while chain is not None:
+        kinds = (OSError, ImportError, RuntimeError)
+        if isinstance(chain, MemoryError):
+            return True
+        if isinstance(chain, kinds) and _NO_MEMORY.search(str(chain)):
+            return True
+        chain = chain.__cause__
+    return False
 
 
 def _fail(message: str) -> int:
@@ -280,7 +306,10 @@ def bench(
     ] = "auto",
     tune: Tune = False,
     repeats: Annotated[
-        int, typer.Option(min=1, help="Run with this many seeds and show the spread.")
+        int,
+        typer.Option(
+            min=1, max=1000, help="Run with this many seeds and show the spread."
+        ),
     ] = 1,
     budget: Annotated[
         float | None,
@@ -301,7 +330,10 @@ def bench(
         ),
     ] = None,
     out_dir: Annotated[
-        Path | None, typer.Option("--out", help="Run folder; default runs/TIME-DATA.")
+        Path | None,
+        typer.Option(
+            "--out", callback=here, help="Run folder; default runs/TIME-DATA."
+        ),
     ] = None,
     figures: Annotated[
         bool, typer.Option("--figures", help="Draw figures too, as PNG and SVG.")
@@ -311,6 +343,7 @@ def bench(
     with uncollected():
         from featx.reports import check_run_folder, new_run_folder, save_run
 
+    check_minutes(budget)
     runs = Path("runs")
     check_run_folder(out_dir or runs)  # before anything takes time
     results, dataset = _compare(
@@ -340,7 +373,8 @@ def fit(
     ] = "svm",
     tune: Tune = False,
     out_dir: Annotated[
-        Path | None, typer.Option("--out", help="Write a run folder too.")
+        Path | None,
+        typer.Option("--out", callback=here, help="Write a run folder too."),
     ] = None,
     save: Annotated[
         str | None,

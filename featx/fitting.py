@@ -7,6 +7,7 @@ import os
 import time
 import warnings
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -40,7 +41,7 @@ from featx.evaluation import Result, score
 from featx.features import EncodedDataset, plain_params
 from featx.machine import rows_in_memory
 from featx.rows import Row, keep_row
-from featx.workers import end_with_parent, start_ray
+from featx.workers import deaf_to_interrupts, end_with_parent, start_ray
 
 
 class FittedRow(NamedTuple):
@@ -241,6 +242,19 @@ def _notes_of(fit: Callable[[], Any]) -> list[str]:
     return ["stopped at its limit of iterations"] if unfinished else []
 
 
+def check_backend(backend: str) -> None:
+    """Raise ParameterError for a back end that joblib does not know."""
+    if backend == "ray":  # known once Ray has started
+        return
+    try:
+        joblib.parallel_config(backend=backend).unregister()
+    except (ValueError, KeyError, ImportError) as error:
+        raise ParameterError(
+            f"Got joblib back end {backend!r}, but expected 'loky', 'ray' or "
+            "another that is registered with joblib."
+        ) from error
+
+
 def fit_rows(
     jobs: Sequence[tuple[Job, Path]],
     backend: str,
@@ -268,6 +282,7 @@ def fit_rows(
     ParameterError
         If joblib does not know the back end.
     """
+    check_backend(backend)
     if backend == "ray":
         start_ray(address)
         from ray.util.joblib import register_ray
@@ -275,19 +290,16 @@ def fit_rows(
         register_ray()
     # no more processes than rows, so that few rows on many cores get several cores each
     n_jobs = min(len(jobs), joblib.cpu_count()) if backend == "loky" else -1
-    try:
-        context = joblib.parallel_config(backend=backend, n_jobs=n_jobs)
-    except (ValueError, KeyError) as error:
-        raise ParameterError(
-            f"Got joblib back end {backend!r}, but expected 'loky', 'ray' or "
-            "another that is registered with joblib."
-        ) from error
+    own = backend == "loky"  # processes that are started here
     # before a worker imports anything; those of other back ends do it with their first row
-    begin = {"initializer": end_with_parent} if backend == "loky" else {}
-    with context:
-        rows: list[Row | None] = joblib.Parallel(**begin)(
-            joblib.delayed(_fit_and_keep)(job, folder) for job, folder in jobs
-        )
+    begin = {"initializer": end_with_parent} if own else {}
+    with joblib.parallel_config(backend=backend, n_jobs=n_jobs):
+        pool = joblib.Parallel(return_as="generator" if own else "list", **begin)
+        with deaf_to_interrupts() if own else nullcontext():
+            made = pool(
+                joblib.delayed(_fit_and_keep)(job, folder) for job, folder in jobs
+            )
+        rows: list[Row | None] = list(made)
     return [
         kept(folder, fit_row(job).row) if row is None else row
         for (job, folder), row in zip(jobs, rows, strict=True)

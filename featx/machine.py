@@ -1,15 +1,35 @@
-"""What a measurement was taken on."""
+"""What a measurement was taken on, and what work can be asked to run on."""
 
 from __future__ import annotations
 
 import math
 import os
 import platform
+import re
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from featx.errors import unknown_name
+
+DEVICES = ("auto", "cpu", "cuda", "mps")
+PRECISIONS = ("auto", "float32", "bfloat16")
 _COPIES = 2  # of the features: scaled, and in the work of a classifier
+
+
+def check_device(device: object) -> None:
+    """Raise ParameterError for what no device is called; whether it is there is not asked.
+
+    Examples
+    --------
+    >>> check_device("cuda:1")
+    >>> check_device("disk")
+    Traceback (most recent call last):
+    featx.errors.ParameterError: Got device 'disk', but expected one of auto, cpu, cuda,
+    mps.
+    """
+    if not re.fullmatch("(auto|cpu|mps)(:0)?|cuda(:[0-9]{1,4})?", str(device)):
+        raise unknown_name("device", device, DEVICES)
 
 
 def describe_machine() -> dict[str, object]:

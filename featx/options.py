@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import inspect
 import json
+import math
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from datetime import timedelta
 from functools import wraps
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 from typer import Option
 
-from featx.errors import ParameterError
+from featx.errors import ParameterError, unknown_name
+from featx.machine import PRECISIONS, check_device
 
 if TYPE_CHECKING:
     from featx.features import FeatureCache
@@ -21,6 +25,7 @@ if TYPE_CHECKING:
 
 Progress = Callable[[str, int, int], None]
 MOST_SEED = 2**32 - 1  # that NumPy and scikit-learn take
+_LONGEST = 8e13  # seconds that Python can hold as a time, about
 
 # Groups of options, by the names of their fields: a command gets those that change what it
 # does, and refuses the others.
@@ -34,12 +39,30 @@ ENCODERS = (
 OUTPUT = ("as_json", "quiet")
 
 
+def here(path: Path | None) -> Path | None:
+    """Refuse a URL where files lie on this machine only.
+
+    Examples
+    --------
+    >>> here(Path("s3://bucket/run"))
+    Traceback (most recent call last):
+    featx.errors.ParameterError: Got the URL s3:/bucket/run, but expected a path on this
+    machine.
+    """
+    if path is not None and re.match(r"[A-Za-z][\w+.-]+:/", str(path)):
+        raise ParameterError(
+            f"Got the URL {path}, but expected a path on this machine."
+        )
+    return path
+
+
 @dataclass(frozen=True, kw_only=True)
 class SharedOptions:
     """Values of the shared options of one call."""
 
     data_dir: Annotated[
-        Path | None, Option(help="Where named data sets are kept or downloaded to.")
+        Path | None,
+        Option(callback=here, help="Where named data sets are kept or downloaded to."),
     ] = None
     size: Annotated[
         str | None,
@@ -79,8 +102,12 @@ class SharedOptions:
         int | None,
         Option(min=1, help="Passes over the training images, or patches of them."),
     ] = None
-    batch_size: Annotated[int | None, Option(help="Images or patches per step.")] = None
-    learning_rate: Annotated[float | None, Option(help="Peak learning rate.")] = None
+    batch_size: Annotated[
+        int | None, Option(min=1, help="Images or patches per step.")
+    ] = None
+    learning_rate: Annotated[
+        float | None, Option(min=1e-12, max=1e30, help="Peak learning rate.")
+    ] = None
     set: Annotated[
         list[str] | None,
         Option(
@@ -90,7 +117,8 @@ class SharedOptions:
         ),
     ] = None
     cache_dir: Annotated[
-        Path | None, Option(help="Where encoders and features are kept.")
+        Path | None,
+        Option(callback=here, help="Where encoders and features are kept."),
     ] = None
     resume: Annotated[
         bool,
@@ -122,6 +150,9 @@ class SharedOptions:
                 f"Got --address {self.address} with --engine {self.engine}, but expected "
                 "it with --engine ray. Give both, or neither."
             )
+        check_device(self.device)  # where everything is cached, nothing else would
+        if self.precision not in PRECISIONS:
+            raise unknown_name("precision", self.precision, PRECISIONS)
 
     @property
     def image_size(self) -> int | tuple[int, int] | None:
@@ -182,7 +213,7 @@ class SharedOptions:
                 )
             try:
                 settings[name] = json.loads(value)
-            except ValueError:
+            except (ValueError, RecursionError):
                 settings[name] = value
         return settings
 
@@ -209,6 +240,10 @@ class SharedOptions:
         """Build unfitted encoders for a data set as the options say."""
         from featx.autoencoders.registry import make_encoders
 
+        if self.device not in ("auto", "cpu"):
+            from featx.autoencoders.device import choose_device
+
+            choose_device(self.device)  # is it there?
         return make_encoders(
             names,
             n_images=len(dataset.train),
@@ -250,19 +285,55 @@ def parse_time(text: str) -> timedelta:
     (datetime.timedelta(days=30), datetime.timedelta(seconds=43200))
     """
     units = {"m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
-    return timedelta(seconds=_quantity("--older-than", text.lower(), units, "30d"))
+    seconds = _quantity("--older-than", text.lower(), units, "30d")
+    return timedelta(seconds=min(seconds, _LONGEST))
 
 
 def _quantity(option: str, text: str, units: dict[str, int], example: str) -> float:
     unit = text.lstrip("0123456789.")
-    try:
-        return float(text.removesuffix(unit)) * units[unit]
-    except (ValueError, KeyError, OverflowError):
-        known = ", ".join(name for name in units if name)
-        raise ParameterError(
-            f"Got {option} {text}, but expected a number and a unit ({known}), such as "
-            f"{example}."
-        ) from None
+    number = text.removesuffix(unit)
+    if re.fullmatch(r"\d{1,15}(\.\d*)?|\.\d+", number) and unit in units:
+        return float(number) * units[unit]
+    known = ", ".join(name for name in units if name)
+    raise ParameterError(
+        f"Got {option} {text}, but expected a number and a unit ({known}), such as "
+        f"{example}."
+    )
+
+
+def check_words(words: Sequence[str]) -> None:
+    """Refuse an empty word: mostly a variable of the shell that is not set.
+
+    Without this, an empty path would be the folder that one stands in.
+
+    Examples
+    --------
+    >>> check_words(["fit", "--cache-dir", ""])
+    Traceback (most recent call last):
+    featx.errors.ParameterError: Got an empty word after --cache-dir, but expected
+    something there. Name it, or leave both out.
+    """
+    for before, word in pairwise(["featx", *words]):
+        option, equals, value = word.partition("=")
+        if not word or (option.startswith("--") and equals and not value):
+            raise ParameterError(
+                f"Got an empty word after {option or before}, but expected something "
+                "there. Name it, or leave both out."
+            )
+
+
+def check_minutes(minutes: float | None) -> None:
+    """Refuse a --budget that is no time.
+
+    Examples
+    --------
+    >>> check_minutes(5)
+    >>> check_minutes(float("nan"))
+    Traceback (most recent call last):
+    featx.errors.ParameterError: Got --budget nan, but expected minutes such as 5.
+    """
+    if minutes is not None and not math.isfinite(minutes):
+        raise ParameterError(f"Got --budget {minutes}, but expected minutes such as 5.")
 
 
 def split_names(text: str) -> list[str]:
@@ -282,8 +353,16 @@ def split_names(text: str) -> list[str]:
 
 
 def one_name(text: str) -> str:
-    """Refuse several names where one is meant."""
-    if "," in text:
+    """Refuse several names where one is meant.
+
+    Examples
+    --------
+    >>> one_name("auto")
+    Traceback (most recent call last):
+    featx.errors.ParameterError: Got 'auto', but expected one name. Use 'featx bench' to
+    compare several.
+    """
+    if "," in text or text.strip() == "auto":
         raise ParameterError(
             f"Got {text!r}, but expected one name. Use 'featx bench' to compare several."
         )

@@ -5,11 +5,13 @@ from __future__ import annotations
 import logging
 import multiprocessing
 import os
+import signal
 import socket
 import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -78,10 +80,11 @@ def spread_here(
     pool = joblib.Parallel(
         n_jobs=-1, return_as="generator_unordered", initializer=end_with_parent
     )
-    results = pool(
-        joblib.delayed(_numbered)(number, work, task)
-        for number, task in enumerate(tasks)
-    )
+    with deaf_to_interrupts():  # the processes start here, and work goes on below
+        results = pool(
+            joblib.delayed(_numbered)(number, work, task)
+            for number, task in enumerate(tasks)
+        )
     try:
         for result in results:  # noqa: UP028 (a generator inside would be closed first)
             yield result
@@ -89,6 +92,23 @@ def spread_here(
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # joblib's, of tasks that nobody waits for
             results.close()
+
+
+@contextmanager
+def deaf_to_interrupts() -> Iterator[None]:
+    """Ignore Ctrl-C, for the moment in which processes start, and for all their life.
+
+    They inherit that. A terminal sends Ctrl-C to all of them, and each would print what it
+    was doing; it is for this process alone, which ends the others.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield  # Python lets no other thread choose
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before or signal.SIG_DFL)
 
 
 def _numbered(

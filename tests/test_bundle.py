@@ -12,17 +12,19 @@ import numpy as np
 import pytest
 import skops.io
 from PIL import Image
+from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import GaussianNB
+from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.svm import SVC
 
 import featx
 from featx.autoencoders.registry import make_encoder
-from featx.bundle import digest
+from featx.bundle import _try_out, digest
 from featx.classifiers import CLASSIFIERS, make_classifier
 from featx.errors import (
     BundleError,
@@ -375,6 +377,131 @@ def test_every_cut_and_every_flipped_byte_is_found(tmp_path, whole):
         path.write_bytes(flipped)
         with pytest.raises(BundleError, match="checksum"):
             featx.load(path)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("format", 1e999),
+        ("format", "1"),
+        ("format", 0),
+        ("format", True),
+        ("class_names", ["ant", "bee"]),
+        ("class_names", "abc"),
+        ("class_names", {"a": 0, "b": 1, "c": 2}),
+        ("class_names", [0, 1, 2]),
+        ("image_shape", [12, 10, 0]),
+        ("image_shape", [12, -10, -3]),
+        ("image_shape", [12, 10, 2]),
+        ("image_shape", [12, 10]),
+        ("image_shape", [12.5, 10, 3]),
+        ("image_shape", [10**9, 10**9, 3]),
+        ("image_shape", "999"),
+        ("fit", "squeeze"),
+        ("fit", ["pad"]),
+    ],
+)
+@pytest.mark.parametrize("missing", [False, True])
+def test_a_manifest_that_fits_no_model_is_refused(tmp_path, whole, key, value, missing):
+    manifest = json.loads(whole["manifest.json"]) | {key: value}
+    if missing:
+        del manifest[key]
+    path = tmp_path / "m.featx"
+    write(path, whole | {"manifest.json": json.dumps(manifest)})
+    with pytest.raises(BundleError, match="but expected a bundle"):
+        featx.load(path)
+
+
+def test_every_array_that_fits_no_model_is_refused(tmp_path, whole):
+    """A right checksum says nothing of whether the weights can be used."""
+    changes = {
+        "NaN": lambda a: a * np.nan,
+        "infinite": lambda a: a + np.inf,
+        "short": lambda a: a[: len(a) // 2],
+        "long": lambda a: np.concatenate([a, a, a]),
+        "text": lambda a: a.astype(str),
+        "complex": lambda a: a.astype(complex),
+    }
+    with zipfile.ZipFile(io.BytesIO(whole["model.skops"])) as archive:
+        arrays = {
+            name: np.load(io.BytesIO(archive.read(name)))
+            for name in archive.namelist()
+            if name.endswith(".npy")
+        }
+    names = [name for name, array in arrays.items() if array.dtype.kind == "f"]
+    used = 0
+    for name in [n for n in names if arrays[n].size > 1]:
+        for change in changes.values():
+            stream = io.BytesIO()
+            with np.errstate(invalid="ignore"):
+                np.save(stream, change(arrays[name]))
+            content = remade(
+                whole["model.skops"],
+                lambda m, name=name, stream=stream: m | {name: stream.getvalue()},
+            )
+            path = write(tmp_path / "m.featx", with_model(whole, content))
+            try:
+                featx.load(path).predict_with_confidence(photos(9, seed=3)[0])
+            except BundleError:
+                used += 1
+    assert used > len(changes)
+
+
+@pytest.mark.parametrize(
+    "labels", [[-1, 0, 1], [0, 0, 1], [2, 1, 0], [0, 1, 3], [0, 1]]
+)
+def test_labels_that_would_name_wrong_classes_are_refused(tmp_path, whole, labels):
+    def change(members):
+        for name, content in members.items():
+            if name.endswith(".npy"):
+                array = np.load(io.BytesIO(content))
+                if array.dtype.kind == "i" and array.tolist() == [0, 1, 2]:
+                    stream = io.BytesIO()
+                    np.save(stream, np.array(labels, array.dtype))
+                    members = members | {name: stream.getvalue()}
+        return members
+
+    content = remade(whole["model.skops"], change)
+    assert content != remade(whole["model.skops"], dict)
+    path = write(tmp_path / "m.featx", with_model(whole, content))
+    with pytest.raises(BundleError, match="but expected a bundle"):
+        featx.load(path)
+
+
+@pytest.mark.parametrize(
+    ("classifier", "attribute", "value"),
+    [
+        (KNeighborsClassifier(3), "_fit_X", np.zeros((0, 360))),
+        (KNeighborsClassifier(3), "_fit_X", np.zeros((90, 9))),
+        (KNeighborsClassifier(3), "_y", np.full(90, 10**6)),
+        (KNeighborsClassifier(3), "_y", np.zeros(9, int)),
+        (KNeighborsClassifier(3), "n_samples_fit_", 10**6),
+        (KNeighborsClassifier(3), "n_neighbors", 91),
+        (SVC(), "_n_support", np.array([90, 90, -90], np.int32)),
+        (SVC(), "_intercept_", np.zeros(1)),
+        (SVC(), "_dual_coef_", np.zeros((1, 90))),
+        (SVC(), "support_vectors_", np.zeros((90, 9))),
+        (SVC(), "_probA", np.zeros(1)),
+    ],
+)
+def test_arrays_that_compiled_code_would_read_beyond(classifier, attribute, value):
+    model = joined(clone(classifier))
+    _try_out(model)
+    setattr(model.pipeline[-1], attribute, value)
+    with pytest.raises(ValueError):
+        _try_out(model)
+
+
+def test_scores_that_are_no_numbers_choose_no_class():
+    model = joined(LogisticRegression(max_iter=1000))
+    model.pipeline[-1].coef_[:] = np.inf
+    with pytest.raises(DataError, match="scores are NaN or infinite"):
+        model.predict(photos(3)[0])
+
+
+def test_files_have_one_channel_or_three():
+    with pytest.raises(DataError, match="images with 2 channels, but files are read"):
+        next(featx.images.read_images(["a.png"], (8, 8, 2)))
 
 
 def test_a_newer_format_is_refused_plainly(tmp_path, whole):

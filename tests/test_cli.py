@@ -3,6 +3,7 @@ import io
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import threading
@@ -18,6 +19,7 @@ from PIL import Image
 
 import featx
 from featx.cli import main
+from featx.errors import CacheError
 
 QUICK = ["--epochs", "2", "--limit", "200"]
 
@@ -307,6 +309,22 @@ def test_a_damaged_image_is_skipped_counted_and_listed(run, folder):
         (["fit", "--address", "auto"], "expected it with --engine ray"),
         (["fit", "--seed", "4294967296"], "expected 0 to 4294967295"),
         (["bench", "--seed", "4294967295", "--repeats", "2"], "Got seed 4294967296"),
+        (["fit", "--cache-dir", ""], "empty word after --cache-dir, but expected"),
+        (["fit", "--size="], "empty word after --size, but expected"),
+        (["data", ""], "empty word after data, but expected"),
+        (["bench", "--budget", "1e999"], "Got --budget inf, but expected minutes"),
+        (["fit", "--size", "9x99999"], "expected a height and a width of 1 to 65535"),
+        (["fit", "--set", "patch_size=" + "[" * 9999], "patch_size='[[["),
+        (["fit", "--encoder", "auto"], "Got 'auto', but expected one name"),
+        (["fit", "--clf", "auto", "--save", "m"], "Got 'auto', but expected one name"),
+        (["fit", "--encoder", "raw", "--device", "gpu"], "Got device 'gpu', but"),
+        (["fit", "--encoder", "raw", "--precision", "x"], "Got precision 'x', but"),
+        (["fit", "--set", "device=gpu"], "Got device 'gpu', but expected"),
+        (["bench", "--joblib", "none"], "Got joblib back end 'none', but expected"),
+        (["bench", "--out", "s3://bucket/run"], "the URL s3:/bucket/run, but expected"),
+        (["fit", "--cache-dir", "s3://cache"], "the URL s3:/cache, but expected"),
+        (["data", "~nobody/images"], "'~nobody/images', but expected one of"),
+        (["data", "x" * 5000], "but expected one of cifar10"),
     ],
 )
 def test_an_expected_error_is_one_line_and_exit_code_1(run, args, words):
@@ -337,6 +355,46 @@ def test_a_saved_model_names_files_folders_patterns_and_lists(
     assert code == 3 and "skipped none.png: no file" in err
     assert found[-1]["id"] == str(odd) and found[-1]["class"] == rows[0]["class"]
     assert len(found) == 1 + len(list(Path(rows[1]["id"]).parent.glob("*.png")))
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        (["report", "x" * 5000], "expected the folder of a run"),
+        (["cache", "prune", "--max-size", "9" * 400 + "G"], "such as 20G"),
+        (["cache", "prune", "--older-than", "9" * 400 + "w"], "such as 30d"),
+        (["cache", "ls", "--cache-dir", "x" * 5000], "File name too long"),
+        (["cache", "ls", "--cache-dir", __file__], "Not a directory"),
+    ],
+)
+def test_other_commands_answer_in_one_line_too(run, args, words):
+    code, out, err = run(*args)
+    assert (code, out) == (1, "") and err.count("\n") == 1 and words in err
+
+
+def test_a_time_beyond_all_times_is_long_enough(run):
+    assert run("cache", "prune", "--older-than", "999999999999w")[0] == 0
+
+
+@pytest.mark.parametrize(
+    "cause",
+    [
+        MemoryError(),
+        OSError(12, "Cannot allocate memory"),
+        OSError("libtorch_cpu.so: failed to map segment from shared object"),
+        RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried"),
+    ],
+)
+@pytest.mark.parametrize("told", [True, False])
+def test_a_lack_of_memory_is_told_as_one(run, monkeypatch, cause, told):
+    def fail(*args, **kwargs):
+        if told:
+            raise CacheError("Got a full disk. Free some space.") from cause
+        raise cause
+
+    monkeypatch.setattr("featx.images.load_dataset", fail)
+    code, _, err = run("fit")
+    assert code == 1 and err.count("\n") == 1 and "Got no more memory" in err
 
 
 @pytest.mark.parametrize(
@@ -630,6 +688,98 @@ def test_termination_is_exit_code_143(run, monkeypatch):
     code, _, err = run("fit")
     assert code == 143
     assert err == "featx: Terminated. Rerun the same command to resume.\n"
+
+
+INTERRUPTED = b"featx: Interrupted. Rerun the same command to resume.\n"
+
+
+@pytest.mark.parametrize("module", ["typer", "featx.cli", "sklearn", "torch"])
+def test_an_interrupt_while_libraries_load_is_one_line(tmp_path, module):
+    (tmp_path / "sitecustomize.py").write_text(f"""
+import sys
+
+class Interrupt:
+    def find_spec(self, name, path=None, target=None):
+        if name == {module!r}:
+            raise KeyboardInterrupt
+
+sys.meta_path.insert(0, Interrupt())
+""")
+    paths = os.pathsep.join([str(tmp_path), *filter(None, sys.path)])
+    done = subprocess.run(
+        [sys.executable, "-m", "featx", "fit", "--limit", "50", "--quiet"],
+        env=os.environ | {"PYTHONPATH": paths},
+        capture_output=True,
+    )
+    assert (done.returncode, done.stderr) == (130, INTERRUPTED)
+
+
+def workers_of(session):
+    """List the processes that joblib started in a session."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            of = int((folder / "stat").read_text().rpartition(")")[2].split()[3])
+            if of == session and "popen_loky" in (folder / "cmdline").read_text():
+                found.append(folder.name)
+        except OSError:
+            continue
+    return found
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
+@pytest.mark.parametrize("seconds", [0.1, 1.5])
+def test_an_interrupt_while_others_work_is_one_line(run, seconds):
+    words = ["bench", "--limit", "400", "--encoders", "raw,untrained", "--quiet"]
+    words += ["--clf", "linear-svm,svm,mlp,logreg", "--joblib", "loky"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "featx", *words],
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+    while not workers_of(process.pid) and process.poll() is None:
+        time.sleep(0.01)
+    time.sleep(seconds)
+    os.killpg(process.pid, signal.SIGINT)
+    said = process.communicate(timeout=60)[1]
+    assert (process.returncode, said) == (130, INTERRUPTED)
+    for _ in range(100):
+        if not workers_of(process.pid):
+            break
+        time.sleep(0.1)
+    assert not workers_of(process.pid)
+
+
+@pytest.mark.parametrize("color", [0, 255])
+def test_constant_images_are_compared_without_a_word(run, tmp_path, color):
+    y = np.arange(40) % 2
+    X = np.full((40, 8, 8, 3), color, np.uint8)
+    np.savez(tmp_path / "flat.npz", X_train=X, y_train=y, X_test=X[:20], y_test=y[:20])
+    words = ["--encoders", "raw,pca,untrained", "--clf", "svm,knn", "--quiet"]
+    code, out, err = run("bench", tmp_path / "flat.npz", *words, "--out", "run")
+    assert (code, err) == (0, "") and "50.0" in out
+    assert run("report", "run")[0] == 0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names there are any bytes")
+def test_names_that_are_no_text_go_through_every_command(run, folder):
+    odd = os.fsdecode(b"\xe4")
+    for part in ("train", "test"):
+        (folder / part / "a").rename(folder / part / odd)
+        for image in sorted((folder / part / odd).glob("*.png"))[:2]:
+            image.rename(image.with_name(f"{odd}{image.name}"))
+    words = [folder, "--encoder", "raw", "--quiet", "--json"]
+    code, out, _ = run("bench", *words, "--clf", "knn", "--out", odd)
+    assert code == 0 and odd in json.loads(out)["data"]["class_names"]
+    assert b"\xe4/\xe4" in Path(odd, "predictions.csv").read_bytes()
+    code, out, _ = run("encode", *words, "--out", f"{odd}/tables")
+    assert code == 0 and len(json.loads(out)["tables"]) == 2
+    assert run("fit", *words, "--clf", "knn", "--save", f"{odd}.featx")[0] == 0
+    code, out, _ = run("predict", f"{odd}.featx", folder / "test" / odd, "--json")
+    assert code == 0 and {json.loads(one)["class"] for one in out.splitlines()} == {odd}
+    report = featx_in("utf-8", "report", odd)
+    assert (report.returncode, report.stderr) == (0, b"")
+    assert report.stdout == b"\xe4/report.html\n"
 
 
 def test_quiet_leaves_stderr_empty(run):

@@ -16,7 +16,13 @@ from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_array, check_is_fitted
 
-from featx.autoencoders.base import Cost, ImageTransformer, batches, check_number
+from featx.autoencoders.base import (
+    Cost,
+    ImageTransformer,
+    batches,
+    check_number,
+    check_switch,
+)
 from featx.autoencoders.mirror import mirroring_is_natural
 from featx.errors import DataError, ParameterError
 
@@ -55,7 +61,7 @@ class NetworkTransformer(ImageTransformer):
 
         from featx.autoencoders.device import choose_device, choose_dtype
 
-        check_number("batch_size", self.batch_size, 1, integer=True)
+        self._check_parameters()
         device = choose_device(self.device)
         dtype = choose_dtype(self.precision, device)
         self.precision_ = str(dtype).removeprefix("torch.")
@@ -71,6 +77,10 @@ class NetworkTransformer(ImageTransformer):
         self.device_ = str(device)
         self._n_features_out = int(self.module_.n_features)  # type: ignore[arg-type]
         return seed
+
+    def _check_parameters(self) -> None:
+        """Check those that have nothing to do with the network's shape."""
+        check_number("batch_size", self.batch_size, 1, integer=True)
 
     def _resolve(self, images: Array) -> None:
         """Check the network's parameters and set what `_build` needs."""
@@ -97,6 +107,7 @@ class NetworkTransformer(ImageTransformer):
         """
         copy: Self = clone(self)
         copy.image_shape_ = image_shape
+        copy._check_parameters()
         copy._resolve(np.broadcast_to(np.uint8(0), (n_images, *image_shape)))
         return copy
 
@@ -226,7 +237,7 @@ class NetworkTransformer(ImageTransformer):
             _BATCH_PIXELS // int(np.prod(self.image_shape_)),
             _BATCH_FEATURES // self._n_features_out,
         )
-        return batches(n, min(self.batch_size, max(1, most)))
+        return batches(n, max(1, min(self.batch_size, most)))
 
     def _decode(self, features: Array) -> Array:
         images = self._run("decode", features).float().cpu().numpy()
@@ -329,7 +340,6 @@ class Autoencoder(CallbackSupportMixin, NetworkTransformer):  # type: ignore[mis
         from featx.autoencoders.training import TrainingPlan, train
 
         images = self._check_images(X, reset=True, minimum=2)
-        self._check_parameters()
         seed = self._initialize(images)
         max_epochs = self._resolve_epochs(len(images))
         self.history_ = {}
@@ -376,8 +386,8 @@ class Autoencoder(CallbackSupportMixin, NetworkTransformer):  # type: ignore[mis
                 TrainingPlan(
                     max_epochs=max_epochs,
                     batch_size=self.batch_size,
-                    learning_rate=self.learning_rate,
-                    weight_decay=self.weight_decay,
+                    learning_rate=float(self.learning_rate),
+                    weight_decay=float(self.weight_decay),
                     early_stopping=self.early_stopping,
                     n_iter_no_change=self.n_iter_no_change,
                     precision=self.precision,
@@ -401,12 +411,16 @@ class Autoencoder(CallbackSupportMixin, NetworkTransformer):  # type: ignore[mis
         """Learn what only a trained network can."""
 
     def _check_parameters(self) -> None:
+        super()._check_parameters()
         if self.max_epochs != "auto":
             check_number("max_epochs", self.max_epochs, self._fewest, integer=True)
         check_number("learning_rate", self.learning_rate, 1e-12)
         check_number("weight_decay", self.weight_decay, 0)
         check_number("validation_fraction", self.validation_fraction, 0, 0.9)
         check_number("n_iter_no_change", self.n_iter_no_change, 1, integer=True)
+        check_switch("early_stopping", self.early_stopping)
+        if not isinstance(self.verbose, bool):
+            check_number("verbose", self.verbose, 0, integer=True)
 
     def _resolve_epochs(self, n_images: int) -> int:
         """About 400,000 image views: many epochs for few images."""

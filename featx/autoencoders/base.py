@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import numbers
+import reprlib
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -27,6 +29,10 @@ from featx.autoencoders.inputs import (
 from featx.errors import DataError, ParameterError
 
 Array = NDArray[Any]
+
+MOST_CHANNELS = 2**20  # of one layer, and filters: far beyond what any memory holds
+_MOST_WHOLE = 2**31 - 1  # that torch takes everywhere
+_MOST = 1e30  # that float32 holds, some products with it too
 
 
 class Cost(NamedTuple):
@@ -113,17 +119,17 @@ class ImageTransformer(
 
     def _resolve_shape(self, row_shape: tuple[int, ...]) -> tuple[int, int, int]:
         """Height, width and channels of images whose rows have `row_shape`."""
-        given = None if self.image_shape is None else tuple(self.image_shape)
+        given = self.image_shape
         if len(row_shape) == 1 and given is None:
             return (1, row_shape[0], 1)  # one-dimensional signals
-        shape = row_shape if given is None else given
+        shape = row_shape if given is None else _sides(given)
         if len(shape) == 2:
             shape = (*shape, 1)
         as_given = len(row_shape) > 1 and (*row_shape, 1)[:3] != shape
-        if len(shape) != 3 or as_given or np.prod(shape) != np.prod(row_shape):
+        if len(shape) != 3 or as_given or math.prod(shape) != math.prod(row_shape):
             raise ParameterError(
-                f"Got image_shape={self.image_shape!r}, but expected (height, width) or "
-                f"(height, width, channels) with {int(np.prod(row_shape))} values as in "
+                f"Got image_shape={reprlib.repr(given)}, but expected (height, width) or "
+                f"(height, width, channels) with {math.prod(row_shape)} values as in "
                 f"the rows of X, which have shape {row_shape}."
             )
         return shape
@@ -200,11 +206,13 @@ def check_number(
     name: str,
     value: object,
     low: float,
-    high: float = float("inf"),
+    high: float = math.inf,
     *,
     integer: bool = False,
 ) -> None:
-    """Raise ParameterError unless `value` is a number in [low, high].
+    """Raise ParameterError unless `value` is a number in [low, high] and of use.
+
+    Without `high`, whole numbers go up to 2**31 - 1 and others to 1e30.
 
     Examples
     --------
@@ -213,10 +221,42 @@ def check_number(
     featx.errors.ParameterError: Got batch_size=0, but expected an integer of at least
     1.
     """
-    kind = numbers.Integral if integer else numbers.Real
+    kind: Any = numbers.Integral if integer else numbers.Real
+    most = high if high < math.inf else _MOST_WHOLE if integer else _MOST
+    too_large = False
     if isinstance(value, kind) and not isinstance(value, bool):
-        if low <= float(value) <= high:
+        if low <= value <= most:
             return
+        too_large = bool(value > most)
     what = "an integer" if integer else "a number"
-    bounds = f"of at least {low}" if high == float("inf") else f"from {low} to {high}"
-    raise ParameterError(f"Got {name}={value!r}, but expected {what} {bounds}.")
+    open_end = high >= MOST_CHANNELS and not too_large
+    bounds = f"of at least {low}" if open_end else f"from {low} to {most}"
+    raise ParameterError(
+        f"Got {name}={reprlib.repr(value)}, but expected {what} {bounds}."
+    )
+
+
+def check_switch(name: str, value: object) -> None:
+    """Raise ParameterError unless `value` is true or false, and not only taken for it.
+
+    Examples
+    --------
+    >>> check_switch("early_stopping", "no")
+    Traceback (most recent call last):
+    featx.errors.ParameterError: Got early_stopping='no', but expected true or false.
+    """
+    if not isinstance(value, bool | np.bool_):
+        raise ParameterError(
+            f"Got {name}={reprlib.repr(value)}, but expected true or false."
+        )
+
+
+def _sides(image_shape: object) -> tuple[int, ...]:
+    """Sides as they were given; empty for what cannot be sides."""
+    if not isinstance(image_shape, list | tuple | np.ndarray):
+        return ()
+    sides: list[Any] = list(image_shape)
+    whole = [
+        type(one) is not bool and isinstance(one, numbers.Integral) for one in sides
+    ]
+    return tuple(map(int, sides)) if all(whole) and min(sides, default=0) > 0 else ()

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+import reprlib
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from featx.autoencoders.autoencoder import Autoencoder, NetworkTransformer
-from featx.autoencoders.base import Cost, check_number
+from featx.autoencoders.base import MOST_CHANNELS, Cost, check_number
 from featx.errors import ParameterError
 from featx.storage import take_rows
 
@@ -38,24 +39,26 @@ class ConvTransformer(NetworkTransformer):
             )
         if self.pooling is not None:
             check_number("pooling", self.pooling, 1, integer=True)
-        if isinstance(self.hidden_channels, str):
-            if self.hidden_channels != "auto":
-                raise ParameterError(
-                    f"Got hidden_channels={self.hidden_channels!r}, but expected 'auto' "
-                    "or a tuple of channel counts such as (64, 128)."
-                )
+        if isinstance(self.hidden_channels, list | tuple | np.ndarray):
+            hidden = tuple(self.hidden_channels)
+            for count in hidden:
+                check_number("hidden_channels", count, 1, MOST_CHANNELS, integer=True)
+        elif self.hidden_channels == "auto":
             # halve until the longer side is at most 4; 64, 128, 256, 256, ... channels
             longer = max(self.image_shape_[:2])
             stages = max(1, math.ceil(math.log2(longer / 4)))
             hidden = tuple(min(64 * 2**i, 256) for i in range(stages - 1))
         else:
-            hidden = tuple(self.hidden_channels)
-            for count in hidden:
-                check_number("hidden_channels", count, 1, integer=True)
+            raise ParameterError(
+                f"Got hidden_channels={reprlib.repr(self.hidden_channels)}, but expected "
+                "'auto' or a tuple of channel counts such as (64, 128)."
+            )
         if self.n_components == "auto":
             code = min(2 * hidden[-1], 256) if hidden else 64
         else:
-            check_number("n_components", self.n_components, 1, integer=True)
+            check_number(
+                "n_components", self.n_components, 1, MOST_CHANNELS, integer=True
+            )
             code = int(self.n_components)
         self.channels_ = (*hidden, code)
         self._all_layers = self.layers == "all"

@@ -167,13 +167,13 @@ class DenoisingAutoencoder(ConvTransformer, Autoencoder):
         check_number("mask_fraction", self.mask_fraction, 0, 1)
         if self.mask_size != "auto":
             check_number("mask_size", self.mask_size, 1, integer=True)
-            self.mask_size_ = int(self.mask_size)
+            self.mask_size_ = min(int(self.mask_size), max(self.image_shape_[:2]))
         else:
             self.mask_size_ = max(1, round(max(self.image_shape_[:2]) / 8))
 
     def _network_options(self) -> dict[str, Any]:
         return {
-            "noise": self.noise,
-            "mask_fraction": self.mask_fraction,
+            "noise": float(self.noise),
+            "mask_fraction": float(self.mask_fraction),
             "mask_size": self.mask_size_,
         }

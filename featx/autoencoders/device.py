@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import re
 import warnings
 
 import torch
 
 from featx.errors import FeatxWarning, ParameterError, unknown_name
-
-DEVICES = ("auto", "cpu", "cuda", "mps")
-PRECISIONS = ("auto", "float32", "bfloat16")
+from featx.machine import PRECISIONS, check_device
 
 
 def choose_device(device: str) -> torch.device:
@@ -37,9 +34,8 @@ def choose_device(device: str) -> torch.device:
     >>> choose_device("cpu")
     device(type='cpu')
     """
+    check_device(device)
     kind, _, index = str(device).partition(":")
-    if kind not in DEVICES or not re.fullmatch(r"\d*", index):
-        raise unknown_name("device", device, DEVICES)
     if kind == "cuda" and int(index or 0) >= torch.cuda.device_count():
         raise ParameterError(
             f"Got device={device!r}, but expected one of the "

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from featx.autoencoders.autoencoder import Autoencoder
-from featx.autoencoders.base import Cost, batches, check_number
+from featx.autoencoders.base import MOST_CHANNELS, Cost, batches, check_number
 from featx.errors import ParameterError
 from featx.storage import release_pages, take_rows
 
@@ -20,6 +20,7 @@ Array = NDArray[Any]
 _PATCHES_PER_IMAGE = 60  # at most: more of few images teach nothing new
 _LONGER_SIDE = 48  # larger images are reduced to this before patches are cut
 _N_READOUT = 2048  # images from which drawing is learned
+_MOST_SCALES = 16  # of which the last one would see 32,768 pixels as one
 _N_WHITENING = 100_000  # patches from which whitening is learned
 
 
@@ -221,7 +222,8 @@ class PatchAutoencoder(Autoencoder):
         if self.reduction == "auto":
             self.reduction_ = -(-max(height, width) // _LONGER_SIDE)
         else:
-            check_number("reduction", self.reduction, 1, integer=True)
+            most = max(height, width)
+            check_number("reduction", self.reduction, 1, most, integer=True)
             self.reduction_ = int(self.reduction)
         reduced = [-(-side // self.reduction_) for side in (height, width)]
         if self.patch_size != "auto":
@@ -246,7 +248,9 @@ class PatchAutoencoder(Autoencoder):
             most = int(np.clip(len(images) // 4, 200, 1600))
             finest = int(np.clip(16 * n_values, 64, most))
         else:
-            check_number("n_components", self.n_components, 1, integer=True)
+            check_number(
+                "n_components", self.n_components, 1, MOST_CHANNELS, integer=True
+            )
             finest = int(self.n_components)
         check_number("n_active", self.n_active, 1, finest, integer=True)
         self._n_active = int(self.n_active)
@@ -260,7 +264,7 @@ class PatchAutoencoder(Autoencoder):
     def _resolve_scales(self, reduced: list[int]) -> int:
         if self.scales == "auto":
             return 2 if min(reduced) >= 4 * max(self.patch_shape_) else 1
-        check_number("scales", self.scales, 1, integer=True)
+        check_number("scales", self.scales, 1, _MOST_SCALES, integer=True)
         scales = int(self.scales)
         for patch, side in zip(self.patch_shape_, reduced, strict=True):
             if patch * 2 ** (scales - 1) > max(patch, side):
@@ -318,7 +322,7 @@ class PatchAutoencoder(Autoencoder):
         rng = np.random.default_rng(seed + 1)
         some = rng.choice(len(cuts), min(len(cuts), _N_WHITENING), replace=False)
         for scale, patches in network.patches(to_tensor(cuts[some]).to(device)):
-            scale.learn_whitening(patches, self.whitening)
+            scale.learn_whitening(patches, float(self.whitening))
         first = rng.choice(
             len(cuts), max(self.n_filters_), len(cuts) < max(self.n_filters_)
         )

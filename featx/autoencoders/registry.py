@@ -15,6 +15,7 @@ from featx.autoencoders.raw import RawPixels
 from featx.autoencoders.untrained import UntrainedAutoencoder
 from featx.autoencoders.variational import VariationalAutoencoder
 from featx.errors import ParameterError, unknown_name
+from featx.machine import check_device
 
 
 def _pca() -> BaseEstimator:
@@ -196,5 +197,7 @@ def _set(
     full = _parameters(encoders[name]).get(parameter)
     if full is None or (name, parameter) == ("random-patches", "max_epochs"):
         return False  # that control stays untrained
+    if parameter == "device":  # what is cached would not ask for it
+        check_device(value)
     encoders[name].set_params(**{full: value})
     return True

@@ -159,4 +159,4 @@ class VariationalAutoencoder(ConvTransformer, Autoencoder):
         check_number("beta", self.beta, 0)
 
     def _network_options(self) -> dict[str, Any]:
-        return {"beta": self.beta}
+        return {"beta": float(self.beta)}

@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import ClassifierMixin
 
+from featx.errors import DataError
+
 PROBABILITIES = ("logreg", "mlp", "knn")  # the others' confidence is a score
 _BATCH_VALUES = 2**25  # scores of pairs, or a quarter of the features, at once
 
@@ -32,6 +34,11 @@ def predict_with_confidence(
         Probability of that class in [0, 1] where the classifier gives one, else its
         score, of which only the order among images means something.
 
+    Raises
+    ------
+    DataError
+        If the classifier does not score its classes.
+
     Examples
     --------
     >>> from sklearn.datasets import load_iris
@@ -50,7 +57,14 @@ def predict_with_confidence(
     found: list[NDArray[np.int64]] = [np.empty(0, np.int64)]
     sure: list[NDArray[np.float64]] = [np.empty(0)]
     for start in range(0, len(X), size):
-        scores = np.asarray(say(X[start : start + size]), np.float64)
+        part = X[start : start + size]
+        scores, n_classes = np.asarray(say(part), np.float64), len(classifier.classes_)
+        expected = (len(part), n_classes) if scores.ndim > 1 else (len(part),)
+        if scores.shape != expected or (scores.ndim == 1 and n_classes != 2):
+            raise DataError(
+                f"Got scores of shape {scores.shape} from a classifier of {n_classes} "
+                f"classes for {len(part)} images, but expected one of each. Fit it anew."
+            )
         if scores.ndim == 1:  # two classes: above nought it is the second one
             found.append((scores > 0).astype(np.int64))
             sure.append(np.abs(scores))

@@ -113,7 +113,9 @@ class WhitenedPCA(
             min(self.n_components, *data.shape),
             iterated_power=2,
             random_state=self.random_state,
-        ).fit(data)
+        )
+        with np.errstate(invalid="ignore"):  # of constant features: a share of none
+            self.pca_.fit(data)
         to_numpy(self.pca_)  # of tensors, see `fit_on_device`
         if self.floor != "auto":
             self.floor_ = float(self.floor)

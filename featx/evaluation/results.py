@@ -20,7 +20,7 @@ from featx.evaluation.scores import ClassScores, Scores, is_uneven
 if TYPE_CHECKING:
     import pandas as pd
 
-_DENSE = 20  # classes; of more, most cells of a confusion matrix are empty
+DENSE = 20  # classes; of more, most cells of a confusion matrix are empty
 
 
 @dataclass(frozen=True)
@@ -129,7 +129,7 @@ class Result:
         plain = asdict(self)
         scores = plain.pop("scores")
         confusion = scores["confusion"]
-        if len(confusion) > _DENSE:
+        if len(confusion) > DENSE:
             cells = np.nonzero(confusion)
             confusion = np.stack([*cells, confusion[cells]], axis=1)
         scores["confusion"] = confusion.tolist()
@@ -464,7 +464,7 @@ def _result(plain: Mapping[str, Any]) -> Result:
     rest = dict(plain)
     n_classes = len(rest["per_class"])
     confusion = np.array(rest.pop("confusion"), np.int64)
-    if n_classes > _DENSE:
+    if n_classes > DENSE:
         true, predicted, count = confusion.T
         confusion = np.zeros((n_classes, n_classes), np.int64)
         confusion[true, predicted] = count

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import secrets
 import shutil
 import sys
@@ -102,6 +103,8 @@ class FeatureCache:
         self, folder: str | Path | None = None, *, resume: bool = True
     ) -> None:
         self.folder = Path(folder) if folder is not None else default_cache_dir()
+        with cache_errors(self.folder), suppress(FileNotFoundError):
+            os.scandir(self.folder).close()  # no folder, no right to look
         self.resume = resume
 
     def fit(
@@ -672,7 +675,8 @@ def _mapped(file: Path) -> NDArray[np.uint8]:
 
 def _fit(encoder: BaseEstimator, images: ImageSet, name: str) -> None:
     try:
-        encoder.fit(images.X)
+        with np.errstate(invalid="ignore"):  # PCA of constant images: a share of none
+            encoder.fit(images.X)
     except FeatxError:
         raise
     except ValueError as error:  # scikit-learn's own check of a parameter

@@ -71,7 +71,7 @@ def export(
                 f"Got {error.strerror or error} at {root}, but expected a folder or the "
                 "right to make it. Give another place."
             ) from error
-    names = np.array(class_names)
+    names = np.array([_as_text(name) for name in class_names])
     work = []
     for part, features in (("train", encoded.train), ("test", encoded.test)):
         n, width = features.X.shape
@@ -91,7 +91,10 @@ def export(
         X = np.ascontiguousarray(features.X[start:stop])
         table = pa.table(
             {
-                "id": pa.array(features.ids[start:stop].tolist(), pa.string()),
+                "id": pa.array(
+                    [_as_text(one) for one in features.ids[start:stop].tolist()],
+                    pa.string(),
+                ),
                 "class": pa.array(names[features.y[start:stop]].tolist(), pa.string()),
                 "features": pa.FixedSizeListArray.from_arrays(
                     pa.array(X.ravel()), X.shape[1]
@@ -105,3 +108,12 @@ def export(
         if progress:
             progress("write features", len(written), len(work))
     return written
+
+
+def _as_text(name: str) -> str:
+    r"""Escape what is no text in the name of a file: a table holds UTF-8 alone.
+
+    >>> print(_as_text("b\udcff.png"))
+    b\udcff.png
+    """
+    return name.encode(errors="backslashreplace").decode()

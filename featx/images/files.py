@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from featx import remote
-from featx.errors import MissingDataError, StorageError
+from featx.errors import DataError, MissingDataError, StorageError
 from featx.images.imageset import Skipped
 from featx.images.pixels import read_pixels, reason, strict_pillow
 from featx.images.trees import is_image
@@ -150,7 +150,17 @@ def read_images(
     ------
     ImageBatch
         In the order of `paths`; a file that cannot be read is skipped and listed.
+
+    Raises
+    ------
+    DataError
+        If images in files have no such number of channels.
     """
+    if shape[2] not in (1, 3):
+        raise DataError(
+            f"Got a model of images with {shape[2]} channels, but files are read with 1 "
+            "or 3. Give it arrays, in Python, with featx.load(...).predict(X)."
+        )
     size = max(1, min(_AT_ONCE, _PIXELS_AT_ONCE // int(np.prod(shape))))
     with ThreadPoolExecutor() as pool:
         batch: list[str] = []

@@ -134,12 +134,13 @@ def load_dataset(
             return load_arrays(url, options)
         there = OneFile(url) if is_shard(url) else RemoteTree(url)
         return load_folder(there, options, cache_folder)
-    path = Path(source).expanduser()
-    if path.is_dir():
+    path = Path(os.path.expanduser(source))
+    exists = os.path.exists(path)  # false too where Path.exists raises an error
+    if os.path.isdir(path):
         return load_folder(LocalTree(path), options, cache_folder)
-    if is_shard(path.name) and path.exists():
+    if is_shard(path.name) and exists:
         return load_folder(OneFile(str(path.resolve())), options, cache_folder)
-    if path.exists():
+    if exists:
         return load_arrays(path, options)
     near = difflib.get_close_matches(str(source), NAMED, n=1)
     hint = f" Did you mean {near[0]!r}?" if near else ""

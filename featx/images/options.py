@@ -11,6 +11,7 @@ from featx.workers import Spread, spread_here
 
 Progress = Callable[[str, int, int], None]
 FITS = ("stretch", "pad", "crop")
+MOST_PIXELS = 65_535  # of a side, as in a JPEG file
 
 
 def silent(what: str, done: int, total: int) -> None:
@@ -62,10 +63,12 @@ class Options:
     spread: Spread = spread_here
 
     def __post_init__(self) -> None:
-        if self.size is not None and min(self.size) < 1:
+        if self.size is not None and not (
+            1 <= min(self.size) and max(self.size) <= MOST_PIXELS
+        ):
             raise ParameterError(
-                f"Got size={self.size!r}, but expected a height and a width of at "
-                "least 1 pixel."
+                f"Got size={self.size!r}, but expected a height and a width of 1 to "
+                f"{MOST_PIXELS} pixels."
             )
         if self.longest_side not in ("auto", None) and (
             not isinstance(self.longest_side, int) or self.longest_side < 1

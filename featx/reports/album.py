@@ -119,7 +119,7 @@ def make_album(results: BenchResults, dataset: Dataset) -> Album:
     height, width, _ = dataset.test.image_shape
     shrink = min(1.0, LONGER_SIDE / max(height, width))
     height, width = max(1, round(height * shrink)), max(1, round(width * shrink))
-    room = max(64, _PIXELS // (_padded(height) * _padded(width)))
+    room = max(64, _PIXELS // (padded(height) * padded(width)))
     test_rows, train_rows = _wanted(results, room)
     tiles = [
         _tile(images.X[row], height, width)
@@ -179,7 +179,14 @@ def _first_ones(rows: NDArray[np.int64]) -> NDArray[np.int64]:
     return kept
 
 
-def _padded(side: int) -> int:
+def padded(side: int) -> int:
+    """Round the side of a tile up to whole blocks.
+
+    Examples
+    --------
+    >>> padded(9), padded(16)
+    (16, 16)
+    """
     return -(-side // _BLOCK) * _BLOCK
 
 
@@ -189,7 +196,7 @@ def _tile(image: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8
         plain = image[..., 0] if image.shape[-1] == 1 else image
         small = Image.fromarray(plain).resize((width, height), Image.Resampling.BOX)
         image = np.asarray(small).reshape(height, width, image.shape[-1])
-    down, right = _padded(height) - height, _padded(width) - width
+    down, right = padded(height) - height, padded(width) - width
     return np.pad(image, ((0, down), (0, right), (0, 0)), mode="edge")
 
 

@@ -8,7 +8,8 @@ from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
 
-from featx.errors import CacheError, FeatxError
+from featx.errors import CacheError, FeatxError, unknown_name
+from featx.evaluation.evidence import MAP_METHODS
 from featx.evaluation.results import BenchResults
 from featx.images.imageset import Dataset
 from featx.names import NAMES_AS_BYTES
@@ -238,6 +239,8 @@ def save_page(
     ParameterError
         If the method is not known.
     """
+    if map_method not in MAP_METHODS:  # before anything takes time
+        raise unknown_name("map", map_method, MAP_METHODS)
     run = load_run(folder)
     page = html_page(run, load_run(other) if other else None, map_method=map_method)
     path = folder / "report.html"

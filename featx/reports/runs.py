@@ -5,6 +5,10 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
+import re
+import shlex
+import struct
 import zipfile
 import zlib
 from dataclasses import dataclass
@@ -19,13 +23,18 @@ from featx.errors import DataError, MissingDataError
 from featx.evaluation.duplicates import Duplicates
 from featx.evaluation.evidence import Evidence
 from featx.evaluation.results import BenchResults
+from featx.images.pixels import strict_pillow
 from featx.names import safe_cell
 from featx.reports.album import Album, is_png
+from featx.reports.checks import check_arrays, check_document
 
+# what files raise that are damaged, and RuntimeError what zipfile raises of flags in them
 _UNREADABLE = (
     *(KeyError, TypeError, ValueError, IndexError, EOFError, OSError),
-    *(zipfile.BadZipFile, zlib.error),
+    *(OverflowError, RuntimeError, zipfile.BadZipFile, zlib.error),
+    *(struct.error, Image.DecompressionBombError, Image.DecompressionBombWarning),
 )
+_SHEET = re.compile(r"thumbnails/[0-9]{3,}\.(png|jpg)")
 
 
 @dataclass(frozen=True)
@@ -198,7 +207,7 @@ def load_run(folder: Path) -> Run:
     >>> run.results.best.name, run.command
     ('raw + knn', 'by hand')
     """
-    if not (folder / "results.json").is_file():
+    if not os.path.isfile(folder / "results.json"):
         raise MissingDataError(
             f"Got {str(folder)!r}, but expected the folder of a run, with results.json in "
             "it. Make one with 'featx bench DATA --out FOLDER'."
@@ -219,7 +228,9 @@ def load_run(folder: Path) -> Run:
 
 
 def _load(folder: Path) -> Run:
-    document = json.loads((folder / "results.json").read_text(encoding="utf-8"))
+    text = (folder / "results.json").read_text(encoding="utf-8")
+    document = json.loads(text, parse_constant=_no_number)
+    check_document(document)
     named = _read_npz(folder / "predictions.npz")
     drawn = _read_npz(folder / "pictures.npz")
     names = [f"{one['encoder']} + {one['classifier']}" for one in document["results"]]
@@ -248,7 +259,7 @@ def _load(folder: Path) -> Run:
         if "copy_of" in named
         else None,
     )
-    height, width = drawn["tile"].tolist()
+    height, width = map(int, drawn["tile"].tolist())
     album = Album(
         drawn["test_rows"],
         drawn["train_rows"],
@@ -256,16 +267,27 @@ def _load(folder: Path) -> Run:
         drawn["train_y"],
         height,
         width,
-        tuple((folder / name).read_bytes() for name in drawn["sheets"].tolist()),
+        tuple(
+            (folder / name).read_bytes()
+            for name in map(_sheet, drawn["sheets"].tolist())
+        ),
     )
-    for sheet in album.sheets:
-        Image.open(io.BytesIO(sheet)).close()
-    for row in results.results:
-        right = int((results.predictions_of(row.name) == results.y_true).sum())
-        if right != int(row.scores.confusion.trace()):
-            raise ValueError(f"{row.name}: its scores are not those of its predictions")
+    with strict_pillow():
+        check_arrays(results, album)
     command = (folder / "command.txt").read_text(encoding="utf-8").rstrip("\n")
+    shlex.split(command)  # as the page does, to say how a row is saved
     return Run(results, album, command)
+
+
+def _no_number(name: str) -> None:
+    raise ValueError(f"{name} in results.json, but expected numbers")
+
+
+def _sheet(name: str) -> str:
+    """Refuse the name of a sheet that would lie elsewhere."""
+    if not _SHEET.fullmatch(name):
+        raise ValueError(f"a sheet named {name!r}")
+    return name
 
 
 def _below(head: str, arrays: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:

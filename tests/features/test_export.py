@@ -1,6 +1,7 @@
 """Features as tables for other tools."""
 
 import json
+from dataclasses import replace
 
 import fsspec
 import numpy as np
@@ -83,3 +84,14 @@ def test_the_command_line_names_the_tables(tmp_path, capsys):
     assert [parquet.read_table(t).num_rows for t in tables] == [50, 50]
     assert main(words) == 0
     assert capsys.readouterr().out.splitlines()[-2:] == tables
+
+
+def test_names_that_are_no_text_are_escaped(made, tmp_path):
+    dataset, encoded = made
+    ids = np.array([f"b\udcff{i}.png" for i in range(len(encoded.train.ids))])
+    odd = replace(encoded, train=replace(encoded.train, ids=ids))
+    names = ("\udce4", *dataset.class_names[1:])
+    train, _ = export(odd, names, tmp_path)
+    table = parquet.read_table(train)
+    assert table["id"][0].as_py() == r"b\udcff0.png"
+    assert r"\udce4" in set(table["class"].to_pylist())

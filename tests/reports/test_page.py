@@ -1,12 +1,14 @@
+import io
 import json
 import re
+import shutil
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from featx.cli import main
-from featx.errors import DataError, MissingDataError
+from featx.errors import DataError, MissingDataError, ParameterError
 from featx.evaluation import Duplicates, with_repeats
 from featx.reports import files as module
 from featx.reports import html_page, load_run, save_page, save_run
@@ -213,8 +215,6 @@ def test_the_report_command(folder, tmp_path, capsys):
 
 
 def test_damaged_runs(folder, tmp_path):
-    import shutil
-
     with pytest.raises(MissingDataError, match=r"with results\.json"):
         load_run(tmp_path)
     for name, content in [
@@ -237,6 +237,124 @@ def test_damaged_runs(folder, tmp_path):
     (broken / "pictures.npz").unlink()
     with pytest.raises(DataError, match=r"run without .*pictures\.npz"):
         load_run(broken)
+
+
+def edited(change):
+    def edit(content):
+        document = json.loads(content)
+        change(document)
+        return json.dumps(document).encode()
+
+    return "results.json", edit
+
+
+def with_array(name, key, change):
+    def edit(content):
+        with np.load(io.BytesIO(content)) as arrays:
+            found = dict(arrays)
+        stream = io.BytesIO()
+        np.savez(stream, **found | {key: change(found[key])})
+        return stream.getvalue()
+
+    return name, edit
+
+
+ROW = "results"
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (
+            edited(lambda d: d[ROW][1].pop("accuracy")),
+            r"results\[1\] has no 'accuracy'",
+        ),
+        (edited(lambda d: d[ROW][0].update(accuracy="0.5")), "accuracy is '0.5', but"),
+        (
+            edited(lambda d: d[ROW][0].update(accuracy=0.9)),
+            "scores are not those of its",
+        ),
+        (edited(lambda d: d[ROW][0].update(accuracy=float("nan"))), "NaN in results"),
+        (edited(lambda d: d[ROW][0].update(fit_seconds=-1)), "fit_seconds is -1, but"),
+        (edited(lambda d: d[ROW][0].update(n_features=10**400)), "cannot be read"),
+        (
+            edited(lambda d: d[ROW][0].update(confusion=[[1, 2]])),
+            "confusion has 1 lines",
+        ),
+        (
+            edited(lambda d: d[ROW][0].update(repeats=[0.5])),
+            "repeats has one seed, but",
+        ),
+        (edited(lambda d: d[ROW][0]["per_class"].popitem()), "has other classes than"),
+        (edited(lambda d: d[ROW].append(d[ROW][0])), "no two alike"),
+        (edited(lambda d: d.update(results=[])), "no two alike"),
+        (
+            edited(lambda d: d.update(machine=[])),
+            r"machine is \[\], but expected an obj",
+        ),
+        (edited(lambda d: d["data"].pop("class_names")), "data has no 'class_names'"),
+        (
+            edited(lambda d: d["data"]["train_per_class"].pop()),
+            "has 2 classes, but exp",
+        ),
+        (edited(lambda d: d["data"].update(skipped=[1])), r"skipped\[0\] is 1, but"),
+        (edited(lambda d: d["protocol"].update(controls=5)), "controls is 5, but"),
+        (edited(lambda d: d["comparisons"][0].update(row="x")), "expected rows of the"),
+        (
+            edited(lambda d: d["histories"]["conv"].update(loss=["x"])),
+            r"loss\[0\] is 'x'",
+        ),
+        (
+            edited(lambda d: d["machine"].update(a=json.loads("[" * 90 + "]" * 90))),
+            "deep",
+        ),
+        (("command.txt", lambda _: b"featx bench 'x"), "No closing quotation"),
+        (with_array("predictions.npz", "ids", lambda a: a[:-1]), "expected a name for"),
+        (with_array("predictions.npz", "y_true", lambda a: a - 1), "-1 to 1, but"),
+        (
+            with_array("predictions.npz", "pred/raw+svm", lambda a: a[:9]),
+            r"shape \(9,\)",
+        ),
+        (with_array("predictions.npz", "pred/raw+svm", lambda a: a + 0.5), "float64"),
+        (with_array("pictures.npz", "test_rows", lambda a: a + 999), "test_rows has"),
+        (with_array("pictures.npz", "tile", lambda a: a * 99), "tile is 792 x 792"),
+        (
+            with_array("pictures.npz", "examples", lambda a: a[..., :2]),
+            "1 or 3 channels",
+        ),
+        (
+            with_array("pictures.npz", "example_rows", lambda a: a[1:]),
+            "example_rows is",
+        ),
+        (
+            with_array("pictures.npz", "sheets", lambda a: np.array(["../../x.png"])),
+            "a sheet named",
+        ),
+        (with_array("evidence.npz", "map_rows", lambda a: a[1:]), "map_components is"),
+        (with_array("evidence.npz", "query_rows", lambda a: -a - 1), "query_rows has"),
+        (with_array("evidence.npz", "encoder", lambda a: np.array(3)), "encoder is 3"),
+        (with_array("evidence.npz", "map_rows", lambda a: a[0]), r"shape \(\), but"),
+        (
+            with_array("evidence.npz", "map_components", lambda a: a * np.nan),
+            "NaN or infinity",
+        ),
+    ],
+)
+def test_a_changed_run_is_refused_with_what_is_wrong(folder, tmp_path, change, words):
+    broken = tmp_path / "broken"
+    shutil.copytree(folder, broken)
+    name, edit = change
+    (broken / name).write_bytes(edit((broken / name).read_bytes()))
+    with pytest.raises(DataError, match=words) as caught:
+        load_run(broken)
+    assert "Make it again with the command" in str(caught.value)
+
+
+def test_an_unknown_map_is_refused_without_evidence_too(build, tmp_path):
+    dataset, results = build()
+    save_run(replace(results, evidence=None), dataset, tmp_path, "featx bench toys")
+    with pytest.raises(ParameterError, match="Got map 'umap'"):
+        save_page(tmp_path, map_method="umap")
 
 
 def _flipped(path):
