@@ -99,8 +99,6 @@ class FeatureCache:
         self, folder: str | Path | None = None, *, resume: bool = True
     ) -> None:
         self.folder = Path(folder) if folder is not None else default_cache_dir()
-        with cache_errors(self.folder), suppress(FileNotFoundError):
-            os.scandir(self.folder).close()  # no folder, no right to look
         self.resume = resume
 
     def fit(
@@ -254,7 +252,14 @@ class FeatureCache:
         -------
         list of Entry
             Whole entries, and encodings that can be resumed.
+
+        Raises
+        ------
+        CacheError
+            If the folder is no folder, or cannot be looked into.
         """
+        with cache_errors(self.folder), suppress(FileNotFoundError):
+            os.scandir(self.folder).close()
         found = []
         for kind in KINDS:
             for folder in sorted((self.folder / kind).glob("[!.]*")):
