@@ -103,8 +103,6 @@ class FeatureCache:
         self, folder: str | Path | None = None, *, resume: bool = True
     ) -> None:
         self.folder = Path(folder) if folder is not None else default_cache_dir()
-        with cache_errors(self.folder), suppress(FileNotFoundError):
-            os.scandir(self.folder).close()  # no folder, no right to look
         self.resume = resume
 
     def fit(
@@ -260,14 +258,20 @@ class FeatureCache:
         list of Entry
             Whole entries, and encodings that can be resumed. Those that other processes
             remove meanwhile are left out.
+
+        Raises
+        ------
+        CacheError
+            If the folder is no folder, or cannot be looked into.
         """
+        with cache_errors(self.folder), suppress(FileNotFoundError):
+            os.scandir(self.folder).close()
         found = {}
         for kind in KINDS:
             for folder in sorted((self.folder / kind).glob("[!.]*")):
                 whole = folder.with_name(folder.name.removesuffix(PARTIAL))
-                entry = _listed(folder) or _listed(
-                    whole
-                )  # it may just have got its name
+                # it may just have got its name
+                entry = _listed(folder) or _listed(whole)
                 if entry:
                     found[kind, entry.key, entry.complete] = entry
         return sorted(found.values(), key=lambda entry: entry.created)
