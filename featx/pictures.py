@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ from sklearn.base import BaseEstimator
 from featx._version import __version__
 from featx.features import CachedEncoder
 from featx.features.digest import digest_array, digest_json
-from featx.storage import FORMAT, keep, load_array, read_manifest
+from featx.storage import FORMAT, load_array, recall_or_make
 
 Pictures = tuple[NDArray[np.uint8], NDArray[np.uint8] | None]
 
@@ -53,24 +52,29 @@ def pictures_of(
             "images": digest_array(images),
         }
     )
-    folder = cache_folder / "pictures" / key
-    restored, filters = folder / "reconstructions.npy", folder / "filters.npy"
-    if read_manifest(folder) is not None:
-        filtered = (
-            filters.exists()
-        )  # asked first: then `restored` is gone where it is gone
-        with suppress(FileNotFoundError):  # removed by another process: drawn again
-            drawn = load_array(restored, "pictures")
-            return drawn, load_array(filters, "pictures") if filtered else None
-    pictures = reconstruct(encoder.encoder, images), filter_pictures(encoder.encoder)
+    restored, filters = "reconstructions.npy", "filters.npy"
 
-    def write(work: Path) -> None:
-        np.save(work / restored.name, pictures[0])
+    def read(folder: Path) -> Pictures:
+        # asked first: where the filters are gone, so are the reconstructions
+        filtered = (folder / filters).exists()
+        drawn = load_array(folder / restored, "pictures")
+        return drawn, load_array(folder / filters, "pictures") if filtered else None
+
+    def write(work: Path, pictures: Pictures) -> None:
+        np.save(work / restored, pictures[0])
         if pictures[1] is not None:
-            np.save(work / filters.name, pictures[1])
+            np.save(work / filters, pictures[1])
 
-    keep(folder, f"{encoder.params['class']}, {len(images)} reconstructions", write)
-    return pictures
+    return recall_or_make(
+        cache_folder / "pictures" / key,
+        f"{encoder.params['class']}, {len(images)} reconstructions",
+        read=read,
+        make=lambda: (
+            reconstruct(encoder.encoder, images),
+            filter_pictures(encoder.encoder),
+        ),
+        write=write,
+    )
 
 
 def reconstruct(encoder: Any, images: NDArray[np.uint8]) -> NDArray[np.uint8]:

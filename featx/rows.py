@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import fields
 from importlib.metadata import version
 from pathlib import Path
@@ -30,11 +29,11 @@ from featx.storage import (
     FORMAT,
     MANIFEST,
     cache_errors,
-    keep,
     load_array,
     new_folder,
     provenance,
     read_manifest,
+    recall_or_make,
     write_json,
 )
 
@@ -242,18 +241,14 @@ def evidence_of(
             "seed": seed,
         }
     )
-    folder = cache_folder / "evidence" / key
-    if read_manifest(folder) is not None:
-        # removed by another process meanwhile: looked into again
-        with cache_errors(folder), suppress(FileNotFoundError):
-            return Evidence.from_npz(folder / "evidence.npz")
-    found = look_into(dataset, encoded, encoder, query_rows, seed=seed)
-    keep(
-        folder,
+    name = "evidence.npz"
+    return recall_or_make(
+        cache_folder / "evidence" / key,
         f"{encoder} on {dataset.name}",
-        lambda work: (work / "evidence.npz").write_bytes(found.to_npz()),
+        read=lambda folder: Evidence.from_npz(folder / name),
+        make=lambda: look_into(dataset, encoded, encoder, query_rows, seed=seed),
+        write=lambda work, found: (work / name).write_bytes(found.to_npz()),
     )
-    return found
 
 
 def duplicates_of(cache_folder: Path, dataset: Dataset) -> Duplicates:
@@ -284,18 +279,19 @@ def duplicates_of(cache_folder: Path, dataset: Dataset) -> Duplicates:
             "duplicates": [LIKENESS, CHANCE],
         }
     )
-    folder = cache_folder / "evidence" / key
-    if read_manifest(folder) is not None:
-        with suppress(
-            FileNotFoundError
-        ):  # removed by another process: looked for again
-            of = load_array(folder / "of.npy", "copies")
-            return Duplicates(of, load_array(folder / "likeness.npy", "copies"))
-    found = find_duplicates(dataset.train.X, dataset.test.X)
 
-    def write(work: Path) -> None:
+    def read(folder: Path) -> Duplicates:
+        of = load_array(folder / "of.npy", "copies")
+        return Duplicates(of, load_array(folder / "likeness.npy", "copies"))
+
+    def write(work: Path, found: Duplicates) -> None:
         np.save(work / "of.npy", found.of)
         np.save(work / "likeness.npy", found.likeness)
 
-    keep(folder, f"copies in {dataset.name}", write)
-    return found
+    return recall_or_make(
+        cache_folder / "evidence" / key,
+        f"copies in {dataset.name}",
+        read=read,
+        make=lambda: find_duplicates(dataset.train.X, dataset.test.X),
+        write=write,
+    )

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import platformdirs
@@ -32,6 +32,8 @@ MANIFEST = "manifest.json"
 PARTIAL = (
     ".partial"  # ends the name of a folder that an interrupted process can go on with
 )
+
+Made = TypeVar("Made")
 
 
 def default_cache_dir() -> Path:
@@ -94,21 +96,48 @@ def new_folder(final: Path) -> Iterator[Path]:
         shutil.rmtree(work, ignore_errors=True)
 
 
-def keep(final: Path, what: str, write: Callable[[Path], object]) -> None:
-    """Make an entry of what can be made again, unless the cache cannot be written.
+def recall_or_make(
+    folder: Path,
+    what: str,
+    *,
+    read: Callable[[Path], Made],
+    make: Callable[[], Made],
+    write: Callable[[Path, Made], object],
+) -> Made:
+    """Read an entry of what can be made again; make it, and keep it, if it is not there.
 
     Parameters
     ----------
-    final : Path
-        Its folder, named by its key.
+    folder : Path
+        Folder of the entry, named by its key.
     what : str
         What it holds, for people.
+    read : callable
+        Reads it from the folder.
+    make : callable
+        Makes it anew, also where another process removes the entry while it is read.
     write : callable
-        Fills the folder that it is given.
+        Called with a folder and what was made, to fill the folder.
+
+    Returns
+    -------
+    object
+        What was read or made.
+
+    Raises
+    ------
+    CacheError
+        If the entry is damaged.
     """
-    with suppress(CacheError), new_folder(final) as work, cache_errors(final.parent):
-        write(work)
+    if read_manifest(folder) is not None:
+        with cache_errors(folder), suppress(FileNotFoundError):
+            return read(folder)
+    made = make()
+    # where the cache cannot be written, it is made anew every time
+    with suppress(CacheError), new_folder(folder) as work, cache_errors(folder.parent):
+        write(work, made)
         write_json(work / MANIFEST, {"what": what} | provenance())
+    return made
 
 
 def load_array(file: Path, what: str, *, mapped: bool = False) -> NDArray[Any]:

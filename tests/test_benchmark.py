@@ -313,7 +313,7 @@ def test_what_is_removed_while_it_is_recalled_is_made_anew(
         return manifest
 
     with monkeypatch.context() as patched:
-        for module in ("features.cache", "rows", "pictures"):
+        for module in ("features.cache", "rows", "storage"):
             patched.setattr(f"featx.{module}.read_manifest", removing)
         again = bench(dataset, encoders, ["knn"], cache=cache)
     for row in again.results:
@@ -322,6 +322,7 @@ def test_what_is_removed_while_it_is_recalled_is_made_anew(
         assert np.array_equal(again.predictions[row.name], expected)
     assert np.array_equal(again.reconstructions["conv"], first.reconstructions["conv"])
     assert again.evidence.to_npz() == first.evidence.to_npz()
+    np.testing.assert_array_equal(again.duplicates.of, first.duplicates.of)
     assert cache.verify() == []
     third = bench(dataset, encoders, ["knn"], cache=cache)
     assert all(all(row.cached.values()) for row in third.results)

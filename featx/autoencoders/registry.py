@@ -73,11 +73,10 @@ def make_encoder(name: str, *, n_images: int, n_pixels: int) -> BaseEstimator:
     if name not in _KINDS:
         raise unknown_name("encoder", name, ENCODERS)
     encoder = _KINDS[name]()
-    few = min(n_images, n_pixels) <= _MOST_DECOMPOSED
-    if name == "pca" and n_pixels <= _MOST_PIXELS and not (few and n_images < n_pixels):
-        encoder.set_params(pca__n_components=0.9, pca__svd_solver="covariance_eigh")
-    elif name == "pca" and few:
+    if name == "pca" and n_images < n_pixels and n_images <= _MOST_DECOMPOSED:
         encoder.set_params(pca__n_components=0.9, pca__svd_solver="full")
+    elif name == "pca" and n_pixels <= _MOST_PIXELS:
+        encoder.set_params(pca__n_components=0.9, pca__svd_solver="covariance_eigh")
     elif name == "pca":
         encoder.set_params(pca__n_components=256, pca__svd_solver="randomized")
     return encoder

@@ -204,15 +204,16 @@ def _near(
     train: NDArray[np.float32], test: NDArray[np.float32]
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     """Find the nearest training image, -1 where it is no nearer than chance brings it."""
+    none = np.full(len(test), -1), np.zeros(len(test), np.float32)
     k = min(_N_NEIGHBORS, len(train) // 2)
     if k < 4:
-        return np.full(len(test), -1), np.zeros(len(test), np.float32)
+        return none
     search = NearestNeighbors(n_neighbors=k, algorithm="brute").fit(train)
     distances, rows = search.kneighbors(test)
     nearest, middle, far = distances[:, 0], distances[:, k // 2 - 1], distances[:, -1]
     told = middle > 0
     if not told.any():
-        return np.full(len(test), -1), np.zeros(len(test), np.float32)
+        return none
     growth = float(np.median(far[told] / middle[told]))
     dimension = np.log(k / (k // 2)) / np.log(max(growth, 1 + 1e-6))
     ratio = np.divide(nearest, far, out=np.ones_like(far), where=far > 0)

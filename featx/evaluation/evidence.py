@@ -227,7 +227,7 @@ def look_into(
         map_rows=on_map.astype(np.int64),
         map_components=test[on_map, :MAP_COMPONENTS],
         query_rows=query_rows,
-        neighbour_rows=judged[asked.rows],
+        neighbour_rows=judged[asked],
         mislabelled_rows=judged[wrong.rows[:N_LISTED]],
         mislabelled_as=wrong.suggested[:N_LISTED],
         mislabelled_margin=wrong.margin[:N_LISTED],

@@ -143,25 +143,9 @@ def _left_out_scores(
     return np.concatenate([left_out(rows, best) for rows in batches])
 
 
-@dataclass(frozen=True)
-class Neighbours:
-    """The nearest training images of every test image.
-
-    Parameters
-    ----------
-    rows : ndarray of int64, shape (n_test, k)
-        Rows among the training images, the nearest first.
-    distances : ndarray of float32, shape (n_test, k)
-        Euclidean, between components.
-    """
-
-    rows: NDArray[np.int64]
-    distances: NDArray[np.float32]
-
-
 def find_neighbours(
     train: NDArray[np.float32], test: NDArray[np.float32], k: int = 8
-) -> Neighbours:
+) -> NDArray[np.int64]:
     """Find the training images that lie nearest to each test image.
 
     Parameters
@@ -173,16 +157,16 @@ def find_neighbours(
 
     Returns
     -------
-    Neighbours
-        All of them, searched without approximation.
+    ndarray of int64, shape (n_test, k)
+        Rows among the training images, the nearest first; searched without approximation.
 
     Examples
     --------
     >>> import numpy as np
     >>> train = np.array([[0.0], [1.0], [5.0]], np.float32)
-    >>> find_neighbours(train, np.array([[0.9]], np.float32), 2).rows
+    >>> find_neighbours(train, np.array([[0.9]], np.float32), 2)
     array([[1, 0]])
     """
     search = NearestNeighbors(n_neighbors=min(k, len(train)), algorithm="brute")
-    distances, rows = search.fit(train).kneighbors(test)
-    return Neighbours(rows.astype(np.int64), distances.astype(np.float32))
+    rows: NDArray[np.int64] = search.fit(train).kneighbors(test, return_distance=False)
+    return rows.astype(np.int64)
