@@ -110,8 +110,10 @@ CacheDir = Annotated[
 def entry() -> None:
     """Run the command line and end the process."""
     # Threads that spin while they wait steal cores that other processes need. OpenMP
-    # reads this when it is loaded, with torch; on a quiet machine it costs nothing.
+    # and OpenBLAS read this when torch, numpy and scipy load them; on a quiet machine it
+    # costs nothing.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "4")  # 2**4 cycles, not 2**26
     if os.name == "posix":
         _stop_on_sigterm()
     raise SystemExit(main())

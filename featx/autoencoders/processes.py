@@ -30,7 +30,7 @@ class Processes:
 
     def wrap(self, network: nn.Module) -> nn.Module:
         """Return a module whose call gives the loss and shares its gradients."""
-        loss = _Loss(network)
+        loss = LossModule(network)
         return loss if self.n == 1 else DistributedDataParallel(loss)
 
     def share(self, rows: NDArray[np.int64]) -> tuple[NDArray[np.int64], float]:
@@ -117,13 +117,20 @@ def joined() -> Iterator[bool]:
         dist.destroy_process_group()
 
 
-class _Loss(nn.Module):
-    """A network's loss as what the module computes."""
+class LossModule(nn.Module):
+    """A network's loss as what the module computes.
+
+    Parameters
+    ----------
+    network : nn.Module
+        With a method ``loss(images, generator)``.
+    """
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
         self.network = network
 
     def forward(self, images: Tensor, generator: torch.Generator) -> Tensor:
+        """Images (B, h, w, c) -> the loss, a scalar."""
         loss: Tensor = self.network.loss(images, generator)  # type: ignore[operator]
         return loss

@@ -7,6 +7,7 @@ import hashlib
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,13 +17,15 @@ from torch import Tensor, nn
 
 from featx.autoencoders.base import batches
 from featx.autoencoders.checkpoint import current_checkpoint
-from featx.autoencoders.device import choose_dtype, tell_out_of_memory
+from featx.autoencoders.device import choose_dtype
+from featx.autoencoders.parts import Parts
 from featx.autoencoders.processes import Processes
 from featx.autoencoders.tensors import batch_reader, to_arrays, to_tensors
 from featx.errors import TrainingError
 from featx.storage import release_pages
 
 Array = NDArray[Any]
+Rows = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -64,8 +67,8 @@ class TrainingPlan:
 def train(
     network: nn.Module,
     images: Array,
-    train_rows: NDArray[np.int64],
-    validation_rows: NDArray[np.int64],
+    train_rows: Rows,
+    validation_rows: Rows,
     plan: TrainingPlan,
     *,
     begin_epoch: Callable[[int, int], Any],
@@ -103,140 +106,198 @@ def train(
     TrainingError
         If the loss is no longer finite.
     """
-    device = next(network.parameters()).device
-    dtype = choose_dtype(plan.precision, device)
-    processes = Processes()
-    generator = torch.Generator(device).manual_seed(plan.seed + processes.rank)
-    read = batch_reader(images, device)
-    shuffle = np.random.default_rng(plan.seed)
-    n_batches = math.ceil(len(train_rows) / plan.batch_size)
-    optimizer = torch.optim.AdamW(
-        network.parameters(),
-        plan.learning_rate,
-        weight_decay=plan.weight_decay,
-        fused=device.type in ("cpu", "cuda"),  # one pass over the weights
-    )
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, plan.learning_rate, total_steps=plan.max_epochs * n_batches + 1
-    )
+    training = _Training(network, images, train_rows, validation_rows, plan)
+    with training.parts.threads():
+        for epoch in range(training.resume(), plan.max_epochs):
+            context = begin_epoch(epoch, training.n_batches // training.told_every)
+            training.run_epoch(partial(end_step, context))
+            stop = training.mean(end_epoch(context, training.history)) > 0
+            if stop or training.is_over():
+                break
+            training.keep(epoch)
+    if training.best_state:
+        network.load_state_dict(training.best_state)
+    return training.history
 
-    shared = processes.wrap(network)
-    parts = _Parts(device, alone=processes.n == 1)
 
-    def loss_of(rows: NDArray[np.int64], generator: torch.Generator) -> Tensor:
-        batch = read(rows)
-        if plan.mirror and network.training:
-            half = torch.rand(len(batch), device=device, generator=generator) < 0.5
+class _Training:
+    """A training under way: what changes from step to step, and what was best.
+
+    Parameters
+    ----------
+    network, images, train_rows, validation_rows, plan
+        As for `train`.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        images: Array,
+        train_rows: Rows,
+        validation_rows: Rows,
+        plan: TrainingPlan,
+    ) -> None:
+        self.network = network
+        self.images = images
+        self.train_rows = train_rows
+        self.validation_rows = validation_rows
+        self.plan = plan
+        self.device = next(network.parameters()).device
+        self.dtype = choose_dtype(plan.precision, self.device)
+        self.processes = Processes()
+        self.parts = Parts(
+            network,
+            self.processes,
+            seed=plan.seed,
+            n_values=min(plan.batch_size, len(train_rows)) * images[0].size,
+        )
+        self.read = batch_reader(images, self.device)
+        self.shuffle = np.random.default_rng(plan.seed)
+        self.n_batches = math.ceil(len(train_rows) / plan.batch_size)
+        self.told_every = math.ceil(self.n_batches / 50)
+        self.optimizer = torch.optim.AdamW(
+            network.parameters(),
+            plan.learning_rate,
+            weight_decay=plan.weight_decay,
+            fused=self.device.type in ("cpu", "cuda"),  # one pass over the weights
+        )
+        self.schedule = torch.optim.lr_scheduler.OneCycleLR(
+            self.optimizer,
+            plan.learning_rate,
+            total_steps=plan.max_epochs * self.n_batches + 1,
+        )
+        self.history: dict[str, list[float]] = {"loss": []}
+        if len(validation_rows):
+            self.history["validation_loss"] = []
+        self.best_loss, self.best_epoch = math.inf, -1
+        self.best_state: dict[str, Tensor] = {}
+        self.checkpoint = current_checkpoint() if self.processes.rank == 0 else None
+        self.keeping = self.processes.first(self.checkpoint is not None)
+
+    def loss_of(self, module: nn.Module, rows: Rows, noise: torch.Generator) -> Tensor:
+        """Mean loss of images, a scalar."""
+        batch = self.read(rows)
+        if self.plan.mirror and module.training:
+            half = torch.rand(len(batch), device=self.device, generator=noise) < 0.5
             batch = torch.where(half[:, None, None, None], batch.flip(2), batch)
-        with torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
-            if network.training:
-                return shared(batch, generator)
-            return network.loss(batch, generator)  # type: ignore[operator]
+        reduced = self.dtype != torch.float32
+        with torch.autocast(self.device.type, self.dtype, enabled=reduced):
+            loss: Tensor = module(batch, noise)
+            return loss
 
-    def learn_from(rows: NDArray[np.int64], weight: float) -> Tensor:
-        """One step of the optimiser; return the loss before it."""
-
-        def gradients() -> Tensor:
-            optimizer.zero_grad(set_to_none=True)
-            total = torch.zeros((), device=device)
-            for part in parts.of(rows):
-                loss = weight * len(part) / len(rows) * loss_of(part, generator)
-                loss.backward()  # type: ignore[no-untyped-call]
-                total += loss.detach()
-            return total
-
-        loss = parts.fit_into_memory(gradients, len(rows))
-        optimizer.step()
-        schedule.step()
-        return loss
-
-    told_every = math.ceil(n_batches / 50)
-    history: dict[str, list[float]] = {"loss": []}
-    if len(validation_rows):
-        history["validation_loss"] = []
-    best_loss, best_epoch = math.inf, -1
-    best_state: dict[str, Tensor] = {}
-    checkpoint = current_checkpoint() if processes.rank == 0 else None
-    keeping = processes.first(checkpoint is not None)
-    first_epoch = 0
-    if keeping:
-        state = None
-        if checkpoint:
-            training = _fingerprint(
-                network, images, train_rows, validation_rows, plan, processes.n
-            )
-            state = checkpoint.read(training)
-        state = processes.first(state)
-        if state:
-            network.load_state_dict(to_tensors(state["network"]))
-            _load_optimizer(optimizer, to_tensors(state["optimizer"]))
-            schedule.load_state_dict(state["schedule"])
-            generator.set_state(torch.from_numpy(state["generators"][processes.rank]))
-            shuffle.bit_generator.state = state["shuffle"]
-            history, first_epoch = state["history"], state["epoch"]
-            best_loss, best_epoch = state["best_loss"], state["best_epoch"]
-            best_state, parts.n = to_tensors(state["best_state"]), state["parts"]
-    for epoch in range(first_epoch, plan.max_epochs):
-        context = begin_epoch(epoch, n_batches // told_every)
-        network.train()
-        total = torch.zeros((), device=device)
-        order = shuffle.permutation(train_rows)
-        for step, rows in enumerate(np.array_split(order, n_batches), start=1):
-            mine, weight = processes.share(np.sort(rows))  # sorted: reads forwards
+    def run_epoch(self, end_step: Callable[[], None]) -> None:
+        """Pass over the training images once, then measure the validation loss."""
+        self.network.train()
+        total = torch.zeros((), device=self.device)
+        order = self.shuffle.permutation(self.train_rows)
+        for step, rows in enumerate(np.array_split(order, self.n_batches), start=1):
+            # sorted: reads forwards
+            mine, weight = self.processes.share(np.sort(rows))
             if len(mine) == 1:  # one image has no batch statistics; two equal ones do
                 mine = np.repeat(mine, 2)
-            # summed on the device: no waiting
-            total += learn_from(mine, weight) * len(rows)
-            if step % told_every == 0:
-                end_step(context)
-        network.eval()
-        processes.same_buffers(network)
-        history["loss"].append(processes.mean(total.item() / len(train_rows), device))
-        if len(validation_rows):
-            validation_loss = _validation_loss(
-                lambda rows: loss_of(
-                    rows, torch.Generator(device).manual_seed(plan.seed)
-                ),
-                validation_rows,
-                -(-plan.batch_size // parts.n),
+            loss = self.parts.gradients(mine, weight, self.loss_of)
+            self.optimizer.step()
+            self.schedule.step()
+            total += loss * len(rows)  # on the device: no waiting
+            if step % self.told_every == 0:
+                end_step()
+        self.network.eval()
+        self.processes.same_buffers(self.network)
+        self.history["loss"].append(self.mean(total.item() / len(self.train_rows)))
+        if len(self.validation_rows):
+            loss_now = self.parts.mean_loss(
+                self.validation_rows, self.plan.batch_size, self.loss_of
             )
-            history["validation_loss"].append(processes.mean(validation_loss, device))
-        current = history.get("validation_loss", history["loss"])[-1]
-        if not math.isfinite(history["loss"][-1]) or not math.isfinite(current):
+            self.history["validation_loss"].append(self.mean(loss_now))
+        self._judge()
+
+    def mean(self, value: float) -> float:
+        """Average a number over the processes."""
+        return self.processes.mean(value, self.device)
+
+    def _judge(self) -> None:
+        """Refuse a loss that is no number; remember the best epoch."""
+        epoch = len(self.history["loss"]) - 1
+        current = self.history.get("validation_loss", self.history["loss"])[-1]
+        if not math.isfinite(self.history["loss"][-1]) or not math.isfinite(current):
+            rate = self.plan.learning_rate
             raise TrainingError(
                 f"Got a loss of {current} in epoch {epoch + 1}, but expected a finite "
-                f"number. Lower learning_rate={plan.learning_rate:g}, for example to "
-                f"{plan.learning_rate / 10:g}, or look for extreme values in the images."
+                f"number. Lower learning_rate={rate:g}, for example to "
+                f"{rate / 10:g}, or look for extreme values in the images."
             )
-        if plan.early_stopping and len(validation_rows) and current < best_loss:
-            best_loss, best_epoch = current, epoch
-            best_state = copy.deepcopy(network.state_dict())
-        stop = processes.mean(end_epoch(context, history), device) > 0
-        if stop or (best_state and epoch - best_epoch >= plan.n_iter_no_change):
-            break
-        generators = (
-            processes.everyone(generator.get_state().numpy()) if keeping else []
+        stopping = self.plan.early_stopping and len(self.validation_rows) > 0
+        if stopping and current < self.best_loss:
+            self.best_loss, self.best_epoch = current, epoch
+            self.best_state = copy.deepcopy(self.network.state_dict())
+
+    def is_over(self) -> bool:
+        """Whether the validation loss has not improved for long enough."""
+        epoch = len(self.history["loss"]) - 1
+        late = epoch - self.best_epoch >= self.plan.n_iter_no_change
+        return bool(self.best_state) and late
+
+    def resume(self) -> int:
+        """Take up an interrupted training; return the number of its next epoch."""
+        if not self.keeping:
+            return 0
+        state = None
+        if self.checkpoint:
+            self.fingerprint = self._fingerprint()
+            state = self.checkpoint.read(self.fingerprint)
+        state = self.processes.first(state)
+        if not state:
+            return 0
+        self.network.load_state_dict(to_tensors(state["network"]))
+        _load_optimizer(self.optimizer, to_tensors(state["optimizer"]))
+        self.schedule.load_state_dict(state["schedule"])
+        self.parts.n_in_turn = state["parts"]
+        noise = state["noise"][self.processes.rank]
+        for generator, kept in zip(self.parts.generators, noise, strict=True):
+            generator.set_state(torch.from_numpy(kept))
+        self.shuffle.bit_generator.state = state["shuffle"]
+        self.history = state["history"]
+        self.best_loss, self.best_epoch = state["best_loss"], state["best_epoch"]
+        self.best_state = to_tensors(state["best_state"])
+        return int(state["epoch"])
+
+    def keep(self, epoch: int) -> None:
+        """Write down all that a later process needs to continue."""
+        if not self.keeping:
+            return
+        noise = self.processes.everyone(
+            [generator.get_state().numpy() for generator in self.parts.generators]
         )
-        if checkpoint:
-            checkpoint.keep(
-                training,
-                {
-                    "network": to_arrays(network.state_dict()),
-                    "optimizer": to_arrays(optimizer.state_dict()),
-                    "schedule": schedule.state_dict(),
-                    "generators": generators,
-                    "shuffle": shuffle.bit_generator.state,
-                    "history": history,
-                    "epoch": epoch + 1,
-                    "best_loss": best_loss,
-                    "best_epoch": best_epoch,
-                    "best_state": to_arrays(best_state),
-                    "parts": parts.n,
-                },
-            )
-    if best_state:
-        network.load_state_dict(best_state)
-    return history
+        if self.checkpoint:
+            state = {
+                "network": to_arrays(self.network.state_dict()),
+                "optimizer": to_arrays(self.optimizer.state_dict()),
+                "schedule": self.schedule.state_dict(),
+                "noise": noise,
+                "shuffle": self.shuffle.bit_generator.state,
+                "history": self.history,
+                "epoch": epoch + 1,
+                "best_loss": self.best_loss,
+                "best_epoch": self.best_epoch,
+                "best_state": to_arrays(self.best_state),
+                "parts": self.parts.n_in_turn,
+            }
+            self.checkpoint.keep(self.fingerprint, state)
+
+    def _fingerprint(self) -> str:
+        """Hash all that the outcome of a training depends on, before it begins."""
+        split = (self.plan, self.processes.n, self.parts.n_side_by_side)
+        digest = hashlib.sha256(repr(split).encode())
+        for name, tensor in self.network.state_dict().items():
+            digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+            digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+        for rows in (self.train_rows, self.validation_rows):
+            digest.update(rows.tobytes())
+        digest.update(f"{self.images.dtype} {self.images.shape}".encode())
+        for part in batches(len(self.images), 4096):
+            digest.update(np.ascontiguousarray(self.images[part]).data)
+            release_pages(self.images)
+        return digest.hexdigest()
 
 
 def _load_optimizer(optimizer: torch.optim.Optimizer, state: dict[str, Any]) -> None:
@@ -249,68 +310,3 @@ def _load_optimizer(optimizer: torch.optim.Optimizer, state: dict[str, Any]) -> 
         for name, value in averages.items():
             if value.shape == parameter.shape:
                 averages[name] = torch.empty_like(parameter).copy_(value)
-
-
-class _Parts:
-    """In how many parts a batch goes through the network, one after another.
-
-    One, as long as the memory of the device is enough. The gradients of the parts add up
-    to that of the batch; only batch statistics are then those of a part.
-    """
-
-    def __init__(self, device: torch.device, *, alone: bool) -> None:
-        self.n = 1
-        self.device = device
-        self.alone = alone
-
-    def of(self, rows: NDArray[np.int64]) -> list[NDArray[np.int64]]:
-        """Cut the rows of a batch; no part has fewer than two, if there are two."""
-        return np.array_split(rows, max(1, min(self.n, len(rows) // 2)))
-
-    def fit_into_memory(self, run: Callable[[], Tensor], n_rows: int) -> Tensor:
-        """Run, with twice as many parts whenever the memory is not enough."""
-        while True:
-            try:
-                return run()
-            except torch.OutOfMemoryError:
-                # of several processes, the others would wait for this one for ever
-                if not self.alone or 2 * self.n > n_rows // 2:
-                    raise
-            self.n *= 2
-            tell_out_of_memory(self.device, -(-n_rows // self.n))
-
-
-def _fingerprint(
-    network: nn.Module,
-    images: Array,
-    train_rows: NDArray[np.int64],
-    validation_rows: NDArray[np.int64],
-    plan: TrainingPlan,
-    n_processes: int,
-) -> str:
-    """Hash all that the outcome of a training depends on."""
-    digest = hashlib.sha256(repr((plan, n_processes)).encode())
-    for name, tensor in network.state_dict().items():
-        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
-        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
-    for rows in (train_rows, validation_rows):
-        digest.update(rows.tobytes())
-    digest.update(f"{images.dtype} {images.shape}".encode())
-    for part in batches(len(images), 4096):
-        digest.update(np.ascontiguousarray(images[part]).data)
-        release_pages(images)
-    return digest.hexdigest()
-
-
-def _validation_loss(
-    loss_of: Callable[[NDArray[np.int64]], Tensor],
-    rows: NDArray[np.int64],
-    batch_size: int,
-) -> float:
-    """Mean loss over `rows`, without gradients."""
-    with torch.inference_mode():
-        parts = [
-            (loss_of(part), len(part))
-            for part in np.split(rows, range(batch_size, len(rows), batch_size))
-        ]
-    return sum(loss.item() * n for loss, n in parts) / len(rows)

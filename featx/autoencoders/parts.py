@@ -1,0 +1,198 @@
+"""The parts of a batch: side by side on the cores of a processor, or in turn on a GPU."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from featx.autoencoders.device import tell_out_of_memory
+from featx.autoencoders.processes import LossModule, Processes
+
+Rows = NDArray[np.int64]
+Loss = Callable[[nn.Module, Rows, torch.Generator], Tensor]
+
+_LARGE = 1e10  # weights times values of a batch, above which two threads pay
+
+
+class Parts:
+    """Cuts each batch into parts and adds up their gradients.
+
+    On a processor, a batch of a large network is two halves, each on a thread of its
+    own. Threads that share one convolution wait for each other by spinning, at every
+    layer; beside other work, that made a step 20 times as long. Halves wait once a step,
+    asleep, and are a fifth faster even alone. Batch statistics are those of a half. A
+    small network is fastest on one thread.
+
+    On a GPU a batch is one part, or several in turn when memory is short.
+
+    Parameters
+    ----------
+    network : nn.Module
+        With a method ``loss(images, generator)``.
+    processes : Processes
+        Who else trains it.
+    seed : int
+        Seed of the noise that the loss draws.
+    n_values : int
+        Values of the images of one batch.
+
+    Examples
+    --------
+    >>> network = nn.Linear(2, 1)
+    >>> Parts(network, Processes(), seed=0, n_values=256).n_side_by_side
+    1
+    """
+
+    def __init__(
+        self, network: nn.Module, processes: Processes, *, seed: int, n_values: int
+    ) -> None:
+        self.device = next(network.parameters()).device
+        self.processes = processes
+        self.seed = seed
+        self.n_in_turn = 1
+        n_weights = sum(weight.numel() for weight in network.parameters())
+        large = n_values * n_weights >= _LARGE
+        on_cores = self.device.type == "cpu" and processes.n == 1
+        self.n_side_by_side = 2 if on_cores and large else 1
+        self.threads_each = torch.get_num_threads()
+        if on_cores:
+            self.threads_each = max(1, self.threads_each // 2) if large else 1
+        self.twins = [_twin(network) for _ in range(self.n_side_by_side - 1)]
+        self.networks = [network, *self.twins]
+        self.shared = [processes.wrap(one) for one in self.networks]
+        self.judged = LossModule(network)
+        self.judged.training = False  # of the loss, not of the network
+        self.generators = [
+            torch.Generator(self.device).manual_seed(seed + processes.rank + i)
+            for i in range(self.n_side_by_side)
+        ]
+        self._map: Callable[..., Iterable[Tensor]] = map
+
+    @contextmanager
+    def threads(self) -> Iterator[None]:
+        """Hold the threads that the parts run on."""
+        before = torch.get_num_threads()
+        torch.set_num_threads(self.threads_each)
+        try:
+            with ThreadPoolExecutor(
+                self.n_side_by_side, "part", torch.set_num_threads, (self.threads_each,)
+            ) as pool:
+                if self.n_side_by_side > 1:
+                    self._map = pool.map
+                yield
+        finally:
+            self._map = map
+            torch.set_num_threads(before)
+
+    def gradients(self, rows: Rows, weight: float, loss_of: Loss) -> Tensor:
+        """Set the gradients of the mean loss of a batch, and return that loss.
+
+        Parameters
+        ----------
+        rows : ndarray of int64
+            The images of the batch.
+        weight : float
+            By which loss and gradients are multiplied.
+        loss_of : callable
+            Loss of a network for some of them, with a generator of noise.
+
+        Returns
+        -------
+        Tensor
+            A scalar, without gradient.
+        """
+        while True:
+            try:
+                return self._gradients(rows, weight, loss_of)
+            except torch.OutOfMemoryError:
+                # of several processes, the others would wait for this one for ever
+                if self.processes.n > 1 or 2 * self.n_in_turn > len(rows) // 2:
+                    raise
+            self.n_in_turn *= 2
+            tell_out_of_memory(self.device, -(-len(rows) // self.n_in_turn))
+
+    def _gradients(self, rows: Rows, weight: float, loss_of: Loss) -> Tensor:
+        for twin in self.twins:
+            for old, new in zip(
+                twin.buffers(), self.networks[0].buffers(), strict=True
+            ):
+                old.copy_(new)
+
+        def learn(shared: nn.Module, share: Rows, generator: torch.Generator) -> Tensor:
+            shared.zero_grad(set_to_none=True)
+            total = torch.zeros((), device=self.device)
+            for part in _cut(share, self.n_in_turn):
+                share_of_loss = weight * len(part) / len(rows)
+                loss = share_of_loss * loss_of(shared, part, generator)
+                loss.backward()  # type: ignore[no-untyped-call]
+                total += loss.detach()
+            return total
+
+        shares = _cut(rows, self.n_side_by_side)
+        losses = list(self._map(learn, self.shared, shares, self.generators))
+        self._join(self.networks[: len(shares)])
+        return torch.stack(losses).sum()
+
+    def mean_loss(self, rows: Rows, batch_size: int, loss_of: Loss) -> float:
+        """Mean loss without learning, with the same noise every time.
+
+        Parameters
+        ----------
+        rows : ndarray of int64
+            At least one image.
+        batch_size : int
+            Images of a batch, of which only a part goes through the network at once.
+        loss_of : callable
+            As for `gradients`.
+
+        Returns
+        -------
+        float
+            Of the network in evaluation mode.
+        """
+        at_once = -(-batch_size // (self.n_in_turn * self.n_side_by_side))
+
+        def total(part: Rows) -> Tensor:
+            noise = torch.Generator(self.device).manual_seed(self.seed)
+            with torch.inference_mode():
+                return loss_of(self.judged, part, noise) * len(part)
+
+        parts = np.split(rows, range(at_once, len(rows), at_once))
+        losses = torch.stack(list(self._map(total, parts)))
+        return losses.double().sum().item() / len(rows)
+
+    @torch.no_grad()
+    def _join(self, networks: list[nn.Module]) -> None:
+        """Add up the gradients of networks and average their batch statistics."""
+        for weight, *others in zip(*(n.parameters() for n in networks), strict=True):
+            for other in others:
+                if weight.grad is not None:
+                    weight.grad += other.grad
+        for mean, *others in zip(*(n.buffers() for n in networks), strict=True):
+            if others and mean.is_floating_point():
+                mean.copy_(torch.stack([mean, *others]).mean(0))
+
+
+def _twin(network: nn.Module) -> nn.Module:
+    """Copy a network, its buffers and gradients, but not its weights, which it shares."""
+    shared = {
+        id(weight): nn.Parameter(weight.detach(), requires_grad=weight.requires_grad)
+        for weight in network.parameters()
+    }
+    return copy.deepcopy(network, shared).train()
+
+
+def _cut(rows: Rows, n: int) -> list[Rows]:
+    """Cut the rows of a batch; no part has fewer than two, if there are two.
+
+    >>> [len(part) for part in _cut(np.arange(7), 4)]
+    [3, 2, 2]
+    """
+    return np.array_split(rows, max(1, min(n, len(rows) // 2)))
