@@ -64,8 +64,8 @@ class Parts:
         self.threads_each = torch.get_num_threads()
         if on_cores:
             self.threads_each = max(1, self.threads_each // 2) if large else 1
-        self.twins = [_twin(network) for _ in range(self.n_side_by_side - 1)]
-        self.networks = [network, *self.twins]
+        twins = [_twin(network) for _ in range(self.n_side_by_side - 1)]
+        self.networks = [network, *twins]
         self.shared = [processes.wrap(one) for one in self.networks]
         self.judged = LossModule(network)
         self.judged.training = False  # of the loss, not of the network
@@ -119,11 +119,9 @@ class Parts:
             tell_out_of_memory(self.device, -(-len(rows) // self.n_in_turn))
 
     def _gradients(self, rows: Rows, weight: float, loss_of: Loss) -> Tensor:
-        for twin in self.twins:
-            for old, new in zip(
-                twin.buffers(), self.networks[0].buffers(), strict=True
-            ):
-                old.copy_(new)
+        for statistics in zip(*map(_statistics, self.networks), strict=True):
+            for other in statistics[1:]:
+                other.copy_(statistics[0])
 
         def learn(shared: nn.Module, share: Rows, generator: torch.Generator) -> Tensor:
             shared.zero_grad(set_to_none=True)
@@ -175,18 +173,29 @@ class Parts:
             for other in others:
                 if weight.grad is not None:
                     weight.grad += other.grad
-        for mean, *others in zip(*(n.buffers() for n in networks), strict=True):
-            if others and mean.is_floating_point():
-                mean.copy_(torch.stack([mean, *others]).mean(0))
+        for statistics in zip(*map(_statistics, networks), strict=True):
+            if statistics[0].is_floating_point():  # not the count of batches
+                statistics[0].copy_(torch.stack(statistics).mean(0))
 
 
 def _twin(network: nn.Module) -> nn.Module:
-    """Copy a network, its buffers and gradients, but not its weights, which it shares."""
-    shared = {
-        id(weight): nn.Parameter(weight.detach(), requires_grad=weight.requires_grad)
-        for weight in network.parameters()
+    """Copy a network; only gradients and batch statistics are the copy's own."""
+    own = {id(value) for value in _statistics(network)}
+    shared: dict[int, Tensor] = {
+        id(buffer): buffer for buffer in network.buffers() if id(buffer) not in own
     }
+    for weight in network.parameters():
+        # other gradients, the same memory
+        same = nn.Parameter(weight.detach(), requires_grad=weight.requires_grad)
+        shared[id(weight)] = same
     return copy.deepcopy(network, shared).train()
+
+
+def _statistics(network: nn.Module) -> list[Tensor]:
+    """Buffers of batch normalization: all that training changes besides the weights."""
+    kinds = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
+    norms = [one for one in network.modules() if isinstance(one, kinds)]
+    return [buffer for norm in norms for buffer in norm.buffers()]
 
 
 def _cut(rows: Rows, n: int) -> list[Rows]:

@@ -18,14 +18,13 @@ from torch import Tensor, nn
 from featx.autoencoders.base import batches
 from featx.autoencoders.checkpoint import current_checkpoint
 from featx.autoencoders.device import choose_dtype
-from featx.autoencoders.parts import Parts
+from featx.autoencoders.parts import Parts, Rows
 from featx.autoencoders.processes import Processes
 from featx.autoencoders.tensors import batch_reader, to_arrays, to_tensors
 from featx.errors import TrainingError
 from featx.storage import release_pages
 
 Array = NDArray[Any]
-Rows = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -173,6 +172,7 @@ class _Training:
         self.best_state: dict[str, Tensor] = {}
         self.checkpoint = current_checkpoint() if self.processes.rank == 0 else None
         self.keeping = self.processes.first(self.checkpoint is not None)
+        self.fingerprint = self._fingerprint() if self.checkpoint else ""
 
     def loss_of(self, module: nn.Module, rows: Rows, noise: torch.Generator) -> Tensor:
         """Mean loss of images, a scalar."""
@@ -241,10 +241,7 @@ class _Training:
         """Take up an interrupted training; return the number of its next epoch."""
         if not self.keeping:
             return 0
-        state = None
-        if self.checkpoint:
-            self.fingerprint = self._fingerprint()
-            state = self.checkpoint.read(self.fingerprint)
+        state = self.checkpoint.read(self.fingerprint) if self.checkpoint else None
         state = self.processes.first(state)
         if not state:
             return 0

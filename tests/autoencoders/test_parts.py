@@ -202,3 +202,13 @@ def test_one_thread_gives_what_two_give(large):
     finally:
         torch.set_num_threads(before)
     np.testing.assert_allclose(found[0], found[1], rtol=1e-3, atol=1e-4)
+
+
+def test_a_twin_shares_all_that_training_does_not_change():
+    network = Network()
+    network.register_buffer("large", torch.zeros(1000))
+    twin = parts_module._twin(network)
+    assert twin.large is network.large
+    assert twin.norm.running_mean is not network.norm.running_mean
+    assert twin.layer.weight is not network.layer.weight
+    assert twin.layer.weight.data_ptr() == network.layer.weight.data_ptr()
