@@ -240,4 +240,5 @@ def can_balance(classifier: ClassifierMixin) -> bool:
 
 def _svc() -> Any:
     """Return the class SVC, from scikit-learn-intelex if it is installed."""
-    return import_module("sklearnex.svm" if accelerated() else "sklearn.svm").SVC
+    home = "featx.classifiers.fast_svm" if accelerated() else "sklearn.svm"
+    return import_module(home).SVC

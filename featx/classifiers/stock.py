@@ -47,11 +47,12 @@ def _stock(model: ClassifierMixin) -> ClassifierMixin:
         model = copy.copy(model)
         del model._optimizer
         return model
-    if not type(model).__module__.startswith("sklearnex."):
+    bases = type(model).__mro__
+    if not any(base.__module__.startswith("sklearnex.") for base in bases):
         return model
     kind = next(
         base
-        for base in type(model).__mro__
+        for base in bases
         if base.__module__.startswith("sklearn.") and is_classifier(base())
     )
     params = model.get_params()
