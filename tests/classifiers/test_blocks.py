@@ -14,7 +14,8 @@ from featx.classifiers import (
 )
 from featx.classifiers.blocks import Blocks
 from featx.errors import ParameterError
-from featx.fitting import Job, fit_row
+from featx.experiment.fitting import fit_row
+from featx.experiment.tasks import FitTask
 
 
 def features(n, p, n_classes, tmp_path):
@@ -42,7 +43,7 @@ def test_blocks_give_what_memory_gives(n_classes, balanced, tmp_path, small_bloc
     assert np.allclose(pieces["scale"].mean_, whole["scale"].mean_)
     one, other = pieces[-1], whole[-1]
     assert one.n_iter_ == other.n_iter_
-    assert np.allclose(one.coef_, other.coef_, atol=1e-5)
+    assert np.allclose(one.coef_, other.coef_, atol=5e-5)
     assert np.allclose(one.intercept_, other.intercept_, atol=1e-5)
     assert (pieces.predict(X) == whole.predict(X)).mean() > 0.995
 
@@ -93,11 +94,13 @@ def test_rows_of_the_table_past_memory(tmp_path, monkeypatch):
     encoded = encode(dataset, RawPixels(), cache=FeatureCache(tmp_path))
 
     def row(name, **how):
-        job = Job("raw", name, encoded, dataset.class_names, dataset.validation, **how)
-        return fit_row(job).row
+        task = FitTask(
+            "raw", name, encoded, dataset.class_names, dataset.validation, **how
+        )
+        return fit_row(task).row
 
     whole = row("linear-svm")
-    monkeypatch.setattr("featx.fitting.rows_in_memory", lambda n_features: 600)
+    monkeypatch.setattr("featx.experiment.tasks.rows_in_memory", lambda n_features: 600)
     pieces = row("linear-svm")
     assert (pieces.predicted == whole.predicted).mean() > 0.99
     assert pieces.result.notes == (

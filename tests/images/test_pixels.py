@@ -1,4 +1,5 @@
 import numpy as np
+import PIL
 import pytest
 from PIL import Image, UnidentifiedImageError
 
@@ -42,7 +43,13 @@ def palette(transparent=False):
         (palette(transparent=True), "png", False, 255),
         (palette(), "gif", False, [40, 50, 60]),
         (Image.new("CMYK", (4, 4)), "tif", False, 255),
-        (Image.new("YCbCr", (4, 4), (0, 128, 128)), "tif", False, 0),
+        pytest.param(
+            *(Image.new("YCbCr", (4, 4), (0, 128, 128)), "tif", False, 0),
+            marks=pytest.mark.skipif(
+                PIL.__version__.startswith("12."),
+                reason="Pillow 12.3 writes what it cannot read",
+            ),
+        ),
     ],
 )
 @pytest.mark.filterwarnings("ignore:'mode' parameter:DeprecationWarning")
