@@ -22,7 +22,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from featx import FeatureCache, bench, load_dataset
+from featx import FeatureCache, Observer, Protocol, bench, load_dataset
 from featx.autoencoders.registry import make_encoder
 from featx.features import plain_params
 from featx.machine import describe_machine
@@ -59,9 +59,8 @@ def run(folder: str, name: str, seed: int, limit: int | None = None) -> dict[str
             {name: encoder},
             CLASSIFIERS,
             cache=cache,
-            seed=seed,
-            progress=_show,
-            tell=chosen.append,
+            protocol=Protocol(seed=seed),
+            observer=Observer(on_progress=_show, on_message=chosen.append),
         )
         wall = time.perf_counter() - start
     first = results.results[0]

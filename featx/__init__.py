@@ -9,6 +9,8 @@ from typing import Any
 from featx._version import __version__ as __version__
 
 _HOMES = {
+    "Backend": "featx.experiment",
+    "Budget": "featx.experiment",
     "ConvAutoencoder": "featx.autoencoders",
     "Dataset": "featx.images",
     "DenoisingAutoencoder": "featx.autoencoders",
@@ -17,11 +19,13 @@ _HOMES = {
     "ImageSet": "featx.images",
     "MaskedAutoencoder": "featx.autoencoders",
     "Model": "featx.bundle",
+    "Observer": "featx.experiment",
     "PatchAutoencoder": "featx.autoencoders",
+    "Protocol": "featx.experiment",
     "RawPixels": "featx.autoencoders",
     "UntrainedAutoencoder": "featx.autoencoders",
     "VariationalAutoencoder": "featx.autoencoders",
-    "bench": "featx.benchmark",
+    "bench": "featx.experiment",
     "encode": "featx.features",
     "load": "featx.bundle",
     "load_dataset": "featx.images",

@@ -16,7 +16,6 @@ import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import datetime
 from itertools import chain
 from pathlib import Path
@@ -50,7 +49,7 @@ if TYPE_CHECKING:
 
     from featx.bundle import Model
     from featx.evaluation import BenchResults
-    from featx.fitting import FittedRow
+    from featx.experiment import Budget, FittedRow, Protocol
     from featx.images import Dataset, Skipped
 
 app = typer.Typer(
@@ -343,15 +342,31 @@ def bench(
 ) -> None:
     """Compare encoders with classifiers and leave a folder of results."""
     with uncollected():
+        from featx.experiment import Budget, Protocol, default_seconds
         from featx.reports import check_run_folder, new_run_folder, save_run
 
     check_minutes(budget)
     runs = Path("runs")
     check_run_folder(out_dir or runs)  # before anything takes time
+    protocol = Protocol(tune=tune, repeats=repeats, seed=shared.seed)
+
+    def budget_for(n_images: int) -> Budget:
+        if budget is not None:
+            return Budget(60 * budget, may_leave_out=encoders == "auto")
+        return Budget(
+            repeats * default_seconds(n_images),
+            may_leave_out=encoders == "auto",
+            limits_fits=False,
+        )
+
     results, dataset = _compare(
-        *(shared, data, encoders, clf, tune, repeats, budget),
+        shared,
+        data,
+        encoders,
+        clf,
+        protocol,
         joblib_backend=joblib_backend,
-        planned=True,
+        budget=budget_for,
     )
     folder = out_dir or new_run_folder(runs, _run_name(dataset.name))
     save_run(results, dataset, folder, context.obj, figures=figures)
@@ -394,15 +409,23 @@ def fit(
         from featx.storage import check_out
 
         check_out(save)
+    from featx.experiment import Protocol
+
+    protocol = Protocol(
+        tune=tune,
+        seed=shared.seed,
+        # for figures; they need the encoder itself
+        n_examples=Protocol.n_examples if out_dir else 0,
+        diagnose=out_dir is not None,
+    )
     kept: list[tuple[BaseEstimator, FittedRow]] = []
     results, dataset = _compare(
         shared,
         data,
         one_name(encoder),
         one_name(clf),
-        tune,
-        n_examples=48 if out_dir else 0,  # for figures; they need the encoder itself
-        keep=None if save is None else lambda *fitted: kept.append(fitted),
+        protocol,
+        on_fitted=None if save is None else lambda *fitted: kept.append(fitted),
     )
     if out_dir is not None:
         save_run(results, dataset, out_dir, context.obj)
@@ -819,75 +842,47 @@ def _compare(
     data: str,
     encoders: str,
     classifiers: str,
-    tune: bool,
-    repeats: int = 1,
-    budget: float | None = None,
-    n_examples: int = 48,
-    keep: Callable[[BaseEstimator, FittedRow], None] | None = None,
+    protocol: Protocol,
+    *,
     joblib_backend: str | None = None,
-    planned: bool = False,
+    budget: Callable[[int], Budget] | None = None,
+    on_fitted: Callable[[BaseEstimator, FittedRow], None] | None = None,
 ) -> tuple[BenchResults, Dataset]:
-    """Do what bench and fit have in common."""
-    on_gpu = shared.device.startswith("cuda")
-    if on_gpu:  # scikit-learn asks for it, and SciPy reads it when it is imported
+    """Do what bench and fit have in common; `budget` is told the number of images."""
+    if shared.cuda_device:  # scikit-learn asks for it, and SciPy reads it when imported
         os.environ.setdefault("SCIPY_ARRAY_API", "1")
     with uncollected():
+        from featx.autoencoders.registry import DEFAULT_ENCODERS
         from featx.classifiers import check_classifiers, default_classifiers
 
     names = split_names(classifiers) if classifiers != "auto" else []
     check_classifiers(names)  # before anything takes time
     with StderrProgress(err, shared.quiet) as progress:
         dataset = _load(shared, data, progress)
-        from featx.autoencoders.registry import DEFAULT_ENCODERS
-
         names = names or default_classifiers(len(dataset.train))
         chosen = list(DEFAULT_ENCODERS) if encoders == "auto" else split_names(encoders)
         _say(shared, f"Encoders {', '.join(chosen)}; classifiers {', '.join(names)}.")
-        seeded = [replace(shared, seed=shared.seed + i) for i in range(repeats)]
-        from featx.benchmark import bench as run
-        from featx.budget import Plan, default_seconds, plan_encoders
-        from featx.evaluation import with_repeats
+        from featx.experiment import Backend, Observer
+        from featx.experiment import bench as run
 
         n_images = len(dataset.train) + len(dataset.test)
-        seconds = 60 * budget / repeats if budget else default_seconds(n_images)
-        plans = [
-            plan_encoders(
-                one.encoders(dataset, chosen),
-                names,
-                dataset,
-                seconds,
-                may_leave_out=encoders == "auto",
-                device=shared.device,
-            )
-            if planned
-            else Plan(one.encoders(dataset, chosen))
-            for one in seeded
-        ]
-        for note in plans[0].notes:
-            _say(shared, note)
-        runs = [
-            run(
-                dataset,
-                plan.encoders,
-                names,
-                cache=shared.cache(),
-                tune=tune,
-                seed=one.seed,
-                budget=seconds if budget else None,
-                n_examples=n_examples,
-                examine=n_examples > 0 and position == 0,
-                joblib_backend=joblib_backend,
-                device=shared.device if on_gpu else None,
-                **shared.where,
-                progress=progress,
-                tell=lambda line: _say(shared, line),
-                keep=keep,
-            )
-            for position, (one, plan) in enumerate(zip(seeded, plans, strict=True))
-        ]
-    results = with_repeats(runs)
-    reduced = {"reduced": plans[0].reduced, "time": plans[0].notes}
-    return replace(results, protocol=results.protocol | reduced), dataset
+        results = run(
+            dataset,
+            shared.encoders(dataset, chosen),
+            names,
+            protocol=protocol,
+            backend=Backend(
+                **shared.where, joblib=joblib_backend, device=shared.cuda_device
+            ),
+            cache=shared.cache(),
+            budget=None if budget is None else budget(n_images),
+            observer=Observer(
+                on_progress=progress,
+                on_message=lambda line: _say(shared, line),
+                on_fitted=on_fitted,
+            ),
+        )
+    return results, dataset
 
 
 def _load(shared: SharedOptions, data: str, progress: StderrProgress) -> Dataset:

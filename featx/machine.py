@@ -13,6 +13,7 @@ from pathlib import Path
 from featx.errors import unknown_name
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
+MOST_SEED = 2**32 - 1  # that NumPy and scikit-learn take
 PRECISIONS = ("auto", "float32", "bfloat16")
 _COPIES = 2  # of the features: scaled, and in the work of a classifier
 

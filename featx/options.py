@@ -17,14 +17,13 @@ from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 from typer import Option
 
 from featx.errors import ParameterError, unknown_name
-from featx.machine import PRECISIONS, check_device
+from featx.machine import MOST_SEED, PRECISIONS, check_device
 
 if TYPE_CHECKING:
     from featx.features import FeatureCache
     from featx.images import Dataset
 
 Progress = Callable[[str, int, int], None]
-MOST_SEED = 2**32 - 1  # that NumPy and scikit-learn take
 _LONGEST = 8e13  # seconds that Python can hold as a time, about
 
 # Groups of options, by the names of their fields: a command gets those that change what it
@@ -256,6 +255,11 @@ class SharedOptions:
     def where(self) -> dict[str, Any]:
         """Where the work is done, as `load_dataset`, `encode` and `bench` take it."""
         return {"engine": self.engine, "address": self.address}
+
+    @property
+    def cuda_device(self) -> str | None:
+        """The device, if it is one that classifiers can be fitted on, too."""
+        return self.device if self.device.startswith("cuda") else None
 
     def cache(self) -> FeatureCache:
         """Open the cache that the options name."""

@@ -13,9 +13,11 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
+from multiprocessing import resource_tracker
 from typing import Any
 
 import joblib
+from joblib.externals.loky.backend import resource_tracker as loky_resource_tracker
 
 from featx.errors import DependencyError, FeatxError, unknown_name
 
@@ -96,19 +98,22 @@ def spread_here(
 
 @contextmanager
 def deaf_to_interrupts() -> Iterator[None]:
-    """Ignore Ctrl-C, for the moment in which processes start, and for all their life.
+    """Put Ctrl-C off while processes start, and keep it from them for all their life.
 
-    They inherit that. A terminal sends Ctrl-C to all of them, and each would print what it
-    was doing; it is for this process alone, which ends the others.
+    They inherit the mask of signals. A terminal sends Ctrl-C to all of them, and each would
+    print what it was doing; it is for this process alone, which ends the others. One that
+    comes meanwhile is received at the end.
     """
-    if threading.current_thread() is not threading.main_thread():
-        yield  # Python lets no other thread choose
+    if os.name != "posix":
+        yield  # there are no masks
         return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for tracker in (resource_tracker, loky_resource_tracker):
+        tracker.ensure_running()  # started below, it would lift the mask
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before or signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _numbered(

@@ -14,6 +14,7 @@ import pytest
 from blocks import make_images
 
 from featx import (
+    Backend,
     PatchAutoencoder,
     RawPixels,
     UntrainedAutoencoder,
@@ -184,7 +185,9 @@ def test_a_whole_table_equals_the_local_one(dataset, tmp_path, capsys):
     tables = []
     for engine in ("local", "ray"):
         cache = FeatureCache(tmp_path / engine)
-        results = bench(dataset, encoders, classifiers, cache=cache, engine=engine)
+        results = bench(
+            dataset, encoders, classifiers, cache=cache, backend=Backend(engine=engine)
+        )
         assert len([e for e in cache.entries() if e.kind == "rows"]) == 16
         tables.append(
             [
@@ -197,7 +200,9 @@ def test_a_whole_table_equals_the_local_one(dataset, tmp_path, capsys):
                 for row in results.results
             ]
         )
-        again = bench(dataset, encoders, classifiers, cache=cache, engine=engine)
+        again = bench(
+            dataset, encoders, classifiers, cache=cache, backend=Backend(engine=engine)
+        )
         assert all(row.cached["classifier"] for row in again.results)
     assert tables[0] == tables[1]
 

@@ -398,7 +398,7 @@ def test_no_memory(tmp_path, megabytes):
     np.savez(tmp_path / "large.npz", X_train=X, y_train=y, X_test=X, y_test=y)
     code = f"""
 import resource, sys
-import torch, featx.benchmark
+import torch, featx.experiment
 from featx.cli import main
 torch.ones(64, 64) @ torch.ones(64, 64)
 now = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()

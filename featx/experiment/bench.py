@@ -1,0 +1,215 @@
+"""Encoders x classifiers -> results: what ``featx bench`` runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
+
+from featx._version import __version__
+from featx.errors import CacheError
+from featx.evaluation import (
+    N_QUERIES,
+    BenchResults,
+    Duplicates,
+    Evidence,
+    compare_with_controls,
+    draw_evenly,
+    with_repeats,
+)
+from featx.experiment.budget import Budget
+from featx.experiment.clock import TimeShares
+from featx.experiment.columns import Column, RowCounter, run_column
+from featx.experiment.diagnostics import duplicates_of, evidence_of
+from featx.experiment.parallel import fit_rows
+from featx.experiment.plan import Plan
+from featx.experiment.protocol import Backend, Observer, Protocol
+from featx.features import FeatureCache
+from featx.images import Dataset
+from featx.machine import describe_machine
+
+
+def bench(
+    dataset: Dataset,
+    encoders: Mapping[str, BaseEstimator],
+    classifiers: Sequence[str] | None = None,
+    *,
+    protocol: Protocol = Protocol(),  # noqa: B008, it cannot be changed
+    backend: Backend = Backend(),  # noqa: B008
+    cache: FeatureCache | None = None,
+    budget: Budget | float | None = None,
+    observer: Observer = Observer(),  # noqa: B008
+) -> BenchResults:
+    """Compare encoders with classifiers on the same images.
+
+    Encoders see the training images without labels. Classifiers are fitted on all
+    training images. The test part is scored once, at the end of each row.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        As `load_dataset` returns it.
+    encoders : mapping of str to estimator
+        Unfitted transformers with a seed, by name.
+    classifiers : sequence of str, default=None
+        Names of classifiers; by default ``linear-svm`` and ``svm``, or ``logreg`` instead
+        of the latter for very many images.
+    protocol : Protocol
+        How it is judged: tuning, repeats, seed, controls.
+    backend : Backend
+        Where it runs: this machine or a cluster, one fit after another or side by side.
+    cache : FeatureCache, default=None
+        Where encoders, features and rows are kept; the user's cache by default.
+    budget : Budget or float, default=None
+        Seconds that the whole table may take, about. Epochs and filters that are left
+        to the encoders, and the images that a classifier is fitted on, are chosen to fit.
+    observer : Observer
+        Is told of progress and of every row.
+
+    Returns
+    -------
+    BenchResults
+        Scores, paired tests, predictions and what the figures need.
+
+    Raises
+    ------
+    ParameterError
+        If a classifier is not known, or two arguments do not go together.
+    CacheError
+        If the cache cannot be written or an entry is damaged.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from featx import FeatureCache, RawPixels, bench, load_dataset
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     dataset = load_dataset("digits", cache_dir=folder)
+    ...     cache = FeatureCache(folder)
+    ...     results = bench(dataset, {"raw": RawPixels()}, ["knn"], cache=cache)
+    >>> results.best.name, results.best.scores.accuracy > 0.95
+    ('raw + knn', True)
+    """
+    plan = Plan.check(
+        dataset,
+        encoders,
+        classifiers,
+        protocol=protocol,
+        backend=backend,
+        cache=cache,
+        budget=budget,
+        observer=observer,
+    )
+    for note in plan.notes:
+        observer.on_message(note)
+    duplicates = _find_duplicates(plan)
+    return with_repeats([_run(one, duplicates) for one in plan.repeats()])
+
+
+def _find_duplicates(plan: Plan) -> Duplicates:
+    plan.observer.on_progress("look for copies", 0, 0)
+    duplicates = duplicates_of(plan.cache.folder, plan.dataset)
+    if found := duplicates.describe():
+        plan.observer.on_message(found)
+    return duplicates
+
+
+def _run(plan: Plan, duplicates: Duplicates) -> BenchResults:
+    """Make the table under one seed."""
+    dataset, protocol = plan.dataset, plan.protocol
+    rng = np.random.default_rng(protocol.seed)
+    n_examples = min(protocol.n_examples, len(dataset.test))
+    example_rows = draw_evenly(dataset.test.y, n_examples, rng)
+    examples = np.array(dataset.test.X[example_rows])
+    columns = _run_columns(plan, examples)
+    rows = [
+        column.rows[classifier] for column in columns for classifier in plan.classifiers
+    ]
+    results = [row.result for row in rows]
+    predictions = {row.result.name: row.predicted for row in rows}
+    tests = compare_with_controls(
+        results, predictions, dataset.test.y, protocol.controls
+    )
+    best = max(results, key=lambda row: row.scores.accuracy).encoder
+    (diagnosed,) = (column for column in columns if column.encoder == best)
+    return BenchResults(
+        version=__version__,
+        data=dataset.describe(),
+        protocol=plan.describe(),
+        machine=describe_machine(),
+        results=results,
+        comparisons=tests,
+        ids=dataset.test.ids,
+        y_true=dataset.test.y,
+        predictions=predictions,
+        confidences={row.result.name: row.confidence for row in rows},
+        histories={
+            column.encoder: history
+            for column in columns
+            if (history := column.encoded.encoder.history)
+        },
+        reconstructions=_drawn(columns, "reconstructions"),
+        filters=_drawn(columns, "filters"),
+        evidence=_diagnose(plan, diagnosed, example_rows),
+        duplicates=duplicates,
+        examples=examples,
+        example_rows=example_rows,
+    )
+
+
+def _run_columns(plan: Plan, examples: NDArray[np.uint8]) -> list[Column]:
+    """Run every encoder, cheap ones first, and return them in the order of the plan."""
+    seconds, counter, columns = plan.seconds, RowCounter(plan), dict[str, Column]()
+    shares = None
+    if plan.budget is not None and plan.budget.limits_fits:
+        shares = TimeShares(plan.budget.seconds, seconds)
+    for name in sorted(plan.encoders, key=seconds.__getitem__):
+        share = {} if shares is None else {"seconds": shares.share(name)}
+        columns[name] = run_column(plan, name, examples, counter, **share)
+    _fit_side_by_side(plan, list(columns.values()))
+    plan.observer.on_progress("fit", plan.n_rows, plan.n_rows)
+    return [columns[name] for name in plan.encoders]
+
+
+def _fit_side_by_side(plan: Plan, columns: list[Column]) -> None:
+    """Fit what the columns left to be fitted."""
+    tasks = [task for column in columns for task in column.tasks.values()]
+    if not tasks or plan.backend.joblib is None:
+        return
+    plan.observer.on_progress(f"fit {len(tasks)} rows side by side", 0, 0)
+    rows = iter(
+        fit_rows(tasks, plan.cache.folder, plan.backend.joblib, plan.backend.address)
+    )
+    for column in columns:
+        column.rows |= {classifier: next(rows) for classifier in column.tasks}
+
+
+def _drawn(columns: list[Column], name: str) -> dict[str, NDArray[np.uint8]]:
+    """Collect the pictures of the columns that have some."""
+    pictures = {column.encoder: getattr(column, name) for column in columns}
+    return {name: drawn for name, drawn in pictures.items() if drawn is not None}
+
+
+def _diagnose(
+    plan: Plan, column: Column, example_rows: NDArray[np.int64]
+) -> Evidence | None:
+    """Look into the features of a column; without that, the table itself is whole."""
+    if not plan.protocol.diagnose:
+        return None
+    what = f"look into the features of {column.encoder}"
+    plan.observer.on_progress(what, 0, 0)
+    try:
+        return evidence_of(
+            plan.cache.folder,
+            plan.dataset,
+            column.encoded,
+            column.encoder,
+            example_rows[:N_QUERIES],
+            seed=plan.protocol.seed,
+        )
+    except (CacheError, MemoryError) as error:
+        plan.observer.on_message(
+            f"The features of {column.encoder} were not looked into: {error}"
+        )
+        return None

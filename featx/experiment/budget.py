@@ -1,0 +1,205 @@
+"""What fits into the time there is: epochs and filters, chosen before anything runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from sklearn.base import BaseEstimator, clone
+
+from featx.experiment.costs import expected_seconds
+from featx.images import Dataset
+
+_EPOCHS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 50)
+_FILTERS = (50, 100, 200, 400, 800, 1200, 1600)
+_IMAGES_PER_FILTER = 30  # fewer filters than that would waste what the images can teach
+_PLANNED = 0.85  # of the time; the rest is for reading images, scores and the page
+# which encoders get their least first: the one to try, controls, and then the others
+PRECEDENCE = ("patch", "raw", "pca", "random-patches", "untrained")
+
+
+def default_seconds(n_images: int) -> float:
+    """Time that a comparison may take with nothing else said.
+
+    Parameters
+    ----------
+    n_images : int
+        Images of all parts.
+
+    Returns
+    -------
+    float
+        Five minutes up to 5,000 images, thirty at 60,000, and so on.
+
+    Examples
+    --------
+    >>> default_seconds(300) / 60, default_seconds(60_000) / 60
+    (5.0, 30.0)
+    """
+    return 300 + 1500 * max(0, n_images - 5000) / 55_000
+
+
+@dataclass(frozen=True)
+class Budget:
+    """How long a comparison may take.
+
+    Parameters
+    ----------
+    seconds : float
+        For the whole table, about. Epochs and filters that are left to the encoders are
+        chosen to fit.
+    may_leave_out : bool, default=False
+        Leave out encoders that do not fit even at their least. Otherwise they are run
+        at their least and take longer.
+    limits_fits : bool, default=True
+        Fit slow classifiers on fewer images where time gets short. It is measured, so that
+        rows depend on the machine, and none is kept in the cache.
+
+    Examples
+    --------
+    >>> Budget(60.0).limits_fits
+    True
+    """
+
+    seconds: float
+    may_leave_out: bool = False
+    limits_fits: bool = True
+
+
+@dataclass
+class AffordableEncoders:
+    """The encoders that fit into a budget.
+
+    Parameters
+    ----------
+    encoders : dict of str to estimator
+        Unfitted, some of them with fewer epochs or filters than usual.
+    reduced : dict of str to dict
+        Parameters that were lowered to save time, by encoder.
+    notes : list of str
+        What was reduced or left out, and how to ask for it; a line each.
+    """
+
+    encoders: dict[str, BaseEstimator] = field(default_factory=dict)
+    reduced: dict[str, dict[str, int]] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+
+def fit_budget(
+    encoders: Mapping[str, BaseEstimator],
+    classifiers: Sequence[str],
+    dataset: Dataset,
+    budget: Budget,
+) -> AffordableEncoders:
+    """Choose epochs and filters so that all encoders and classifiers keep to a budget.
+
+    Each encoder of `PRECEDENCE` gets the least that makes sense for so many images; then,
+    in that order, as much more as there is time for; then the others likewise.
+
+    Parameters
+    ----------
+    encoders : mapping of str to estimator
+        Unfitted. Parameters that are not ``"auto"`` stay as they are.
+    classifiers : sequence of str
+        Names of the classifiers that are fitted on the features of each.
+    dataset : Dataset
+        Its images are counted, not read.
+    budget : Budget
+        For everything.
+
+    Returns
+    -------
+    AffordableEncoders
+        In the order of `encoders`.
+    """
+
+    def price(encoder: BaseEstimator) -> float:
+        return expected_seconds(encoder, classifiers, dataset)
+
+    left = _PLANNED * budget.seconds
+    ladders = {name: _ladder(one, dataset) for name, one in encoders.items()}
+    names = sorted(encoders, key=_precedence)
+    result, chosen = AffordableEncoders(), dict[str, BaseEstimator]()
+    core = [name for name in names if name in PRECEDENCE]
+    for tier in (core, [name for name in names if name not in core]):
+        for name in tier:
+            least = ladders[name][0]
+            if price(least) > left and budget.may_leave_out:
+                seconds = price(ladders[name][-1])
+                result.notes.append(_left_out(name, seconds))
+                continue
+            chosen[name] = least
+            left -= price(least)
+        for group in _grown_together([n for n in tier if n in chosen], ladders):
+            spent = sum(price(chosen[name]) for name in group)
+            for rungs in zip(*(ladders[name] for name in group), strict=True):
+                if sum(map(price, rungs)) - spent <= left:
+                    chosen |= zip(group, rungs, strict=True)
+            left -= sum(price(chosen[name]) for name in group) - spent
+    for name in [name for name in encoders if name in chosen]:
+        result.encoders[name] = chosen[name]
+        if chosen[name] is not ladders[name][-1]:
+            _note_reduction(result, name, ladders[name][-1])
+    return result
+
+
+def _left_out(name: str, seconds: float) -> str:
+    return (
+        f"{name} is left out: it would take about {_minutes(seconds)} here. Ask for it "
+        f"with --encoders {name}, or for more time with --budget."
+    )
+
+
+def _precedence(name: str) -> int:
+    return PRECEDENCE.index(name) if name in PRECEDENCE else len(PRECEDENCE)
+
+
+def _grown_together(
+    names: Sequence[str], ladders: Mapping[str, list[BaseEstimator]]
+) -> list[list[str]]:
+    """Group patch encoders, for learned and random filters compare where they are as many.
+
+    The others are on their own.
+    """
+    groups: dict[object, list[str]] = {}
+    for name in names:
+        filters = tuple(one.get_params().get("n_components") for one in ladders[name])
+        alike = filters if "n_patches" in ladders[name][0].get_params() else name
+        groups.setdefault(alike, []).append(name)
+    return list(groups.values())
+
+
+def _ladder(encoder: BaseEstimator, dataset: Dataset) -> list[BaseEstimator]:
+    """List the encoder at its least, at steps between, and as it usually is."""
+    params, n_images = encoder.get_params(), len(dataset.train)
+    steps: tuple[int, ...]
+    if params.get("max_epochs") == "auto":
+        parameter, usual = "max_epochs", encoder._resolve_epochs(n_images)
+        steps, least = _EPOCHS, usual / 4
+    elif "n_patches" in params and params["n_components"] == "auto":
+        usual = encoder.resolved(n_images, dataset.train.image_shape).n_filters_[0]
+        parameter = "n_components"
+        steps, least = _FILTERS, min(usual, n_images / _IMAGES_PER_FILTER)
+    else:
+        return [encoder]
+    rungs = [step for step in steps if least <= step < usual]
+    return [*(clone(encoder).set_params(**{parameter: s}) for s in rungs), encoder]
+
+
+def _note_reduction(
+    result: AffordableEncoders, name: str, usual: BaseEstimator
+) -> None:
+    before, now = usual.get_params(), result.encoders[name].get_params()
+    lowered = {key: value for key, value in now.items() if value != before[key]}
+    result.reduced[name] = lowered
+    what = ", ".join(
+        f"{value} {'epochs' if key == 'max_epochs' else 'filters'}"
+        for key, value in lowered.items()
+    )
+    result.notes.append(
+        f"{name} is reduced to {what} to save time. Ask for more with --budget MINUTES."
+    )
+
+
+def _minutes(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"

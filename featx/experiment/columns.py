@@ -1,0 +1,175 @@
+"""One encoder of a comparison: encode, draw, and fit every classifier on its features."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from featx.classifiers import SharedReduction
+from featx.evaluation import Result
+from featx.experiment.clock import TimeLeft
+from featx.experiment.fitting import fit_row
+from featx.experiment.pictures import pictures_of
+from featx.experiment.plan import Plan
+from featx.experiment.rows import Row, keep_row, recall_row
+from featx.experiment.tasks import FitTask
+from featx.features import EncodedDataset, encode
+
+
+@dataclass
+class Column:
+    """An encoder, its features, and the rows that were made with them.
+
+    Parameters
+    ----------
+    encoder : str
+        Its name.
+    encoded : EncodedDataset
+        Its features.
+    reconstructions, filters : ndarray of uint8 or None
+        What it draws, see `pictures_of`; None if it draws nothing.
+    rows : dict of str to Row
+        By classifier. Those that are fitted side by side are added later.
+    tasks : dict of str to FitTask
+        By classifier, the rows that are still to be fitted.
+    """
+
+    encoder: str
+    encoded: EncodedDataset
+    reconstructions: NDArray[np.uint8] | None = None
+    filters: NDArray[np.uint8] | None = None
+    rows: dict[str, Row] = field(default_factory=dict)
+    tasks: dict[str, FitTask] = field(default_factory=dict)
+
+
+class RowCounter:
+    """Tells the observer of every row that begins and ends.
+
+    Parameters
+    ----------
+    plan : Plan
+        What runs.
+    """
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._n_done = 0
+        self._left = TimeLeft(plan.seconds, len(plan.classifiers))
+        self._widths = max(map(len, plan.encoders)), max(map(len, plan.classifiers))
+
+    def begin(self, task: FitTask) -> None:
+        """Tell which row is fitted now."""
+        what = f"fit {task.classifier} on {task.encoder}"
+        self._plan.observer.on_progress(what, self._n_done, self._plan.n_rows)
+
+    def end(self, task: FitTask, result: Result | None) -> None:
+        """Tell the accuracy of a row; None if it is fitted later."""
+        self._n_done += 1
+        self._left.done(task.encoder)
+        if result is not None:
+            self._plan.observer.on_message(self._line(result))
+
+    def _line(self, row: Result) -> str:
+        seconds = row.train_seconds + row.encode_seconds + row.fit_seconds
+        n_rows, (wide, narrow) = self._plan.n_rows, self._widths
+        more = f", {self._left}" if self._n_done < n_rows else ""
+        return (
+            f"{row.encoder:<{wide}}  {row.classifier:<{narrow}}  "
+            f"{100 * row.scores.accuracy:5.1f} %  {seconds:5.0f} s  "
+            f"({self._n_done} of {n_rows} rows{more})"
+        )
+
+
+def run_column(
+    plan: Plan,
+    encoder: str,
+    examples: NDArray[np.uint8],
+    counter: RowCounter,
+    seconds: float = math.inf,
+) -> Column:
+    """Encode the data set with one encoder and make its rows.
+
+    Parameters
+    ----------
+    plan : Plan
+        What runs.
+    encoder : str
+        Name of the encoder.
+    examples : ndarray of uint8, shape (k, h, w, c)
+        Images that it reconstructs.
+    counter : RowCounter
+        Is told of every row.
+    seconds : float
+        For everything.
+
+    Returns
+    -------
+    Column
+        With its rows; with tasks instead where they are to be fitted side by side.
+    """
+    end = time.perf_counter() + seconds
+    column = Column(encoder, _encode(plan, encoder))
+    fitted = column.encoded.encoder
+    if fitted.history and len(examples):
+        column.reconstructions, column.filters = pictures_of(
+            plan.cache.folder, fitted, examples
+        )
+    shared = SharedReduction(plan.backend.device)
+    for position, task in enumerate(_tasks(plan, column)):
+        counter.begin(task)
+        row = recall_row(plan.cache.folder, task) if plan.recalls_rows else None
+        if row is None and plan.backend.joblib:
+            column.tasks[task.classifier] = task
+        else:
+            if row is None:
+                share = (end - time.perf_counter()) / (len(plan.classifiers) - position)
+                row = _make_row(plan, task, share, shared)
+            column.rows[task.classifier] = row
+        counter.end(task, None if row is None else row.result)
+    return column
+
+
+def _encode(plan: Plan, name: str) -> EncodedDataset:
+    encoded = encode(
+        plan.dataset,
+        plan.encoders[name],
+        cache=plan.cache,
+        name=name,
+        progress=plan.observer.on_progress,
+        engine=plan.backend.engine,
+        address=plan.backend.address,
+    )
+    if encoded.encoder.choices:
+        plan.observer.on_message(f"{name}: {encoded.encoder.choices}")
+    return encoded
+
+
+def _tasks(plan: Plan, column: Column) -> Iterator[FitTask]:
+    for classifier in plan.classifiers:
+        yield FitTask(
+            column.encoder,
+            classifier,
+            column.encoded,
+            plan.dataset.class_names,
+            plan.dataset.validation,
+            tune=plan.protocol.tune,
+            balanced=plan.balanced,
+            seed=plan.protocol.seed,
+            device=plan.backend.device,
+        )
+
+
+def _make_row(
+    plan: Plan, task: FitTask, seconds: float, shared: SharedReduction
+) -> Row:
+    fitted = fit_row(task, seconds=seconds, shared=shared)
+    if plan.observer.on_fitted:
+        plan.observer.on_fitted(task.encoded.encoder.encoder, fitted)
+    if not plan.keeps_rows:
+        return fitted.row
+    return keep_row(plan.cache.folder, task, fitted.row)

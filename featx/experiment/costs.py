@@ -1,0 +1,88 @@
+"""What encoders and classifiers cost, counted in operations of a processor.
+
+Nothing is measured: so the same command makes the same plan every time, and finds what it
+made before in the cache.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.pipeline import Pipeline
+
+from featx.autoencoders.base import Cost
+from featx.classifiers.registry import WIDE
+from featx.images import Dataset
+from featx.machine import operations_per_second
+
+_PCA_COMPONENTS = 128  # that hold 90 % of the variance of most images
+
+
+def expected_seconds(
+    encoder: BaseEstimator,
+    classifiers: Sequence[str],
+    dataset: Dataset,
+) -> float:
+    """Seconds that an encoder and its classifiers take, roughly, on a quiet machine.
+
+    Parameters
+    ----------
+    encoder : estimator
+        Unfitted. It runs on its parameter ``device``, if it has one.
+    classifiers : sequence of str
+        Their names.
+    dataset : Dataset
+        Its images are counted, not read.
+
+    Returns
+    -------
+    float
+        Counted, not measured: the same at every call.
+    """
+    n_train, n_test = len(dataset.train), len(dataset.test)
+    cost = cost_of(encoder, n_train, dataset.train.image_shape)
+    encoding = cost.training + cost.encoding * (n_train + n_test)
+    fits = sum(fit_operations(name, n_train, cost.n_features) for name in classifiers)
+    # classifiers are nearly all large matrix products, which are three times as fast
+    device = str(encoder.get_params().get("device") or "auto")
+    return encoding / operations_per_second(device) + (
+        fits / (3 * operations_per_second("cpu"))
+    )
+
+
+def cost_of(
+    encoder: BaseEstimator, n_images: int, image_shape: tuple[int, int, int]
+) -> Cost:
+    """Ask an encoder what it costs; a foreign one is taken to be as cheap as pixels."""
+    if hasattr(encoder, "cost"):
+        cost: Cost = encoder.cost(n_images, image_shape)
+        return cost
+    n_pixels = int(np.prod(image_shape))
+    if isinstance(encoder, Pipeline) and "pca" in encoder.named_steps:
+        smaller = min(n_images, n_pixels)
+        few = min(smaller, _PCA_COMPONENTS)
+        training = {
+            "covariance_eigh": (2.0 * n_images + 9.0 * n_pixels) * n_pixels**2,
+            "full": 12.0 * n_images * n_pixels * smaller,
+        }.get(encoder["pca"].svd_solver, 10.0 * n_images * n_pixels * few)
+        return Cost(training, 2.0 * n_pixels * few, few)
+    return Cost(0.0, 0.0, n_pixels)
+
+
+def fit_operations(name: str, n_images: int, n_features: int) -> float:
+    """Operations of fitting a classifier, roughly.
+
+    Examples
+    --------
+    >>> fit_operations("linear-svm", 1000, 100) < fit_operations("svm", 1000, 5000)
+    True
+    """
+    smaller = min(n_images, n_features)
+    gram = n_images * n_features * smaller + smaller**3 / 3
+    if name in ("linear-svm", "ridge", "logreg"):
+        return 1.2 * gram
+    seen = min(n_features, WIDE)
+    reduction = 12.0 * n_images * n_features * seen if n_features > WIDE else 0.0
+    return reduction + 4.0 * n_images * min(n_images, 50_000) * seen

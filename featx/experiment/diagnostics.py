@@ -1,0 +1,114 @@
+"""What a comparison found in images and features, recalled or computed."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from featx._version import __version__
+from featx.evaluation import Duplicates, Evidence, find_duplicates, look_into
+from featx.evaluation.duplicates import CHANCE, LIKENESS
+from featx.features import EncodedDataset
+from featx.features.digest import digest_array, digest_json
+from featx.images import Dataset
+from featx.storage import FORMAT, load_array, recall_or_make
+
+
+def evidence_of(
+    cache_folder: Path,
+    dataset: Dataset,
+    encoded: EncodedDataset,
+    encoder: str,
+    query_rows: NDArray[np.int64],
+    *,
+    seed: int,
+) -> Evidence:
+    """Look into the features of an encoder, or recall what was seen there before.
+
+    Parameters
+    ----------
+    cache_folder : Path
+        Folder of the cache.
+    dataset, encoded, encoder, query_rows, seed
+        As for `look_into`.
+
+    Returns
+    -------
+    Evidence
+        What was seen.
+
+    Raises
+    ------
+    CacheError
+        If the entry is damaged.
+    """
+    key = digest_json(
+        {
+            "format": FORMAT,
+            "holds": [one.name for one in fields(Evidence)],
+            "featx": __version__,
+            "features": [encoded.train.key, encoded.test.key],
+            "images": [dataset.train.digest, dataset.test.digest],
+            "labels": digest_array(dataset.train.y),
+            "encoder": encoder,
+            "queries": digest_array(query_rows),
+            "seed": seed,
+        }
+    )
+    name = "evidence.npz"
+    return recall_or_make(
+        cache_folder / "evidence" / key,
+        f"{encoder} on {dataset.name}",
+        read=lambda folder: Evidence.from_npz(folder / name),
+        make=lambda: look_into(dataset, encoded, encoder, query_rows, seed=seed),
+        write=lambda work, found: (work / name).write_bytes(found.to_npz()),
+    )
+
+
+def duplicates_of(cache_folder: Path, dataset: Dataset) -> Duplicates:
+    """Find test images that are copies of training images, or recall them.
+
+    Parameters
+    ----------
+    cache_folder : Path
+        Folder of the cache.
+    dataset : Dataset
+        The images.
+
+    Returns
+    -------
+    Duplicates
+        See `find_duplicates`.
+
+    Raises
+    ------
+    CacheError
+        If the entry is damaged.
+    """
+    key = digest_json(
+        {
+            "format": FORMAT,
+            "featx": __version__,
+            "images": [dataset.train.digest, dataset.test.digest],
+            "duplicates": [LIKENESS, CHANCE],
+        }
+    )
+
+    def read(folder: Path) -> Duplicates:
+        of = load_array(folder / "of.npy", "copies")
+        return Duplicates(of, load_array(folder / "likeness.npy", "copies"))
+
+    def write(work: Path, found: Duplicates) -> None:
+        np.save(work / "of.npy", found.of)
+        np.save(work / "likeness.npy", found.likeness)
+
+    return recall_or_make(
+        cache_folder / "evidence" / key,
+        f"copies in {dataset.name}",
+        read=read,
+        make=lambda: find_duplicates(dataset.train.X, dataset.test.X),
+        write=write,
+    )

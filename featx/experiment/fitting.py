@@ -1,0 +1,215 @@
+"""One row of the table: a classifier fitted on features and scored."""
+
+from __future__ import annotations
+
+import math
+import time
+import warnings
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple
+
+import numpy as np
+from scipy.linalg import LinAlgWarning
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.metrics import make_scorer
+from sklearn.model_selection import GridSearchCV, PredefinedSplit
+from sklearn.pipeline import Pipeline
+
+from featx.classifiers import (
+    FEWEST,
+    SharedReduction,
+    can_balance,
+    choose_settings,
+    fit_in_blocks,
+    merit,
+    predict_with_confidence,
+)
+from featx.errors import DataError
+from featx.experiment.rows import Row, make_result
+from featx.experiment.sampling import Sample, choose_sample
+from featx.experiment.tasks import FitTask
+from featx.features import plain_params
+
+
+class FittedRow(NamedTuple):
+    """A row of the table, and the classifier it was made with.
+
+    Parameters
+    ----------
+    row : Row
+        The row, and what was said of every test image.
+    classifier : Pipeline
+        Fitted on the features of the training images.
+    """
+
+    row: Row
+    classifier: Pipeline
+
+
+class Fit(NamedTuple):
+    """A fitted classifier.
+
+    Parameters
+    ----------
+    classifier : Pipeline
+        Fitted.
+    notes : list of str
+        What a reader of the table should know of the fit.
+    seconds_saved : float
+        What the fit would have taken longer alone, see `SharedReduction`.
+    """
+
+    classifier: Pipeline
+    notes: list[str]
+    seconds_saved: float = 0.0
+
+
+def fit_row(
+    task: FitTask,
+    *,
+    seconds: float = math.inf,
+    shared: SharedReduction | None = None,
+) -> FittedRow:
+    """Fit one classifier on the training features and score it on the test part.
+
+    Parameters
+    ----------
+    task : FitTask
+        What to fit on what.
+    seconds : float
+        Time for the fit; if it is short, fewer images are fitted on, and a note says so.
+    shared : SharedReduction, default=None
+        What other classifiers were fitted with on the same features, and where. The row's
+        time is still that of a fit alone.
+
+    Returns
+    -------
+    FittedRow
+        The row of the table and what it was made with.
+
+    Raises
+    ------
+    DataError
+        If settings are to be searched and all images to fit on are of one class.
+    """
+    start = time.perf_counter()
+    sample = choose_sample(task, seconds)
+    if task.tune:
+        fit = _search(task, sample)
+    elif sample.in_blocks:
+        fit = _fit_in_blocks(task, sample)
+    else:
+        fit = _fit_in_memory(task, sample, shared)
+    fit_seconds = time.perf_counter() - start + fit.seconds_saved
+    notes = [*sample.notes, *_warn_of_settings(task, sample), *fit.notes]
+    return _score_row(task, fit.classifier, notes, fit_seconds)
+
+
+def _search(task: FitTask, sample: Sample) -> Fit:
+    """Try every setting of the classifier's space on the validation part."""
+    if len(np.unique(sample.y[~sample.validation])) < 2:
+        raise DataError(
+            "Got images of one class outside the validation part, but expected at "
+            "least two to choose settings. Give another validation part, or leave "
+            "tune out."
+        )
+    n_validation = int(sample.validation.sum())
+    n_images = len(sample.y) - n_validation
+    search = GridSearchCV(
+        task.make(n_images),
+        task.space(n_images),
+        scoring=make_scorer(merit, uneven=task.balanced),
+        cv=PredefinedSplit(np.where(sample.validation, 0, -1)),
+        error_score="raise",
+    )
+    notes = _notes_of(lambda: search.fit(sample.X, sample.y))
+    chosen = ", ".join(
+        f"{key.partition('__')[2]}="
+        + (f"{value:g}" if isinstance(value, int | float) else str(value))
+        for key, value in search.best_params_.items()
+    )
+    measure = "mean of accuracy and recall" if task.balanced else "right"
+    notes.append(
+        f"{chosen} chosen on {n_validation:,} validation images "
+        f"({100 * search.best_score_:.1f} % {measure} there)"
+    )
+    return Fit(search.best_estimator_, notes)
+
+
+def _fit_in_blocks(task: FitTask, sample: Sample) -> Fit:
+    """Fit on features that exceed memory, read block by block."""
+    classifier = task.make(len(sample.y))
+    # a memory map lets go of pages, which a part of it, copied, does not
+    X = task.encoded.train.X if len(sample.y) == task.n_images else sample.X
+    classifier.set_params(
+        **choose_settings(classifier, X, sample.y, uneven=task.balanced)
+    )
+    notes = ["learned block by block from disk: the features exceed memory"]
+    notes += _notes_of(lambda: fit_in_blocks(classifier, X, sample.y, task.n_in_memory))
+    return Fit(classifier, notes)
+
+
+def _fit_in_memory(
+    task: FitTask, sample: Sample, shared: SharedReduction | None
+) -> Fit:
+    """Fit with settings that are chosen on the sample; a part of it goes unshared."""
+    classifier = task.make(len(sample.y))
+    if shared is None or len(sample.y) < task.n_images:
+        shared = SharedReduction(task.fit_device)
+    before = shared.seconds_saved
+    choose = partial(choose_settings, uneven=task.balanced)
+    notes = _notes_of(lambda: shared.fit(classifier, sample.X, sample.y, choose))
+    return Fit(classifier, notes, shared.seconds_saved - before)
+
+
+def _warn_of_settings(task: FitTask, sample: Sample) -> list[str]:
+    """Say which settings could not be chosen."""
+    notes = []
+    n_images = len(sample.y)
+    if n_images < FEWEST and not task.tune:
+        notes.append(f"settings as usual: {n_images} images are too few to choose by")
+    if task.balanced and not can_balance(task.make(n_images)):
+        notes.append(
+            f"{task.classifier} takes no class weights, though the class counts differ"
+        )
+    return notes
+
+
+def _score_row(
+    task: FitTask, classifier: Pipeline, notes: list[str], fit_seconds: float
+) -> FittedRow:
+    """Predict the test part with a fitted classifier."""
+    if task.classifier == "svm" and "rbf" in classifier.named_steps:
+        landmarks = classifier.named_steps["rbf"].n_components
+        notes.append(f"kernel spanned by {landmarks:,} images (Nystroem)")
+    start = time.perf_counter()
+    X = np.asarray(task.encoded.test.X)
+    predicted, confidence = predict_with_confidence(classifier, X)
+    labels = predicted.astype(np.int64)
+    result = make_result(
+        task,
+        labels,
+        cached=False,
+        fit_seconds=fit_seconds,
+        predict_seconds=time.perf_counter() - start,
+        classifier_params=plain_params(classifier),
+        notes=tuple(notes),
+    )
+    return FittedRow(Row(result, labels, confidence.astype(np.float32)), classifier)
+
+
+def _notes_of(fit: Callable[[], Any]) -> list[str]:
+    """Fit, and return what a reader of the table should know of it."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", ConvergenceWarning)
+        # wide features share a few strong components; the penalty is there for that
+        warnings.simplefilter("ignore", LinAlgWarning)
+        fit()
+    unfinished = any(issubclass(w.category, ConvergenceWarning) for w in caught)
+    for other in caught:
+        if not issubclass(other.category, ConvergenceWarning):
+            warnings.warn_explicit(
+                other.message, other.category, other.filename, other.lineno
+            )
+    return ["stopped at its limit of iterations"] if unfinished else []

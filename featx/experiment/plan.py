@@ -1,0 +1,251 @@
+"""A comparison that was checked: what will run, and everything that is refused."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Self
+
+import numpy as np
+from sklearn.base import BaseEstimator, clone
+
+from featx.classifiers import accelerated, check_classifiers, default_classifiers
+from featx.errors import ParameterError
+from featx.evaluation import is_uneven
+from featx.experiment.budget import Budget, fit_budget
+from featx.experiment.costs import expected_seconds
+from featx.experiment.parallel import check_backend
+from featx.experiment.protocol import Backend, Observer, Protocol
+from featx.features import FeatureCache
+from featx.features.engines import make_engine
+from featx.images import Dataset
+from featx.machine import MOST_SEED
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What a comparison will run. `check` makes it, and refuses what cannot be run.
+
+    Parameters
+    ----------
+    dataset, protocol, backend, cache, observer
+        As `bench` takes them.
+    encoders : dict of str to estimator
+        Unfitted, in the order of the table; those that fit into the budget.
+    classifiers : list of str
+        Their names.
+    budget : Budget or None
+        Of one repeat.
+    reduced : dict of str to dict
+        Parameters of encoders that were lowered to save time, by encoder.
+    notes : list of str
+        What the user should know of the plan.
+    """
+
+    dataset: Dataset
+    encoders: dict[str, BaseEstimator]
+    classifiers: list[str]
+    protocol: Protocol
+    backend: Backend
+    cache: FeatureCache
+    observer: Observer
+    budget: Budget | None = None
+    reduced: dict[str, dict[str, int]] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+    @classmethod
+    def check(
+        cls,
+        dataset: Dataset,
+        encoders: Mapping[str, BaseEstimator],
+        classifiers: Sequence[str] | None,
+        *,
+        protocol: Protocol,
+        backend: Backend,
+        cache: FeatureCache | None,
+        budget: Budget | float | None,
+        observer: Observer,
+    ) -> Self:
+        """Check the arguments of `bench` and choose what is left to choose.
+
+        Returns
+        -------
+        Plan
+            Ready to run.
+
+        Raises
+        ------
+        ParameterError
+            If a value is not known or two do not go together.
+        """
+        if classifiers is None:
+            classifiers = default_classifiers(len(dataset.train))
+        check_classifiers(classifiers)
+        if not encoders or not classifiers:
+            raise ParameterError(
+                f"Got {len(encoders)} encoders and {len(classifiers)} classifiers, but "
+                "expected at least one of each."
+            )
+        if isinstance(budget, int | float):
+            budget = Budget(budget)
+        _check_values(protocol, backend, budget)
+        _check_together(protocol, backend, budget, observer)
+        plan = cls(
+            dataset=dataset,
+            encoders=dict(encoders),
+            classifiers=list(classifiers),
+            protocol=protocol,
+            backend=_resolved(protocol, backend, observer),
+            cache=cache or FeatureCache(),
+            observer=observer,
+        )
+        return plan if budget is None else plan._keep_to(budget)
+
+    def _keep_to(self, budget: Budget) -> Self:
+        one = replace(budget, seconds=budget.seconds / self.protocol.repeats)
+        affordable = fit_budget(self.encoders, self.classifiers, self.dataset, one)
+        if not affordable.encoders:
+            raise ParameterError(
+                f"Got a budget of {budget.seconds:.0f} s, but expected time for at least "
+                f"one encoder. {' '.join(affordable.notes)}"
+            )
+        return replace(
+            self,
+            encoders=affordable.encoders,
+            reduced=affordable.reduced,
+            notes=affordable.notes,
+            budget=one,
+        )
+
+    def repeats(self) -> list[Self]:
+        """Split into plans of one seed each; pictures and diagnoses are the first's."""
+        plans = []
+        for i, seed in enumerate(self.protocol.seeds):
+            more: dict[str, Any] = (
+                {} if i == 0 else {"n_examples": 0, "diagnose": False}
+            )
+            protocol = replace(self.protocol, repeats=1, seed=seed, **more)
+            encoders = {
+                name: _with_later_seed(encoder, i)
+                for name, encoder in self.encoders.items()
+            }
+            plans.append(replace(self, protocol=protocol, encoders=encoders))
+        return plans
+
+    @property
+    def balanced(self) -> bool:
+        """Whether settings are chosen so that rare classes count."""
+        return is_uneven(self.dataset.train.class_counts)
+
+    @property
+    def recalls_rows(self) -> bool:
+        """Whether rows are recalled from the cache; those that depend on time are not."""
+        limits_fits = self.budget is not None and self.budget.limits_fits
+        return not limits_fits and self.observer.on_fitted is None
+
+    @property
+    def keeps_rows(self) -> bool:
+        """Whether rows are kept in the cache."""
+        return self.budget is None or not self.budget.limits_fits
+
+    @property
+    def seconds(self) -> dict[str, float]:
+        """What each encoder and its classifiers are expected to take."""
+        return {
+            name: expected_seconds(encoder, self.classifiers, self.dataset)
+            for name, encoder in self.encoders.items()
+        }
+
+    @property
+    def n_rows(self) -> int:
+        """Rows of the table."""
+        return len(self.encoders) * len(self.classifiers)
+
+    def describe(self) -> dict[str, Any]:
+        """Give the protocol as plain data, for the results."""
+        return {
+            "encoder_sees": "training images without labels",
+            "tuned": self.protocol.tune,
+            "class_weight": "chosen for each row" if self.balanced else None,
+            "interval": "Wilson, 95 %",
+            "test": "McNemar, exact, Holm-corrected",
+            "test_part_read": "once per row, after every choice was made",
+            "seed": self.protocol.seed,
+            "scikit_learn_intelex": accelerated(),
+            "controls": [c for c in self.protocol.controls if c in self.encoders],
+            "reduced": self.reduced,
+            "time": self.notes,
+        }
+
+
+def _check_values(protocol: Protocol, backend: Backend, budget: Budget | None) -> None:
+    """Refuse what makes no sense by itself."""
+    if protocol.repeats < 1:
+        raise ParameterError(
+            f"Got repeats={protocol.repeats}, but expected at least 1."
+        )
+    if not 0 <= protocol.seeds[0] <= protocol.seeds[-1] <= MOST_SEED:
+        wrong = protocol.seeds[0] if protocol.seed < 0 else protocol.seeds[-1]
+        raise ParameterError(
+            f"Got seed {wrong}, but expected 0 to {MOST_SEED}. Choose another one."
+        )
+    if protocol.n_examples < 0:
+        raise ParameterError(
+            f"Got n_examples={protocol.n_examples}, but expected 0 or more."
+        )
+    if budget is not None and not 0 < budget.seconds < math.inf:
+        raise ParameterError(
+            f"Got a budget of {budget.seconds} s, but expected a number above 0. Leave it "
+            "out for no limit."
+        )
+    make_engine(backend.engine, backend.address)
+    if backend.joblib:
+        check_backend(backend.joblib)  # where every row is cached, nobody else would
+
+
+def _check_together(
+    protocol: Protocol, backend: Backend, budget: Budget | None, observer: Observer
+) -> None:
+    """Refuse what does not go together."""
+    limits_fits = budget is not None and budget.limits_fits
+    if protocol.tune and limits_fits:
+        raise ParameterError(
+            "Got both tune and a budget, but searches cannot be kept to a time. Use one "
+            "of them."
+        )
+    side_by_side = backend.joblib or ("ray" if backend.engine == "ray" else None)
+    if limits_fits and side_by_side:
+        raise ParameterError(
+            f"Got a budget and fits side by side with {side_by_side!r}, which share the "
+            "time in no known way. Use one of them."
+        )
+    if backend.joblib and observer.on_fitted:
+        raise ParameterError(
+            f"Got on_fitted and fits side by side with {backend.joblib!r}, where the "
+            "fitted classifiers stay in the workers. Use one of them."
+        )
+
+
+def _resolved(protocol: Protocol, backend: Backend, observer: Observer) -> Backend:
+    """Say where classifiers are fitted: back end of joblib and device."""
+    joblib = backend.joblib
+    if backend.engine == "ray" and observer.on_fitted is None:
+        joblib = joblib or "ray"
+    device = backend.device
+    if device and (protocol.tune or joblib):
+        why = "searches take no tensors" if protocol.tune else "workers share one GPU"
+        observer.on_message(f"Classifiers are fitted on the processor: {why}.")
+        device = None
+    return replace(backend, joblib=joblib, device=device)
+
+
+def _with_later_seed(encoder: BaseEstimator, i: int) -> BaseEstimator:
+    """Count up every seed of an encoder; `i` of 0 changes nothing."""
+    seeds = {
+        name: int(value) + i
+        for name, value in encoder.get_params().items()
+        if name.rpartition("__")[2] == "random_state"
+        and isinstance(value, int | np.integer)
+    }
+    return clone(encoder).set_params(**seeds) if i and seeds else encoder

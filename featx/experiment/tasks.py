@@ -1,0 +1,117 @@
+"""What is to be fitted for one row of the table, and the key it is cached under."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.pipeline import Pipeline
+
+from featx._version import __version__
+from featx.classifiers import CHOICE, accelerated, make_classifier, search_space
+from featx.features import EncodedDataset
+from featx.features.digest import digest_array, digest_json, digest_params
+from featx.machine import rows_in_memory
+from featx.storage import FORMAT
+
+
+@dataclass(frozen=True)
+class FitTask:
+    """A row of the table that is to be fitted: all that a worker needs to know.
+
+    Parameters
+    ----------
+    encoder, classifier : str
+        Their names.
+    encoded : EncodedDataset
+        The features; they travel as names of files.
+    class_names : tuple of str
+        Names of the classes.
+    validation : ndarray of bool, shape (n_train,)
+        The validation part.
+    tune : bool
+        Search the classifier's space on the validation part first.
+    balanced : bool
+        The class counts differ: whether classes are weighted is chosen, too, and all
+        settings so that rare classes count; see `merit`.
+    seed : int
+        Seed of the classifier.
+    device : str, default=None
+        As for `SharedReduction`.
+    """
+
+    encoder: str
+    classifier: str
+    encoded: EncodedDataset
+    class_names: tuple[str, ...]
+    validation: NDArray[np.bool_]
+    tune: bool = False
+    balanced: bool = False
+    seed: int = 0
+    device: str | None = None
+
+    @property
+    def n_features(self) -> int:
+        """Columns of the feature array."""
+        return int(self.encoded.train.X.shape[1])
+
+    @property
+    def n_images(self) -> int:
+        """Training images."""
+        return len(self.encoded.train.y)
+
+    @property
+    def n_in_memory(self) -> int:
+        """Training images whose features fit into memory, at most."""
+        return rows_in_memory(self.n_features)
+
+    @property
+    def fit_device(self) -> str | None:
+        """The device, unless the features exceed memory: it would not hold them either."""
+        return self.device if self.n_images <= self.n_in_memory else None
+
+    def make(self, n_images: int) -> Pipeline:
+        """Build the unfitted classifier for a number of training images."""
+        return make_classifier(
+            self.classifier,
+            n_features=self.n_features,
+            n_images=n_images,
+            balanced=self.balanced,
+            random_state=self.seed,
+            on_device=self.fit_device is not None,
+        )
+
+    def space(self, n_images: int) -> dict[str, list[Any]]:
+        """List the settings that a search on a number of images tries."""
+        return search_space(
+            self.classifier,
+            n_features=self.n_features,
+            n_images=n_images,
+            uneven=self.balanced,
+        )
+
+    @property
+    def key(self) -> str:
+        """A digest of all that the predictions depend on, 64 hexadecimal digits."""
+        train, test = self.encoded.train, self.encoded.test
+        in_memory = self.n_in_memory if self.n_images > self.n_in_memory else None
+        return digest_json(
+            {
+                "format": FORMAT,
+                "holds": ["predicted", "confidence"],
+                "featx": __version__,
+                "scikit-learn": version("scikit-learn"),
+                "intelex": version("scikit-learn-intelex") if accelerated() else None,
+                "features": [train.key, test.key],
+                "labels": digest_array(train.y),
+                "in_memory": in_memory,
+                "classifier": digest_params(self.make(self.n_images)),
+                "device": self.fit_device,
+                "uneven": self.balanced,
+                "choice": self.space(self.n_images) if self.tune else CHOICE,
+                "validation": digest_array(self.validation) if self.tune else None,
+            }
+        )
