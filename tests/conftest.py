@@ -3,6 +3,11 @@ import subprocess
 import sys
 from contextlib import contextmanager
 
+# as on the command line: tests run side by side, and threads that spin while they wait
+# take the cores of the others
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "4")
+
 import numpy as np
 import pytest
 from blocks import make_images

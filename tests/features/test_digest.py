@@ -61,7 +61,6 @@ def test_a_state_whose_content_cannot_be_told_is_refused():
         (np.sqrt, np.log),
         (len, abs),
     ],
-    ids=str,
 )
 def test_any_other_state_is_known_by_what_it_is_made_of(one, other):
     digests = []
