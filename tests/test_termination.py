@@ -114,6 +114,7 @@ hashlib.pbkdf2_hmac("sha256", b"", b"", 2**31 - 1)  # for minutes, outside Pytho
     pipes = dict.fromkeys(("stdout", "stderr"), subprocess.PIPE)
     with subprocess.Popen([sys.executable, "-c", code], text=True, **pipes) as process:
         process.stdout.readline()
+        time.sleep(0.5)  # until it is amid the computation
         process.terminate()
         try:
             _, err = process.communicate(timeout=5)
