@@ -341,6 +341,7 @@ def bench(
     ] = False,
 ) -> None:
     """Compare encoders with classifiers and leave a folder of results."""
+    _let_classifiers_use_device(shared)
     with uncollected():
         from featx.experiment import Budget, Protocol, default_seconds
         from featx.reports import check_run_folder, new_run_folder, save_run
@@ -401,6 +402,7 @@ def fit(
     ] = None,
 ) -> None:
     """Fit one classifier on features, encoding what is not cached yet."""
+    _let_classifiers_use_device(shared)
     if out_dir is not None:  # before anything takes time
         from featx.reports import check_run_folder, save_run
 
@@ -409,7 +411,8 @@ def fit(
         from featx.storage import check_out
 
         check_out(save)
-    from featx.experiment import Protocol
+    with uncollected():
+        from featx.experiment import Protocol
 
     protocol = Protocol(
         tune=tune,
@@ -837,6 +840,12 @@ def cache_prune(
     out.print(f"{decimal(sum(entry.size for entry in gone))} in {len(gone)} entries")
 
 
+def _let_classifiers_use_device(shared: SharedOptions) -> None:
+    """Say that tensors may come: scikit-learn asks for it, SciPy reads it at import."""
+    if shared.cuda_device:
+        os.environ.setdefault("SCIPY_ARRAY_API", "1")
+
+
 def _compare(
     shared: SharedOptions,
     data: str,
@@ -849,11 +858,11 @@ def _compare(
     on_fitted: Callable[[BaseEstimator, FittedRow], None] | None = None,
 ) -> tuple[BenchResults, Dataset]:
     """Do what bench and fit have in common; `budget` is told the number of images."""
-    if shared.cuda_device:  # scikit-learn asks for it, and SciPy reads it when imported
-        os.environ.setdefault("SCIPY_ARRAY_API", "1")
     with uncollected():
         from featx.autoencoders.registry import DEFAULT_ENCODERS
         from featx.classifiers import check_classifiers, default_classifiers
+        from featx.experiment import Backend, Observer
+        from featx.experiment import bench as run
 
     names = split_names(classifiers) if classifiers != "auto" else []
     check_classifiers(names)  # before anything takes time
@@ -862,9 +871,6 @@ def _compare(
         names = names or default_classifiers(len(dataset.train))
         chosen = list(DEFAULT_ENCODERS) if encoders == "auto" else split_names(encoders)
         _say(shared, f"Encoders {', '.join(chosen)}; classifiers {', '.join(names)}.")
-        from featx.experiment import Backend, Observer
-        from featx.experiment import bench as run
-
         n_images = len(dataset.train) + len(dataset.test)
         results = run(
             dataset,

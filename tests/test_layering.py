@@ -1,6 +1,7 @@
 """Imports go one way, and heavy libraries stay where they belong."""
 
 import ast
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -197,3 +198,30 @@ def test_help_answers_in_half_a_second():
         for _ in range(5)
     ]
     assert min(times) < 0.5
+
+
+@pytest.mark.parametrize("command", ["bench", "fit"])
+def test_scipy_knows_of_tensors_when_it_is_imported(tmp_path, command):
+    code = f"""
+import os, sys
+
+class Watch:
+    def find_spec(self, name, path=None, target=None):
+        if name == "scipy":
+            seen.append(os.environ.get("SCIPY_ARRAY_API"))
+
+seen = []
+sys.meta_path.insert(0, Watch())
+from featx.cli import main
+main([{command!r}, "--device", "cuda", "--limit", "50", "--clf", "knn", "-q"])
+assert seen == ["1"], seen
+"""
+    env = {k: v for k, v in os.environ.items() if k != "SCIPY_ARRAY_API"}
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=env | {"FEATX_CACHE": str(tmp_path)},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
