@@ -30,33 +30,38 @@ class SVC(FastSVC):  # type: ignore[misc]
 
     def decision_function(self, X: Any) -> NDArray[Any]:
         """Score every class for every image, as `sklearn.svm.SVC` does."""
-        if len(self.classes_) == 2 or self.kernel != "rbf":
+        if not self._scores_pairs:
             return np.asarray(super().decision_function(X))
-        X = validate_data(self, X, reset=False, dtype=[np.float64, np.float32])
-        size = max(1, _BYTES // (X.itemsize * len(self.support_vectors_)))
-        pairs = np.concatenate(
-            [
-                self._score_pairs(X[start : start + size])
-                for start in range(0, len(X), size)
-            ]
-        )
-        if self.decision_function_shape == "ovo":
-            return pairs
-        return self._score_classes(pairs)
+        pairs = self._score_pairs(X)
+        ovo = self.decision_function_shape == "ovo"
+        return pairs if ovo else self._score_classes(pairs)
 
     def predict(self, X: Any) -> NDArray[Any]:
         """Name the class with the highest score."""
-        if len(self.classes_) == 2 or self.kernel != "rbf":
+        if not self._scores_pairs:
             return np.asarray(super().predict(X))
-        scores = self.decision_function(X)
-        if self.decision_function_shape == "ovo":
-            scores = self._score_classes(scores)
+        scores = self._score_classes(self._score_pairs(X))
         return np.asarray(self.classes_[scores.argmax(axis=1)])
 
     score = ClassifierMixin.score
 
-    def _score_pairs(self, X: NDArray[Any]) -> NDArray[Any]:
+    @property
+    def _scores_pairs(self) -> bool:
+        """Whether pairs of classes are scored here."""
+        return len(self.classes_) > 2 and self.kernel == "rbf"
+
+    def _score_pairs(self, X: Any) -> NDArray[Any]:
         """Score every pair of classes; above nought it is the first of them."""
+        X = validate_data(self, X, reset=False, dtype=[np.float64, np.float32])
+        size = max(1, _BYTES // (X.itemsize * len(self.support_vectors_)))
+        return np.concatenate(
+            [
+                self._score_batch(X[start : start + size])
+                for start in range(0, len(X), size)
+            ]
+        )
+
+    def _score_batch(self, X: NDArray[Any]) -> NDArray[Any]:
         kernel = self._kernel_values(X)
         ends = np.cumsum(self.n_support_)
         by_class = [  # what the support vectors of one class say of the others

@@ -1,6 +1,6 @@
 """Encoders x classifiers -> a table: the plan of a comparison, its columns and rows."""
 
-from featx.experiment.bench import bench
+from featx.experiment.benchmark import bench
 from featx.experiment.budget import Budget, default_seconds
 from featx.experiment.fitting import FittedRow
 from featx.experiment.protocol import Backend, Observer, Protocol

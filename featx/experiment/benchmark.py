@@ -162,7 +162,7 @@ def _run_columns(plan: Plan, examples: NDArray[np.uint8]) -> list[Column]:
     """Run every encoder, cheap ones first, and return them in the order of the plan."""
     seconds, counter, columns = plan.seconds, RowCounter(plan), dict[str, Column]()
     shares = None
-    if plan.budget is not None and plan.budget.limits_fits:
+    if plan.budget is not None and not plan.keeps_rows:
         shares = TimeShares(plan.budget.seconds, seconds)
     for name in sorted(plan.encoders, key=seconds.__getitem__):
         share = {} if shares is None else {"seconds": shares.share(name)}

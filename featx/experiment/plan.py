@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
@@ -133,7 +134,7 @@ class Plan:
             plans.append(replace(self, protocol=protocol, encoders=encoders))
         return plans
 
-    @property
+    @cached_property
     def balanced(self) -> bool:
         """Whether settings are chosen so that rare classes count."""
         return is_uneven(self.dataset.train.class_counts)
@@ -141,15 +142,14 @@ class Plan:
     @property
     def recalls_rows(self) -> bool:
         """Whether rows are recalled from the cache; those that depend on time are not."""
-        limits_fits = self.budget is not None and self.budget.limits_fits
-        return not limits_fits and self.observer.on_fitted is None
+        return self.keeps_rows and self.observer.on_fitted is None
 
     @property
     def keeps_rows(self) -> bool:
         """Whether rows are kept in the cache."""
-        return self.budget is None or not self.budget.limits_fits
+        return not _limits_fits(self.budget)
 
-    @property
+    @cached_property
     def seconds(self) -> dict[str, float]:
         """What each encoder and its classifiers are expected to take."""
         return {
@@ -177,6 +177,10 @@ class Plan:
             "reduced": self.reduced,
             "time": self.notes,
         }
+
+
+def _limits_fits(budget: Budget | None) -> bool:
+    return budget is not None and budget.limits_fits
 
 
 def _check_values(protocol: Protocol, backend: Backend, budget: Budget | None) -> None:
@@ -208,14 +212,13 @@ def _check_together(
     protocol: Protocol, backend: Backend, budget: Budget | None, observer: Observer
 ) -> None:
     """Refuse what does not go together."""
-    limits_fits = budget is not None and budget.limits_fits
-    if protocol.tune and limits_fits:
+    if protocol.tune and _limits_fits(budget):
         raise ParameterError(
             "Got both tune and a budget, but searches cannot be kept to a time. Use one "
             "of them."
         )
     side_by_side = backend.joblib or ("ray" if backend.engine == "ray" else None)
-    if limits_fits and side_by_side:
+    if _limits_fits(budget) and side_by_side:
         raise ParameterError(
             f"Got a budget and fits side by side with {side_by_side!r}, which share the "
             "time in no known way. Use one of them."

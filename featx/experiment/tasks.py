@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from importlib.metadata import version
 from typing import Any
 
@@ -93,7 +94,7 @@ class FitTask:
             uneven=self.balanced,
         )
 
-    @property
+    @cached_property
     def key(self) -> str:
         """A digest of all that the predictions depend on, 64 hexadecimal digits."""
         train, test = self.encoded.train, self.encoded.test
