@@ -63,7 +63,7 @@ def run(folder: str, name: str, seed: int, limit: int | None = None) -> dict[str
             observer=Observer(on_progress=_show, on_message=chosen.append),
         )
         wall = time.perf_counter() - start
-    first = results.results[0]
+    first = results.rows[0]
     return {
         "encoder": name,
         "seed": seed,
@@ -88,7 +88,7 @@ def run(folder: str, name: str, seed: int, limit: int | None = None) -> dict[str
                 "predict_seconds": round(row.predict_seconds, 1),
                 "notes": list(row.notes),
             }
-            for row in results.results
+            for row in results.rows
         ],
         "machine": describe_machine(),
     }

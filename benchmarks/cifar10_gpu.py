@@ -92,7 +92,7 @@ def main() -> None:
             cache=FeatureCache(work),
         )
         seconds = time.perf_counter() - start
-    rows = {row.classifier: row.scores.accuracy for row in results.results}
+    rows = {row.classifier: row.scores.accuracy for row in results.rows}
     print(rows, f"{seconds / 60:.1f} minutes")
     RESULTS.write_text(
         json.dumps(

@@ -931,18 +931,18 @@ def _print_results(
         *_notes(results),
     ]:
         out.print(line)
-    if all(r.cached["encoder"] and r.cached["features"] for r in results.results):
+    if all(r.cached["encoder"] and r.cached["features"] for r in results.rows):
         _say(shared, "Nothing was trained or encoded: all came from the cache.")
 
 
 def _notes(results: BenchResults) -> Iterator[str]:
     """Say each note once, with the rows that it is for."""
     rows: dict[str, list[str]] = {}
-    for row in results.results:
+    for row in results.rows:
         for note in row.notes:
             rows.setdefault(note, []).append(row.name)
     for note, names in rows.items():
-        every = len(names) == len(results.results) > 1
+        every = len(names) == len(results.rows) > 1
         yield f"{'every row' if every else ', '.join(names)}: {note}."
 
 

@@ -79,10 +79,10 @@ def test_bench_prints_a_table_and_leaves_a_run_folder(run, folder):
     assert (code, out.split()) == (0, [str(made / "report.html"), f"{made}/figures"])
     assert (made / "figures" / "confusion_patch_knn.png").stat().st_size > 1000
     again = json.loads(run(*words, "--clf", "knn", "--encoders", "patch", "--json")[1])
-    (row,) = again["results"]
+    (row,) = again["rows"]
     assert all(row["cached"].values())
     assert Path(again["folder"], "results.json").is_file() and again["folder"] != made
-    stored = json.loads((made / "results.json").read_text())["results"]
+    stored = json.loads((made / "results.json").read_text())["rows"]
     (first,) = (
         one for one in stored if (one["encoder"], one["classifier"]) == ("patch", "knn")
     )
@@ -94,8 +94,8 @@ def test_json_has_the_documented_keys(run):
     assert code == 0
     document = json.loads(out)
     assert document["featx"] == featx.__version__
-    assert document.keys() >= {"featx", "data", "protocol", "machine", "results"}
-    assert document["results"][0].keys() >= {
+    assert document.keys() >= {"featx", "data", "protocol", "machine", "rows"}
+    assert document["rows"][0].keys() >= {
         *("encoder", "classifier", "n_features", "accuracy", "accuracy_ci95"),
         *("balanced_accuracy", "macro_f1", "per_class", "confusion", "train_seconds"),
         *("encode_seconds", "encode_images_per_second", "fit_seconds"),
@@ -163,7 +163,7 @@ def test_fit_can_tune_and_write_a_run_folder(run):
     )  # fmt: skip
     assert code == 0 and "chosen on 20 validation images" in out
     results = json.loads(Path("mine/results.json").read_text())
-    assert results["results"][0]["n_features"] == 20
+    assert results["rows"][0]["n_features"] == 20
     assert results["protocol"]["tuned"] is True
 
 
@@ -180,7 +180,7 @@ def test_repeats_show_the_spread_over_seeds(run):
         "--json",
     )
     document = json.loads(out)
-    (result,) = document["results"]
+    (result,) = document["rows"]
     assert code == 0 and document["protocol"]["seeds"] == [0, 1, 2]
     assert len(result["repeats"]) == 3
     assert result["accuracy"] == pytest.approx(sum(result["repeats"]) / 3)
@@ -340,7 +340,7 @@ def test_a_saved_model_names_files_folders_patterns_and_lists(
         "fit", folder, "--encoder", "raw", "--clf", "knn", "--save", "m.featx", "--json"
     )
     assert fitted[0] == 0 and "Model: m.featx" in fitted[2]
-    accuracy = json.loads(fitted[1])["results"][0]["accuracy"]
+    accuracy = json.loads(fitted[1])["rows"][0]["accuracy"]
     code, out, err = run("predict", "m.featx", folder / "test")
     rows = list(csv.DictReader(io.StringIO(out)))
     assert code == 0 and err == "" and list(rows[0]) == ["id", "class", "probability"]
@@ -569,9 +569,9 @@ def test_a_note_is_said_once(run, monkeypatch):
     notes = [("common", "first"), ("common", "of both \U0001f600 [/x]")]
     results = replace(
         results,
-        results=[
+        rows=[
             replace(row, notes=note)
-            for row, note in zip(results.results, notes, strict=True)
+            for row, note in zip(results.rows, notes, strict=True)
         ],
     )
     dataset = SimpleNamespace(skipped=[])
@@ -814,7 +814,7 @@ def test_one_encoder_or_several_are_named_by_either_word(run):
     for command, option in (("bench", "--encoder"), ("fit", "--encoders")):
         code, out, _ = run(command, option, "raw", *words)
         assert code == 0
-        assert [row["encoder"] for row in json.loads(out)["results"]] == ["raw"]
+        assert [row["encoder"] for row in json.loads(out)["rows"]] == ["raw"]
 
 
 def test_commands_that_take_one_encoder_have_the_same_default(run):
@@ -846,7 +846,7 @@ def test_real_images_one_epoch(run, cifar10):
         "bench", cifar10, "--limit", 2000, "--epochs", 1, "--clf", "logreg", "--json"
     )
     assert code == 0
-    accuracy = {r["encoder"]: r["accuracy"] for r in json.loads(out)["results"]}
+    accuracy = {r["encoder"]: r["accuracy"] for r in json.loads(out)["rows"]}
     assert (
         accuracy["patch"] > 0.5 and accuracy["denoising"] > 0.3 > accuracy["raw"] > 0.2
     )

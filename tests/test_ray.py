@@ -197,13 +197,13 @@ def test_a_whole_table_equals_the_local_one(dataset, tmp_path, capsys):
                     row.scores.confusion.tolist(),
                     row.notes,
                 )
-                for row in results.results
+                for row in results.rows
             ]
         )
         again = bench(
             dataset, encoders, classifiers, cache=cache, backend=Backend(engine=engine)
         )
-        assert all(row.cached["classifier"] for row in again.results)
+        assert all(row.cached["classifier"] for row in again.rows)
     assert tables[0] == tables[1]
 
 

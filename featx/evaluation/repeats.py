@@ -48,16 +48,16 @@ def with_repeats(runs: Sequence[BenchResults]) -> BenchResults:
         return first
     every = {
         row.name: np.stack([run.predictions[row.name] for run in runs])
-        for row in first.results
+        for row in first.rows
     }
     names = first.data["class_names"]
     results = [
         _joined(rows, score_seeds(first.y_true, every[rows[0].name], names))
-        for rows in zip(*(run.results for run in runs), strict=True)
+        for rows in zip(*(run.rows for run in runs), strict=True)
     ]
     return replace(
         first,
-        results=results,
+        rows=results,
         comparisons=compare_with_controls(results, every, first.y_true, first.controls),
         repeat_predictions=every,
         protocol=first.protocol

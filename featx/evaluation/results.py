@@ -196,7 +196,7 @@ class BenchResults:
         Version of featx.
     data, protocol, machine : dict
         What was compared on, how, and where; plain data.
-    results : list of Result
+    rows : list of Result
         The rows, in the order they were asked for.
     comparisons : list of Comparison
         Paired tests between rows.
@@ -237,7 +237,7 @@ class BenchResults:
     data: dict[str, Any]
     protocol: dict[str, Any]
     machine: dict[str, Any]
-    results: list[Result]
+    rows: list[Result]
     comparisons: list[Comparison]
     ids: NDArray[np.str_]
     y_true: NDArray[np.int64]
@@ -259,12 +259,12 @@ class BenchResults:
     @property
     def best(self) -> Result:
         """The row with the highest test accuracy; the first one among equals."""
-        return max(self.results, key=lambda r: r.scores.accuracy)
+        return max(self.rows, key=lambda r: r.scores.accuracy)
 
     @property
     def ranked(self) -> list[Result]:
         """The rows by accuracy, the best first."""
-        return sorted(self.results, key=lambda row: -row.scores.accuracy)
+        return sorted(self.rows, key=lambda row: -row.scores.accuracy)
 
     @property
     def controls(self) -> tuple[str, ...]:
@@ -361,7 +361,7 @@ class BenchResults:
                 f"Got no pandas ({error}), but expected it for a data frame. Install it "
                 "with: pip install pandas"
             ) from error
-        return pd.DataFrame([row.to_record() for row in self.results])
+        return pd.DataFrame([row.to_record() for row in self.rows])
 
     def to_dict(self) -> dict[str, Any]:
         """Flatten to the documented JSON document."""
@@ -370,7 +370,7 @@ class BenchResults:
             "data": self.data,
             "protocol": self.protocol,
             "machine": self.machine,
-            "results": [result.to_dict() for result in self.results],
+            "rows": [row.to_dict() for row in self.rows],
             "comparisons": [
                 asdict(c) | {"verdict": c.verdict} for c in self.comparisons
             ],
@@ -381,7 +381,7 @@ class BenchResults:
         if self.duplicates is None:
             return None
         accuracy = {
-            row.name: self.accuracy_without_duplicates(row.name) for row in self.results
+            row.name: self.accuracy_without_duplicates(row.name) for row in self.rows
         }
         return self.duplicates.to_dict() | {"accuracy_without": accuracy}
 
@@ -453,7 +453,7 @@ class BenchResults:
             data=document["data"],
             protocol=document["protocol"],
             machine=document["machine"],
-            results=[_result(one) for one in document["results"]],
+            rows=[_result(one) for one in document["rows"]],
             comparisons=[_comparison(one) for one in document["comparisons"]],
             histories=document.get("histories", {}),
             **arrays,

@@ -138,7 +138,7 @@ def _run(plan: Plan, duplicates: Duplicates) -> BenchResults:
         data=dataset.describe(),
         protocol=plan.describe(),
         machine=describe_machine(),
-        results=results,
+        rows=results,
         comparisons=tests,
         ids=dataset.test.ids,
         y_true=dataset.test.y,

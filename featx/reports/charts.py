@@ -256,7 +256,7 @@ def plot_comparison(results: BenchResults, *, ax: Axes | None = None) -> Axes:
     >>> [text.get_text() for text in ax.get_yticklabels()]
     ['conv + svm', 'raw + svm']
     """
-    rows = sorted(results.results, key=lambda row: -row.scores.accuracy)
+    rows = sorted(results.rows, key=lambda row: -row.scores.accuracy)
     ax = axes_for(ax, 7.5, _height(len(rows)))
     size = _rows(ax, [row.name for row in rows])
     kinds = {"learned encoder": (BLUE, BLUE, "o"), "control": (GREY, "white", "s")}

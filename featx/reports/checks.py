@@ -84,7 +84,7 @@ _DOCUMENT: dict[Any, Any] = {
         "reduced?": {str: {str: _COUNT}},
     },
     "machine": _FACTS,
-    "results": [_ROW],
+    "rows": [_ROW],
     "comparisons": [
         {
             **dict.fromkeys(("row", "other"), _TEXT),
@@ -118,7 +118,7 @@ def check_document(document: Any) -> None:
     if not _is_flat(document, _DEEPEST):
         raise ValueError("it nests too deep")
     _check(document, _DOCUMENT, "")
-    data, rows = document["data"], document["results"]
+    data, rows = document["data"], document["rows"]
     names = data["class_names"]
     for key in ("train_per_class", "test_per_class"):
         _same(len(data[key]), len(names), f"data.{key}", "classes")
@@ -209,7 +209,7 @@ def check_arrays(results: BenchResults, album: Album) -> None:
             f"{n_test} test images, at least one"
         )
     _whole(results.y_true, (n_test,), n_classes, "y_true")
-    for row in results.results:
+    for row in results.rows:
         _check_row(row, results, n_classes)
     _images(results.examples, (None, None, None, None), "examples")
     n, *shape = results.examples.shape

@@ -77,7 +77,7 @@ def to_json(
     >>> import json
     >>> from featx.reports.examples import example_results
     >>> list(json.loads(to_json(example_results())))
-    ['featx', 'data', 'protocol', 'machine', 'results', 'comparisons', 'duplicates']
+    ['featx', 'data', 'protocol', 'machine', 'rows', 'comparisons', 'duplicates']
     """
     document = results.to_dict()
     if histories:

@@ -59,7 +59,7 @@ def example_results() -> BenchResults:
         },
         protocol={"seed": 0, "controls": ["raw"]},
         machine={"cores": 2},
-        results=results,
+        rows=results,
         comparisons=compare(right, [("conv + svm", "raw + svm")]),
         ids=np.array([f"{row}.png" for row in range(8)]),
         y_true=y_true,

@@ -60,7 +60,7 @@ def _figures(results: BenchResults) -> Iterator[tuple[str, Axes]]:
         )
         yield f"reconstructions_{encoder}", pairs
     yield "comparison", charts.plot_comparison(results)
-    for row in results.results:
+    for row in results.rows:
         tail = f"{row.encoder}_{row.classifier}"
         confusion = heatmaps.plot_confusion(row.scores.confusion, names, title=row.name)
         yield f"confusion_{tail}", confusion

@@ -43,7 +43,7 @@ def markdown_page(results: BenchResults, command: str) -> str:
     """
     best, data = results.best, results.data
     tests = remarks(results) or ["No rows were tested against each other."]
-    notes = [f"{row.name}: {note}" for row in results.results for note in row.notes]
+    notes = [f"{row.name}: {note}" for row in results.rows for note in row.notes]
     parts = [
         f"# {markdown_text(str(data.get('name', 'Data')))}: encoders and classifiers "
         "compared",

@@ -79,7 +79,7 @@ def predictions_npz(results: BenchResults, class_names: tuple[str, ...]) -> byte
         "y_true": results.y_true,
         "class_names": np.asarray(class_names, np.str_),
     }
-    for row in results.results:
+    for row in results.rows:
         arrays[f"pred/{_tail(row.name)}"] = results.predictions[row.name]
         if row.name in results.repeat_predictions:
             arrays[f"repeats/{_tail(row.name)}"] = results.repeat_predictions[row.name]
@@ -121,7 +121,7 @@ def predictions_csv(results: BenchResults, class_names: tuple[str, ...]) -> str:
         "id": [safe_cell(name) for name in results.ids.tolist()],
         "true": names[results.y_true].tolist(),
     }
-    for row in results.results:
+    for row in results.rows:
         said = names[results.predictions[row.name]]
         columns[f"pred/{_tail(row.name)}"] = said.tolist()
         if row.name in results.confidences:
@@ -233,7 +233,7 @@ def _load(folder: Path) -> Run:
     check_document(document)
     named = _read_npz(folder / "predictions.npz")
     drawn = _read_npz(folder / "pictures.npz")
-    names = [f"{one['encoder']} + {one['classifier']}" for one in document["results"]]
+    names = [f"{one['encoder']} + {one['classifier']}" for one in document["rows"]]
     evidence = folder / "evidence.npz"
     results = BenchResults.from_dict(
         document,

@@ -85,7 +85,7 @@ def remarks(results: BenchResults) -> list[str]:
 
 
 def _remark(test: Comparison, results: BenchResults) -> str:
-    accuracy = {one.name: 100 * one.scores.accuracy for one in results.results}
+    accuracy = {one.name: 100 * one.scores.accuracy for one in results.rows}
     many = results.n_seeds > 1
     things = ("predictions" if many else "images")[: -1 if test.only_row == 1 else None]
     return (
@@ -371,7 +371,7 @@ def against_controls(result: Result, results: BenchResults) -> str:
     --------
     >>> from featx.reports.examples import example_results
     >>> results = example_results()
-    >>> [against_controls(row, results) for row in results.results]
+    >>> [against_controls(row, results) for row in results.rows]
     ['control', 'no better: raw']
     """
     told = []

@@ -40,7 +40,7 @@ def _accuracy(result: Result) -> str:
 
 
 def _columns(results: BenchResults) -> list[_Column]:
-    rows = results.results
+    rows = results.rows
 
     def percent(name: str) -> list[str]:
         return [f"{100 * getattr(row.scores, name):.1f}" for row in rows]
@@ -81,7 +81,7 @@ def _legend(results: BenchResults) -> str:
             "brackets the 95 % interval of the mean for the choice of test images, which "
             "leaves out the spread over training sets"
         )
-    if any(True in row.cached.values() for row in results.results):
+    if any(True in row.cached.values() for row in results.rows):
         legend += "; c from the cache, the time it took when it was made"
     warnings = [
         majority_line(results),
@@ -150,7 +150,7 @@ def _table(results: BenchResults, columns: list[_Column]) -> Table:
             justify="left" if column.words else "right",
             overflow="fold",
         )
-    for i, row in enumerate(results.results):
+    for i, row in enumerate(results.rows):
         best = row is results.best
         cells = [column.cells[i] for column in columns]
         cells[0] = ("* " if best else "  ") + cells[0]
@@ -183,7 +183,7 @@ def markdown_table(results: BenchResults) -> str:
         _markdown_row([column.header for column in columns]),
         _markdown_row(["---" if column.words else "---:" for column in columns]),
     ]
-    for i, row in enumerate(results.results):
+    for i, row in enumerate(results.rows):
         cells = [markdown_cell(column.cells[i]) for column in columns]
         if row is results.best:
             cells = [f"**{cell}**" if cell else cell for cell in cells]
@@ -238,7 +238,7 @@ def csv_table(results: BenchResults) -> str:
     >>> csv_table(example_results()).splitlines()[1][:22]
     'raw,svm,3072,0.75,0.40'
     """
-    rows = [_csv_row(result) for result in results.results]
+    rows = [_csv_row(result) for result in results.rows]
     text = io.StringIO()
     writer = csv.DictWriter(text, rows[0], lineterminator="\n")
     writer.writeheader()

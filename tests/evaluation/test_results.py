@@ -16,16 +16,16 @@ def seeded(accuracies, n=40):
     for seed in range(3):
         said = {
             row.name: np.where(np.arange(n) < accuracies[row.name][seed] * n, y, 1 - y)
-            for row in first.results
+            for row in first.rows
         }
         rows = [
             replace(row, scores=score(y, said[row.name], ["cat", "dog"]))
-            for row in first.results
+            for row in first.rows
         ]
         runs.append(
             replace(
                 first,
-                results=rows,
+                rows=rows,
                 y_true=y,
                 predictions=said,
                 comparisons=compare_with_controls(rows, said, y, ["raw"]),
@@ -40,7 +40,7 @@ def test_the_mean_over_seeds_decides_which_row_is_best():
     assert runs[0].best.name == "raw + svm"
     joined = with_repeats(runs)
     assert joined.best.name == "conv + svm"
-    raw = joined.results[0]
+    raw = joined.rows[0]
     assert raw.scores.accuracy == pytest.approx(1.9 / 3)
     assert raw.repeats == (0.9, 0.5, 0.5)
     assert raw.scores.confusion.sum() == 120
@@ -60,10 +60,10 @@ def test_one_run_stays_as_it_is():
 def test_times_of_seeds_are_means():
     runs = seeded({"raw + svm": [0.5] * 3, "conv + svm": [0.8] * 3})
     runs = [
-        replace(run, results=[replace(r, fit_seconds=float(i)) for r in run.results])
+        replace(run, rows=[replace(r, fit_seconds=float(i)) for r in run.rows])
         for i, run in enumerate(runs)
     ]
-    assert [row.fit_seconds for row in with_repeats(runs).results] == [1, 1]
+    assert [row.fit_seconds for row in with_repeats(runs).rows] == [1, 1]
 
 
 def test_printed_results_are_a_short_table():
@@ -88,15 +88,15 @@ def test_confusion_of_many_classes_is_stored_sparsely_and_read_back():
     y = np.arange(600) % 300
     said = np.where(np.arange(600) < 90, (y + 7) % 300, y)
     results = example_results()
-    rows = [replace(row, scores=score(y, said, names)) for row in results.results]
-    many = replace(results, results=rows, y_true=y)
-    text = json.dumps(many.to_dict()["results"][0]["confusion"])
+    rows = [replace(row, scores=score(y, said, names)) for row in results.rows]
+    many = replace(results, rows=rows, y_true=y)
+    text = json.dumps(many.to_dict()["rows"][0]["confusion"])
     assert len(text) < 10_000  # every cell would take 270,000
     again = BenchResults.from_dict(
         json.loads(json.dumps(many.to_dict())),
         **{name: getattr(many, name) for name in ("ids", "y_true", "predictions")},
     )
-    for mine, theirs in zip(many.results, again.results, strict=True):
+    for mine, theirs in zip(many.rows, again.rows, strict=True):
         np.testing.assert_array_equal(mine.scores.confusion, theirs.scores.confusion)
 
 

@@ -42,7 +42,7 @@ def task_of(dataset, encoded, name, **how):
 
 def test_every_encoder_meets_every_classifier(dataset, encoders, cache):
     results = bench(dataset, encoders, ["logreg", "knn"], cache=cache)
-    assert [r.name for r in results.results] == [
+    assert [r.name for r in results.rows] == [
         f"{e} + {c}" for e in encoders for c in ("logreg", "knn")
     ]
     assert results.best.scores.accuracy > 0.9
@@ -50,7 +50,7 @@ def test_every_encoder_meets_every_classifier(dataset, encoders, cache):
     for control in ("raw", "untrained"):
         for clf in ("logreg", "knn"):
             assert (f"conv + {clf}", f"{control} + {clf}") in pairs
-    for result in results.results:
+    for result in results.rows:
         right = (results.predictions[result.name] == dataset.test.y).mean()
         assert result.scores.accuracy == pytest.approx(right)
         assert result.cached == dict.fromkeys(CACHED, False)
@@ -65,7 +65,7 @@ def test_every_encoder_meets_every_classifier(dataset, encoders, cache):
 def test_the_second_run_is_cached_and_gives_the_same_table(dataset, encoders, cache):
     first = bench(dataset, encoders, ["logreg", "mlp"], cache=cache)
     second = bench(dataset, encoders, ["logreg", "mlp"], cache=cache)
-    for a, b in zip(first.results, second.results, strict=True):
+    for a, b in zip(first.rows, second.rows, strict=True):
         assert b.cached == dict.fromkeys(CACHED, True)
         assert (b.scores.accuracy, b.classifier_params, b.notes) == (
             a.scores.accuracy,
@@ -338,7 +338,7 @@ def test_what_is_removed_while_it_is_recalled_is_made_anew(
         for module in ("features.cache", "experiment.rows", "storage"):
             patched.setattr(f"featx.{module}.read_manifest", removing)
         again = bench(dataset, encoders, ["knn"], cache=cache)
-    for row in again.results:
+    for row in again.rows:
         assert row.cached == dict.fromkeys(CACHED, False)
         expected = first.predictions[row.name]
         assert np.array_equal(again.predictions[row.name], expected)
@@ -347,4 +347,4 @@ def test_what_is_removed_while_it_is_recalled_is_made_anew(
     np.testing.assert_array_equal(again.duplicates.of, first.duplicates.of)
     assert cache.verify() == []
     third = bench(dataset, encoders, ["knn"], cache=cache)
-    assert all(all(row.cached.values()) for row in third.results)
+    assert all(all(row.cached.values()) for row in third.rows)

@@ -139,8 +139,8 @@ def test_a_comparison_keeps_to_its_budget(dataset, cache):
         observer=Observer(on_message=told.append),
     )
     assert time.perf_counter() - start < 30
-    assert [row.encoder for row in results.results] == ["raw", "conv"]
-    assert results.results[1].encoder_params["max_epochs"] == 16
+    assert [row.encoder for row in results.rows] == ["raw", "conv"]
+    assert results.rows[1].encoder_params["max_epochs"] == 16
     assert told[0].startswith("conv is reduced to 16 epochs")
 
 
@@ -161,4 +161,4 @@ def test_rows_are_told_as_they_finish_the_cheap_ones_first(dataset, cache):
     assert rows[0].startswith("raw ") and "(1 of 2 rows, " in rows[0]
     assert rows[0].endswith(" left)")
     assert rows[1].startswith("conv ") and rows[1].endswith("(2 of 2 rows)")
-    assert [row.encoder for row in results.results] == ["conv", "raw"]  # as asked for
+    assert [row.encoder for row in results.rows] == ["conv", "raw"]  # as asked for

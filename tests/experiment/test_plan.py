@@ -134,7 +134,7 @@ def test_a_comparison_of_three_seeds_counts_all_of_them(dataset, cache):
         ).best.scores.accuracy
         for seed in range(3)
     ]
-    row = results.results[0]
+    row = results.rows[0]
     assert list(row.repeats) == single
     assert row.scores.accuracy == pytest.approx(np.mean(single))
     assert results.evidence is not None and len(results.examples) > 0

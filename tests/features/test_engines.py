@@ -50,8 +50,8 @@ def test_fits_side_by_side_give_the_same_table(dataset, cache, tmp_path):
         cache=cache,
         backend=Backend(joblib="loky"),
     )
-    assert [r.name for r in many.results] == [r.name for r in one.results]
-    for a, b in zip(one.results, many.results, strict=True):
+    assert [r.name for r in many.rows] == [r.name for r in one.rows]
+    for a, b in zip(one.rows, many.rows, strict=True):
         assert a.scores.confusion.tolist() == b.scores.confusion.tolist()
         assert not b.cached["classifier"]
     assert len([e for e in cache.entries() if e.kind == "rows"]) == 4

@@ -73,7 +73,7 @@ def make_run(
         data=dataset.describe(),
         protocol={"seed": 0, "controls": ["raw", "pca"]},
         machine={"cores": 2},
-        results=results,
+        rows=results,
         comparisons=compare(right, [(ROWS[2], ROWS[0]), (ROWS[2], ROWS[1])]),
         ids=test.ids,
         y_true=test.y,

@@ -174,7 +174,7 @@ def test_comparison_puts_the_highest_on_top(results):
     ax = plot_comparison(results)
     names = [text.get_text() for text in ax.get_yticklabels()]
     assert names == ["conv + svm", "pca + svm", "raw + svm"]
-    values = [f"{100 * r.scores.accuracy:.1f}" for r in reversed(results.results)]
+    values = [f"{100 * r.scores.accuracy:.1f}" for r in reversed(results.rows)]
     assert texts(ax) == values
 
 

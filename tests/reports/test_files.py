@@ -100,10 +100,10 @@ def test_folder_that_cannot_be_written(run, tmp_path):
 def test_names_that_are_no_file_names(build, tmp_path, monkeypatch):
     monkeypatch.setattr("featx.reports.canvas.FigureCanvasAgg", _NoCanvas)
     dataset, results = build(["a/b", "日本 語", "\udcff", "a|b"], per_class=2)
-    odd = replace(results.results[0], encoder="../up")
+    odd = replace(results.rows[0], encoder="../up")
     results = replace(
         results,
-        results=[odd],
+        rows=[odd],
         comparisons=[],
         predictions={odd.name: results.predictions["raw + svm"]},
         histories={},
@@ -172,7 +172,7 @@ def test_a_folder_keeps_nothing_of_an_earlier_run_and_all_of_the_user(
         (tmp_path / name).write_text("mine")
     one = replace(
         results,
-        results=results.results[:1],
+        rows=results.rows[:1],
         comparisons=[],
         evidence=None,
         histories={},
@@ -181,7 +181,7 @@ def test_a_folder_keeps_nothing_of_an_earlier_run_and_all_of_the_user(
     files = save_run(one, dataset, tmp_path, "featx fit")
     there = {path for path in tmp_path.rglob("*") if path.is_file()}
     assert there == {*files, *(tmp_path / name for name in mine)}
-    assert [row.name for row in load_run(tmp_path).results.results] == ["raw + svm"]
+    assert [row.name for row in load_run(tmp_path).results.rows] == ["raw + svm"]
 
 
 def test_predictions_are_a_table_too(saved, run):

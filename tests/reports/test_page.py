@@ -49,10 +49,10 @@ def test_a_run_comes_back_as_it_was(folder, results):
     again = load_run(folder)
     assert again.command == "featx bench toys --seed 0"
     assert again.results.data == json.loads(json.dumps(results.data))
-    assert [row.name for row in again.results.results] == [
-        row.name for row in results.results
+    assert [row.name for row in again.results.rows] == [
+        row.name for row in results.rows
     ]
-    for mine, theirs in zip(results.results, again.results.results, strict=True):
+    for mine, theirs in zip(results.rows, again.results.rows, strict=True):
         assert mine.scores.per_class == theirs.scores.per_class
         np.testing.assert_array_equal(mine.scores.confusion, theirs.scores.confusion)
     assert again.results.comparisons == results.comparisons
@@ -108,10 +108,10 @@ def test_the_answer_says_no_more_than_the_numbers(results):
 
 
 def test_a_control_that_wins_is_called_one(results):
-    rows = {row.encoder: row for row in results.results}
+    rows = {row.encoder: row for row in results.rows}
     won = replace(
         results,
-        results=[
+        rows=[
             replace(rows["conv"], encoder="raw"),
             replace(rows["raw"], encoder="conv"),
         ],
@@ -158,7 +158,7 @@ def test_without_copies_the_page_says_so(build):
 
 def test_one_row_alone(build, tmp_path):
     dataset, results = build()
-    one = replace(results, results=results.results[2:], comparisons=[], evidence=None)
+    one = replace(results, rows=results.rows[2:], comparisons=[], evidence=None)
     save_run(one, dataset, tmp_path, "featx fit")
     page = (tmp_path / "report.html").read_text()
     assert "only row" in page and '<section id="map"' not in page
@@ -198,7 +198,7 @@ def test_two_runs_on_the_same_images(results):
     assert found["same"] and len(found["rows"]) == 3
     assert all(row["verdict"] == "no better" for row in found["rows"])
     turned = replace(results, y_true=results.y_true[::-1])
-    other = compared(results, replace(turned, results=results.results[:1]))
+    other = compared(results, replace(turned, rows=results.rows[:1]))
     assert not other["same"] and other["only_mine"] == ["pca + svm", "conv + svm"]
     assert other["rows"][0]["verdict"] == "not tested"
 
@@ -259,7 +259,7 @@ def with_array(name, key, change):
     return name, edit
 
 
-ROW = "results"
+ROW = "rows"
 
 
 @pytest.mark.parametrize(
@@ -267,7 +267,7 @@ ROW = "results"
     [
         (
             edited(lambda d: d[ROW][1].pop("accuracy")),
-            r"results\[1\] has no 'accuracy'",
+            r"rows\[1\] has no 'accuracy'",
         ),
         (edited(lambda d: d[ROW][0].update(accuracy="0.5")), "accuracy is '0.5', but"),
         (
@@ -287,7 +287,7 @@ ROW = "results"
         ),
         (edited(lambda d: d[ROW][0]["per_class"].popitem()), "has other classes than"),
         (edited(lambda d: d[ROW].append(d[ROW][0])), "no two alike"),
-        (edited(lambda d: d.update(results=[])), "no two alike"),
+        (edited(lambda d: d.update(rows=[])), "no two alike"),
         (
             edited(lambda d: d.update(machine=[])),
             r"machine is \[\], but expected an obj",
@@ -377,10 +377,10 @@ def test_predictions_of_another_run_are_refused(folder, build, tmp_path):
 
 def test_scores_are_not_called_probabilities(results, run):
     dataset, _ = run
-    rows = [replace(row, classifier="mlp") for row in results.results[:1]]
+    rows = [replace(row, classifier="mlp") for row in results.rows[:1]]
     mlp = replace(
         results,
-        results=rows + results.results[1:],
+        rows=rows + results.rows[1:],
         comparisons=[],
         predictions=results.predictions
         | {"raw + mlp": results.predictions["raw + svm"]},
@@ -408,7 +408,7 @@ def test_a_full_album_keeps_the_first_of_every_cell(build, monkeypatch):
     monkeypatch.setattr("featx.reports.album._PIXELS", 64 * 70)
     album = make_album(results, dataset)
     assert len(album.test_rows) == 70
-    for row in results.results:
+    for row in results.rows:
         behind = cells(results, row.name)
         assert sorted(behind) == list(map(tuple, np.argwhere(row.scores.confusion)))
         for rows in behind.values():

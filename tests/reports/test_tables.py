@@ -88,9 +88,9 @@ def test_terminal_table_keeps_what_matters_when_narrow(results, width):
 
 
 def test_terminal_table_does_not_read_names_as_markup(results):
-    odd = replace(results.results[0], encoder="[bold]x[/red]")
+    odd = replace(results.rows[0], encoder="[bold]x[/red]")
     assert "[bold]x[/red]" in printed(
-        replace(results, results=[odd], duplicates=None), 120
+        replace(results, rows=[odd], duplicates=None), 120
     )
 
 
@@ -123,14 +123,14 @@ def test_json_holds_the_contract(results):
         "data",
         "protocol",
         "machine",
-        "results",
+        "rows",
         "comparisons",
     }
-    for row in document["results"]:
+    for row in document["rows"]:
         assert set(row) - {"notes", "repeats"} == CONTRACT
         assert row["classifier_params"] == {"C": 10.0, "gamma": None}
         assert set(row["cached"]) == {"encoder", "features"}
-    best = document["results"][2]
+    best = document["rows"][2]
     assert best["confusion"] == results.best.scores.confusion.tolist()
     assert list(best["per_class"]) == ["plane", "automobile", "cat"]
     assert set(best["per_class"]["cat"]) == {"precision", "recall", "f1", "support"}
@@ -159,7 +159,7 @@ def test_class_lines_of_wide_names_and_absent_classes(results):
 
 
 def test_remarks_say_what_the_tests_found(results):
-    accuracy = {row.name: 100 * row.scores.accuracy for row in results.results}
+    accuracy = {row.name: 100 * row.scores.accuracy for row in results.rows}
     tests = [
         Comparison("conv + svm", "pca + svm", 1240, 520, 1e-9),
         Comparison("raw + svm", "pca + svm", 1, 4, 0.375),
@@ -234,7 +234,7 @@ def test_a_row_that_never_names_a_class_says_so(results):
     y = results.y_true
     blind = np.where(y == 2, 0, y)
     best = replace(results.best, scores=score(y, blind, results.data["class_names"]))
-    told = markdown_table(replace(results, results=[*results.results[:2], best]))
+    told = markdown_table(replace(results, rows=[*results.rows[:2], best]))
     assert "conv + svm never names: cat." in told
     assert "never names" not in markdown_table(results)
 
@@ -247,8 +247,8 @@ def test_a_row_below_the_majority_says_so(results):
 
 
 def test_markdown_takes_no_html_from_names(results):
-    odd = replace(results.results[0], encoder="<img src=x onerror=alert(1)>")
-    named = replace(results, results=[odd, *results.results[1:]], comparisons=[])
+    odd = replace(results.rows[0], encoder="<img src=x onerror=alert(1)>")
+    named = replace(results, rows=[odd, *results.rows[1:]], comparisons=[])
     named = replace(named, data=results.data | {"name": "<script>"})
     page = markdown_page(named, "featx bench toys")
     assert "<img" not in page and "<script" not in page
@@ -263,15 +263,15 @@ def test_the_cheapest_row_as_good_as_the_best_is_named(results):
     assert cheapest(results).name == "conv + svm"
     apart = replace(results, comparisons=unclear)
     assert cheapest(apart).name == "conv + svm"  # unclear, but far below the best
-    best = next(row for row in results.results if row.name == "conv + svm")
+    best = next(row for row in results.rows if row.name == "conv + svm")
     close = [
         replace(row, scores=replace(row.scores, accuracy=best.scores.accuracy - 0.01))
         if row.name == "pca + svm"
         else row
-        for row in results.results
+        for row in results.rows
     ]
-    assert cheapest(replace(results, results=close)).name == "conv + svm"  # shown worse
-    near = replace(results, results=close, comparisons=unclear)
+    assert cheapest(replace(results, rows=close)).name == "conv + svm"  # shown worse
+    near = replace(results, rows=close, comparisons=unclear)
     assert cheapest(near).name == "pca + svm"
     told = advice(near, "featx bench toys --repeats 3 --figures --out x --size 8")
     assert "is pca + svm" in told[1]
@@ -287,7 +287,7 @@ def test_the_saved_model_is_that_of_the_row_where_time_was_saved(results):
     assert words[:3] == ["featx", "fit", "toys"] and "--budget" not in words
     sets = [words[i + 1] for i, word in enumerate(words) if word == "--set"]
     assert sets == ["max_epochs=16", "n_components=400"]
-    assert "--set" not in save_command(short, short.results[1])
+    assert "--set" not in save_command(short, short.rows[1])
 
 
 def test_what_was_reduced_to_save_time_stands_under_the_table(results):

@@ -18,7 +18,7 @@ from featx.reports.album import is_png
 def encoders(results: BenchResults) -> list[dict[str, Any]]:
     """Collect what there is to be seen of each encoder."""
     shown = []
-    for name in dict.fromkeys(row.encoder for row in results.results):
+    for name in dict.fromkeys(row.encoder for row in results.rows):
         pairs = results.reconstructions.get(name)
         filters = results.filters.get(name)
         one = {

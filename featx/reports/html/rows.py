@@ -58,7 +58,7 @@ def _against_controls(best: Result, results: BenchResults) -> list[str]:
     """Say in a sentence how the best row did against the controls."""
     controls = results.controls
     if best.encoder in controls:
-        learned = any(row.encoder not in controls for row in results.results)
+        learned = any(row.encoder not in controls for row in results.rows)
         return ["It is a control: no learned encoder has a higher accuracy."] * learned
     verdicts = control_verdicts(best, results)
     if verdicts["better"] and not verdicts["worse"] + verdicts["no better"]:
@@ -155,8 +155,8 @@ def _bars(row: Result, names: Sequence[str]) -> list[dict[str, Any]]:
 
 def compared(mine: BenchResults, other: BenchResults) -> dict[str, Any]:
     """Set two runs side by side; tested in pairs where the test images are the same."""
-    theirs = {row.name: row for row in other.results}
-    both = [row for row in mine.results if row.name in theirs]
+    theirs = {row.name: row for row in other.rows}
+    both = [row for row in mine.rows if row.name in theirs]
     same = (
         np.array_equal(mine.ids, other.ids)
         and np.array_equal(mine.y_true, other.y_true)
@@ -192,11 +192,11 @@ def compared(mine: BenchResults, other: BenchResults) -> dict[str, Any]:
                 "verdict": test.verdict if test else "not tested",
             }
         )
-    names = {row.name for row in mine.results}
+    names = {row.name for row in mine.rows}
     return {
         "rows": rows,
         "same": same,
         "pixels": mine.data.get("test_digest") == other.data.get("test_digest"),
-        "only_mine": [row.name for row in mine.results if row.name not in theirs],
-        "only_other": [row.name for row in other.results if row.name not in names],
+        "only_mine": [row.name for row in mine.rows if row.name not in theirs],
+        "only_other": [row.name for row in other.rows if row.name not in names],
     }

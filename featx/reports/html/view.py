@@ -120,9 +120,7 @@ def _facts(results: BenchResults, command: str) -> dict[str, Any]:
     data = results.data
     skipped = data.get("skipped", ())
     shown = {key: value for key, value in data.items() if key not in _TOLD_ELSEWHERE}
-    params: dict[str, Any] = {
-        row.encoder: row.encoder_params for row in results.results
-    }
+    params: dict[str, Any] = {row.encoder: row.encoder_params for row in results.rows}
     return {
         "command": command,
         "data": _told(shown | {"skipped images": len(skipped)}),
