@@ -19,6 +19,7 @@ prints their message as one line and ends with exit code 1.
 from __future__ import annotations
 
 import difflib
+import shlex
 from collections.abc import Iterable
 
 
@@ -96,3 +97,27 @@ def unknown_name(what: str, got: object, known: Iterable[str]) -> ParameterError
     return ParameterError(
         f"Got {what} {got!r}, but expected one of {', '.join(names)}.{hint}"
     )
+
+
+def pip_install(package: str) -> str:
+    """Write the command that installs a library, or an extra of this one.
+
+    Examples
+    --------
+    >>> pip_install("featx[ray]")
+    "pip install 'featx[ray]'"
+    """
+    return f"pip install {shlex.quote(package)}"
+
+
+def missing_library(need: str, error: ImportError, package: str) -> DependencyError:
+    """Build the error for a library that does not import.
+
+    Examples
+    --------
+    >>> error = ImportError("No module named 'ray'")
+    >>> print(missing_library("Engine 'ray' needs Ray", error, "featx[ray]"))
+    Engine 'ray' needs Ray: No module named 'ray'. Install it with pip install
+    'featx[ray]'.
+    """
+    return DependencyError(f"{need}: {error}. Install it with {pip_install(package)}.")

@@ -13,7 +13,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from typing import IO, Any, TypeVar
 
-from featx.errors import DependencyError, FeatxError, StorageError
+from featx.errors import DependencyError, FeatxError, StorageError, missing_library
 
 _PATIENCE = 120.0  # seconds; the libraries ask several times by themselves, too
 _LONGEST_PAUSE = 30.0
@@ -58,9 +58,10 @@ def connect(url: str) -> tuple[Any, str]:
     try:
         storage, path = fsspec.url_to_fs(url)
     except ImportError as error:
-        raise DependencyError(
-            f"Got {url}, but cannot reach it here: {error}."
-        ) from error
+        need = f"{url} cannot be reached"
+        if url.startswith(("s3:", "s3a:")):
+            raise missing_library(need, error, "featx[s3]") from error
+        raise DependencyError(f"{need}: {error}.") from error
     except ValueError as error:
         raise StorageError(
             f"Got {url}, but expected storage that fsspec knows ({error}). Check what "

@@ -19,7 +19,7 @@ from typing import Any
 import joblib
 from joblib.externals.loky.backend import resource_tracker as loky_resource_tracker
 
-from featx.errors import DependencyError, FeatxError, unknown_name
+from featx.errors import FeatxError, missing_library, unknown_name
 
 ENGINES = ("local", "ray")
 _WAITING = 4  # tasks for each worker of a cluster that are handed out ahead
@@ -238,8 +238,5 @@ def import_ray() -> Any:
         import ray
         import ray.data
     except ImportError as error:
-        raise DependencyError(
-            "Got engine 'ray', but Ray is not installed here. Install it with pip install "
-            "'featx[ray]', or use --engine local."
-        ) from error
+        raise missing_library("Engine 'ray' needs Ray", error, "featx[ray]") from error
     return ray

@@ -195,8 +195,12 @@ def test_a_missing_library_is_named(monkeypatch):
         raise ImportError("Install s3fs to access S3")
 
     monkeypatch.setattr(fsspec, "url_to_fs", missing, raising=False)
-    with pytest.raises(DependencyError, match="Install s3fs"):
+    with pytest.raises(DependencyError, match=r"Install s3fs.*'featx\[s3\]'"):
         remote.connect("s3://bucket")
+    with pytest.raises(
+        DependencyError, match=r"gs://bucket cannot be reached: .*S3\.$"
+    ):
+        remote.connect("gs://bucket")
 
 
 def test_a_model_that_is_no_model(bucket):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from featx.errors import DependencyError
+from featx.errors import missing_library
 from featx.evaluation.comparisons import Comparison
 from featx.evaluation.duplicates import Duplicates
 from featx.evaluation.evidence import Evidence
@@ -357,9 +357,8 @@ class BenchResults:
         try:
             import pandas as pd
         except ImportError as error:
-            raise DependencyError(
-                f"Got no pandas ({error}), but expected it for a data frame. Install it "
-                "with: pip install pandas"
+            raise missing_library(
+                "A data frame needs pandas", error, "pandas"
             ) from error
         return pd.DataFrame([row.to_record() for row in self.rows])
 

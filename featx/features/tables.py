@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from featx import remote
-from featx.errors import CacheError, DependencyError
+from featx.errors import CacheError, missing_library
 from featx.features.encode import EncodedDataset
 from featx.features.progress import Progress
 from featx.storage import write_out
@@ -58,10 +58,8 @@ def export(
         import pyarrow as pa
         from pyarrow import parquet
     except ImportError as error:
-        raise DependencyError(
-            "Got a place to write features to, but pyarrow, which writes them, is not "
-            "installed here. Install it with pip install 'featx[parquet]'."
-        ) from error
+        need = "Writing Parquet tables needs pyarrow"
+        raise missing_library(need, error, "featx[parquet]") from error
     root = str(place).rstrip("/")
     if not remote.is_remote(root):
         try:

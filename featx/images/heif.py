@@ -6,9 +6,11 @@ from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
 
+from featx.errors import pip_install
+
 EXTENSIONS = (".heic", ".heif", ".hif")
 FORMAT = "HEIF"  # Pillow's name for it
-REMEDY = "pip install 'featx[heic]'"
+REMEDY = pip_install("featx[heic]")
 _BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 
 

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from featx import remote
-from featx.errors import DataError, DependencyError
+from featx.errors import DataError, missing_library
 from featx.images.listing import PART_FOLDERS, Listing
 from featx.images.options import Options
 from featx.images.pixels import Source
@@ -395,10 +395,8 @@ def _open_table(stream: IO[bytes], file: str) -> Iterator[Any]:
     try:
         from pyarrow import ArrowException, parquet
     except ImportError as error:
-        raise DependencyError(
-            f"Got {file}, but pyarrow, which reads it, is not installed here. Install it "
-            "with pip install 'featx[parquet]'."
-        ) from error
+        need = f"Reading {file} needs pyarrow"
+        raise missing_library(need, error, "featx[parquet]") from error
     try:
         yield parquet.ParquetFile(stream)
     except (ArrowException, OSError) as error:
