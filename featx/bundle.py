@@ -11,38 +11,23 @@ import os
 import reprlib
 import warnings
 import zipfile
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import skops.io
-from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.base import BaseEstimator
 from sklearn.pipeline import Pipeline
 
 from featx import remote
 from featx.archive import check_estimator, members, refused
-from featx.autoencoders.inputs import remedy, stack_images
-from featx.classifiers import (
-    WhitenedPCA,
-    WideLinearSVC,
-    WideLogisticRegression,
-    predict_with_confidence,
-)
+from featx.classifiers import WhitenedPCA, WideLinearSVC, WideLogisticRegression
 from featx.classifiers.soundness import check_soundness
-from featx.classifiers.stock import to_stock
-from featx.errors import (
-    BundleError,
-    DataError,
-    MissingDataError,
-    ParameterError,
-    StorageError,
-    unknown_name,
-)
+from featx.errors import BundleError, MissingDataError, StorageError
 from featx.features.cache import ENCODER_TYPES
 from featx.images.options import FITS
+from featx.model import Model
 from featx.storage import provenance, write_out
 
 FORMAT = 1  # of the file; a featx that knows less refuses it
@@ -62,197 +47,6 @@ _PLAIN = (
     "LogisticRegression of scikit-learn."
 )
 _MOST_VALUES = 2**26  # of an image: 4,700 x 4,700 pixels in color
-_BATCH_VALUES = 2**24  # features and pixels held at once, at most
-
-
-@dataclass(frozen=True)
-class Model:
-    """A fitted encoder and classifier: images -> names of classes.
-
-    Parameters
-    ----------
-    pipeline : Pipeline
-        Fitted; its first step encodes images, the others classify their features. It
-        predicts positions in `class_names`.
-    class_names : tuple of str
-        Names of the classes.
-    image_shape : tuple of int
-        Height, width and channels of the images it knows.
-    fit : {"stretch", "pad", "crop"}, default="stretch"
-        What becomes of image files in another shape, as in training.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> import featx
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     digits = featx.load_dataset("digits", cache_dir=folder)
-    ...     encoder = featx.RawPixels().fit(digits.train.X)
-    ...     svm = featx.make_classifier("svm", n_features=64, n_images=1438)
-    ...     svm.fit(encoder.transform(digits.train.X), digits.train.y)
-    ...     model = featx.Model.of(encoder, svm, digits.class_names)
-    ...     featx.save(model, folder + "/digits.featx")
-    ...     again = featx.load(folder + "/digits.featx")
-    Pipeline(...)
-    >>> again.predict(digits.test.X[1:5]).tolist()
-    ['9', '2', '4', '6']
-    """
-
-    pipeline: Pipeline
-    class_names: tuple[str, ...]
-    image_shape: tuple[int, int, int]
-    fit: str = "stretch"
-
-    def __post_init__(self) -> None:
-        if self.fit not in FITS:
-            raise unknown_name("fit", self.fit, FITS)
-        for name in self.class_names:
-            if not isinstance(name, str):
-                raise DataError(
-                    f"Got class name {name!r} of type {type(name).__name__}, but expected "
-                    "text. Convert them with [str(name) for name in class_names]."
-                )
-        labels = np.ravel(getattr(self.pipeline[-1], "classes_", ()))
-        if labels.size and not (
-            labels.dtype.kind in "iu"
-            and 0 <= labels[0]
-            and (labels[1:] > labels[:-1]).all()
-            and labels[-1] < len(self.class_names)
-        ):
-            raise DataError(
-                f"Got a classifier of the labels {labels[0]} to {labels[-1]} with "
-                f"{len(self.class_names)} class names, but expected labels from 0 to "
-                f"{len(self.class_names) - 1} in their order: positions in class_names. "
-                "Name every class, or fit the classifier on such positions."
-            )
-
-    @classmethod
-    def of(
-        cls,
-        encoder: BaseEstimator,
-        classifier: ClassifierMixin,
-        class_names: Sequence[str],
-        *,
-        fit: str = "stretch",
-    ) -> Model:
-        """Join a fitted encoder and a classifier that was fitted on its features.
-
-        Parameters
-        ----------
-        encoder : estimator
-            Fitted transformer of images, or a Pipeline that begins with one.
-        classifier : estimator
-            Fitted on labels that are positions in `class_names`; a Pipeline or not.
-        class_names : sequence of str
-            Names of the classes.
-        fit : {"stretch", "pad", "crop"}, default="stretch"
-            How the training images were brought into one shape.
-
-        Returns
-        -------
-        Model
-            With the estimators of scikit-learn itself.
-
-        Raises
-        ------
-        DataError
-            If the names are no text, or too few for the classifier's labels.
-        ParameterError
-            If the encoder does not know the shape of its images.
-        """
-        first = encoder[0] if isinstance(encoder, Pipeline) else encoder
-        if not hasattr(first, "image_shape_"):
-            raise ParameterError(
-                f"Got {type(first).__name__} without image_shape_ as encoder, but expected "
-                "a fitted encoder of featx. Fit it, or let a Pipeline begin with RawPixels."
-            )
-        if isinstance(class_names, str):
-            raise DataError(
-                f"Got class_names={class_names!r}, but expected a sequence of names. Write "
-                f"[{class_names!r}]."
-            )
-        pipeline = Pipeline([("encoder", encoder), *to_stock(classifier).steps])
-        names = np.asarray(class_names, object).tolist()  # of any sequence, arrays too
-        return cls(pipeline, tuple(names), tuple(first.image_shape_), fit)
-
-    def predict(self, X: ArrayLike) -> NDArray[np.str_]:
-        """Name the class of each image.
-
-        Parameters
-        ----------
-        X : array-like of uint8, shape (n, h, w, c) or (n, h, w)
-            Images of `image_shape`.
-
-        Returns
-        -------
-        ndarray of str, shape (n,)
-            Names.
-
-        Raises
-        ------
-        DataError
-            If the images have another shape.
-        """
-        return self.predict_with_confidence(X)[0]
-
-    @property
-    def confidence(self) -> str:
-        """What `predict_with_confidence` gives: ``"probability"`` or ``"score"``."""
-        has_probability = hasattr(self.pipeline[-1], "predict_proba")
-        return "probability" if has_probability else "score"
-
-    def predict_with_confidence(
-        self, X: ArrayLike
-    ) -> tuple[NDArray[np.str_], NDArray[np.float64]]:
-        """Name the class of each image and say how clear that is.
-
-        Parameters
-        ----------
-        X : array-like of uint8, shape (n, h, w, c) or (n, h, w)
-            Images of `image_shape`.
-
-        Returns
-        -------
-        names : ndarray of str, shape (n,)
-            Names.
-        confidence : ndarray of float64, shape (n,)
-            Probability of that class in [0, 1] where the classifier gives one, else its
-            score, of which only the order among images means something.
-
-        Raises
-        ------
-        DataError
-            If the images have another shape.
-        """
-        images = np.asarray(stack_images(X))
-        height, width, depth = self.image_shape
-        shapes = [(height, width, depth)] + [(height, width)] * (depth == 1)
-        if images.shape[1:] not in shapes:
-            raise DataError(
-                f"Got images of shape {images.shape[1:]}, but expected "
-                f"{self.image_shape}. {remedy(images.shape, self.image_shape)}"
-            )
-        names = np.array(self.class_names)
-        found, sure = [names[:0]], [np.empty(0)]
-        for rows in self._batches(len(images)):
-            with np.errstate(all="ignore"):  # what comes of it is looked at below
-                features = self.pipeline[0].transform(images[rows])
-                classifier = self.pipeline[1:]
-                labels, confidence = predict_with_confidence(classifier, features)
-            if not np.isfinite(confidence).all():
-                raise DataError(
-                    "Got a model whose scores are NaN or infinite for some images, but "
-                    "expected numbers. Fit it anew and save it."
-                )
-            found.append(names[labels])
-            sure.append(confidence)
-        return np.concatenate(found), np.concatenate(sure)
-
-    def _batches(self, n: int) -> Iterator[slice]:
-        n_features = getattr(self.pipeline[1], "n_features_in_", 0)
-        size = max(1, _BATCH_VALUES // (n_features + int(np.prod(self.image_shape))))
-        for start in range(0, n, size):
-            yield slice(start, start + size)
 
 
 def save(model: Model, path: str | os.PathLike[str]) -> None:
@@ -284,7 +78,7 @@ def save(model: Model, path: str | os.PathLike[str]) -> None:
         "format": FORMAT,
         "class_names": list(model.class_names),
         "image_shape": list(model.image_shape),
-        "fit": model.fit,
+        "image_fit": model.image_fit,
         "steps": {name: type(step).__name__ for name, step in pipeline.steps},
     }
     stream = io.BytesIO()
@@ -380,8 +174,8 @@ def _read(data: bytes, what: str) -> Model:
         pipeline = skops.io.loads(content, trusted=_TYPES)
         if not isinstance(pipeline, Pipeline) or len(pipeline) < 2:
             raise TypeError("no pipeline of an encoder and a classifier")
-        class_names, image_shape = manifest["class_names"], manifest["image_shape"]
-        model = Model(pipeline, tuple(class_names), tuple(image_shape), manifest["fit"])
+        names, shape = manifest["class_names"], manifest["image_shape"]
+        model = Model(pipeline, tuple(names), tuple(shape), manifest["image_fit"])
         _try_out(model)
     except Exception as error:  # whatever a hostile description makes the reader raise
         text = " ".join(str(error).split())[:200]
@@ -461,5 +255,5 @@ def _is_shape(value: Any) -> bool:
 _FIELDS = {  # of the manifest, and whether a value can be theirs
     "class_names": _are_names,
     "image_shape": _is_shape,
-    "fit": FITS.__contains__,
+    "image_fit": FITS.__contains__,
 }

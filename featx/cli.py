@@ -47,10 +47,10 @@ from featx.options import (
 if TYPE_CHECKING:
     from sklearn.base import BaseEstimator
 
-    from featx.bundle import Model
     from featx.evaluation import BenchResults
     from featx.experiment import Budget, FittedRow, Protocol
     from featx.images import Dataset, Skipped
+    from featx.model import Model
 
 app = typer.Typer(
     name="featx",
@@ -433,12 +433,13 @@ def fit(
     if out_dir is not None:
         save_run(results, dataset, out_dir, context.obj)
     if save is not None:
-        from featx.bundle import Model
         from featx.bundle import save as save_model
+        from featx.model import Model
 
         ((fitted, row),) = kept
         names = dataset.class_names
-        save_model(Model.of(fitted, row.classifier, names, fit=shared.fit), save)
+        model = Model.of(fitted, row.classifier, names, image_fit=shared.fit)
+        save_model(model, save)
     _print_results(results, shared, out_dir, context.obj)
     if save is not None:
         _say(shared, f"Model: {save}")
@@ -514,7 +515,7 @@ def predict(
     writer = _PredictionWriter(sink, loaded.confidence, as_json)
     n_skipped, start = 0, time.monotonic()
     with StderrProgress(err, quiet or sink.file.isatty()) as progress:
-        for batch in read_images(files, loaded.image_shape, loaded.fit):
+        for batch in read_images(files, loaded.image_shape, loaded.image_fit):
             writer.write(batch.ids, *loaded.predict_with_confidence(batch.X))
             for skipped in batch.skipped:
                 _tell_skipped(skipped)

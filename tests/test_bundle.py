@@ -397,8 +397,8 @@ def test_every_cut_and_every_flipped_byte_is_found(tmp_path, whole):
         ("image_shape", [12.5, 10, 3]),
         ("image_shape", [10**9, 10**9, 3]),
         ("image_shape", "999"),
-        ("fit", "squeeze"),
-        ("fit", ["pad"]),
+        ("image_fit", "squeeze"),
+        ("image_fit", ["pad"]),
     ],
 )
 @pytest.mark.parametrize("missing", [False, True])
@@ -550,8 +550,8 @@ def test_a_model_remembers_what_became_of_the_images_shape(tmp_path, dataset):
     )
     path = tmp_path / "model.featx"
     featx.save(
-        featx.Model.of(encoder, classifier, dataset.class_names, fit="pad"), path
+        featx.Model.of(encoder, classifier, dataset.class_names, image_fit="pad"), path
     )
-    assert featx.load(path).fit == "pad"
+    assert featx.load(path).image_fit == "pad"
     with pytest.raises(ParameterError, match="stretch, pad, crop"):
-        featx.Model.of(encoder, classifier, dataset.class_names, fit="squeeze")
+        featx.Model.of(encoder, classifier, dataset.class_names, image_fit="squeeze")

@@ -27,6 +27,7 @@ LAYERS = [  # each may import those before it
     ("features",),
     ("classifiers",),
     ("archive",),
+    ("model",),
     ("bundle",),
     ("evaluation",),
     ("reports",),

@@ -6,6 +6,7 @@ from featx.autoencoders.denoising import DenoisingAutoencoder
 from featx.autoencoders.masked import MaskedAutoencoder
 from featx.autoencoders.patch import PatchAutoencoder
 from featx.autoencoders.raw import RawPixels
+from featx.autoencoders.registry import make_encoders
 from featx.autoencoders.untrained import UntrainedAutoencoder
 from featx.autoencoders.variational import VariationalAutoencoder
 
@@ -17,5 +18,6 @@ __all__ = [
     "RawPixels",
     "UntrainedAutoencoder",
     "VariationalAutoencoder",
+    "make_encoders",
     "resumable",
 ]

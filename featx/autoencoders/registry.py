@@ -83,24 +83,24 @@ def make_encoder(name: str, *, n_images: int, n_pixels: int) -> BaseEstimator:
 
 
 def make_encoders(
-    names: Sequence[str],
+    names: Sequence[str] = DEFAULT_ENCODERS,
     *,
     n_images: int,
     n_pixels: int,
-    options: Mapping[str, Any],
-    settings: Mapping[str, Any],
+    options: Mapping[str, Any] | None = None,
+    settings: Mapping[str, Any] | None = None,
 ) -> dict[str, BaseEstimator]:
     """Build several unfitted encoders and set their parameters.
 
     Parameters
     ----------
     names : sequence of str
-        Their names on the command line.
+        Their names on the command line; by default those that ``featx bench`` compares.
     n_images, n_pixels : int
         Training images and values per image.
-    options : mapping of str to object
+    options : mapping of str to object, optional
         Parameters for every encoder that has them, such as `random_state`.
-    settings : mapping of str to object
+    settings : mapping of str to object, optional
         Parameters that at least one of the encoders must have; ``"conv.batch_size"``
         reaches just one of them.
 
@@ -128,10 +128,10 @@ def make_encoders(
     encoders = {
         name: make_encoder(name, n_images=n_images, n_pixels=n_pixels) for name in names
     }
-    for key, value in options.items():
+    for key, value in (options or {}).items():
         for name in encoders:
             _set(encoders, name, key, value)
-    for key, value in settings.items():
+    for key, value in (settings or {}).items():
         owner, _, parameter = key.rpartition(".")
         if owner and owner not in encoders:
             raise unknown_name("encoder", owner, encoders)

@@ -1,0 +1,293 @@
+"""A fitted encoder and classifier, as one classifier of images."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.pipeline import Pipeline
+from sklearn.utils.metaestimators import available_if
+
+from featx.autoencoders.inputs import remedy, stack_images
+from featx.classifiers import predict_with_confidence
+from featx.classifiers.stock import to_stock
+from featx.errors import DataError, ParameterError, unknown_name
+from featx.images.options import FITS
+
+_BATCH_VALUES = 2**24  # features and pixels held at once, at most
+
+
+def _classifier_has(method: str) -> Callable[[Model], bool]:
+    return lambda model: hasattr(model.pipeline[-1], method)
+
+
+@dataclass(frozen=True)
+class Model(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+    """A fitted encoder and classifier: images -> names of classes.
+
+    It is a fitted classifier of scikit-learn whose X are images and whose labels are the
+    names of the classes. Like `sklearn.frozen.FrozenEstimator` it stays as it is: fitting
+    changes nothing and a clone is the model itself.
+
+    Parameters
+    ----------
+    pipeline : Pipeline
+        Fitted; its first step encodes images, the others classify their features. It
+        predicts positions in `class_names`.
+    class_names : tuple of str
+        Names of the classes.
+    image_shape : tuple of int
+        Height, width and channels of the images it knows.
+    image_fit : {"stretch", "pad", "crop"}, default="stretch"
+        What becomes of image files in another shape, as in training.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import featx
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     digits = featx.load_dataset("digits", cache_dir=folder)
+    ...     encoder = featx.RawPixels().fit(digits.train.X)
+    ...     svm = featx.make_classifier("svm", n_features=64, n_images=1438)
+    ...     svm.fit(encoder.transform(digits.train.X), digits.train.y)
+    ...     model = featx.Model.of(encoder, svm, digits.class_names)
+    ...     featx.save(model, folder + "/digits.featx")
+    ...     again = featx.load(folder + "/digits.featx")
+    Pipeline(...)
+    >>> again.predict(digits.test.X[1:5]).tolist()
+    ['9', '2', '4', '6']
+    >>> again.score(digits.test.X, np.array(digits.class_names)[digits.test.y]) > 0.9
+    True
+    """
+
+    pipeline: Pipeline
+    class_names: tuple[str, ...]
+    image_shape: tuple[int, int, int]
+    image_fit: str = "stretch"
+
+    def __post_init__(self) -> None:
+        if self.image_fit not in FITS:
+            raise unknown_name("image_fit", self.image_fit, FITS)
+        for name in self.class_names:
+            if not isinstance(name, str):
+                raise DataError(
+                    f"Got class name {name!r} of type {type(name).__name__}, but expected "
+                    "text. Convert them with [str(name) for name in class_names]."
+                )
+        labels = np.ravel(getattr(self.pipeline[-1], "classes_", ()))
+        if labels.size and not (
+            labels.dtype.kind in "iu"
+            and 0 <= labels[0]
+            and (labels[1:] > labels[:-1]).all()
+            and labels[-1] < len(self.class_names)
+        ):
+            raise DataError(
+                f"Got a classifier of the labels {labels[0]} to {labels[-1]} with "
+                f"{len(self.class_names)} class names, but expected labels from 0 to "
+                f"{len(self.class_names) - 1} in their order: positions in class_names. "
+                "Name every class, or fit the classifier on such positions."
+            )
+
+    @classmethod
+    def of(
+        cls,
+        encoder: BaseEstimator,
+        classifier: ClassifierMixin,
+        class_names: Sequence[str],
+        *,
+        image_fit: str = "stretch",
+    ) -> Model:
+        """Join a fitted encoder and a classifier that was fitted on its features.
+
+        Parameters
+        ----------
+        encoder : estimator
+            Fitted transformer of images, or a Pipeline that begins with one.
+        classifier : estimator
+            Fitted on labels that are positions in `class_names`; a Pipeline or not.
+        class_names : sequence of str
+            Names of the classes.
+        image_fit : {"stretch", "pad", "crop"}, default="stretch"
+            How the training images were brought into one shape.
+
+        Returns
+        -------
+        Model
+            With the estimators of scikit-learn itself.
+
+        Raises
+        ------
+        DataError
+            If the names are no text, or too few for the classifier's labels.
+        ParameterError
+            If the encoder does not know the shape of its images.
+        """
+        first = encoder[0] if isinstance(encoder, Pipeline) else encoder
+        if not hasattr(first, "image_shape_"):
+            raise ParameterError(
+                f"Got {type(first).__name__} without image_shape_ as encoder, but expected "
+                "a fitted encoder of featx. Fit it, or let a Pipeline begin with RawPixels."
+            )
+        if isinstance(class_names, str):
+            raise DataError(
+                f"Got class_names={class_names!r}, but expected a sequence of names. Write "
+                f"[{class_names!r}]."
+            )
+        pipeline = Pipeline([("encoder", encoder), *to_stock(classifier).steps])
+        names = np.asarray(class_names, object).tolist()  # of any sequence, arrays too
+        return cls(pipeline, tuple(names), tuple(first.image_shape_), image_fit)
+
+    @property
+    def classes_(self) -> NDArray[np.str_]:
+        """Names of the classes that it can predict, in the order of its scores."""
+        return np.array(self.class_names)[self.pipeline[-1].classes_]
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return True
+
+    def __sklearn_clone__(self) -> Self:
+        return self
+
+    def fit(self, X: object, y: object = None) -> Self:
+        """Return the model as it is; it is fitted."""
+        return self
+
+    def predict(self, X: ArrayLike) -> NDArray[np.str_]:
+        """Name the class of each image.
+
+        Parameters
+        ----------
+        X : array-like of uint8, shape (n, h, w, c) or (n, h, w)
+            Images of `image_shape`.
+
+        Returns
+        -------
+        ndarray of str, shape (n,)
+            Names.
+
+        Raises
+        ------
+        DataError
+            If the images have another shape, or the model gives no finite scores.
+        """
+        return self.predict_with_confidence(X)[0]
+
+    @available_if(_classifier_has("predict_proba"))  # type: ignore[untyped-decorator]
+    def predict_proba(self, X: ArrayLike) -> NDArray[np.float64]:
+        """Give the probability of each class, where the classifier has probabilities.
+
+        Parameters
+        ----------
+        X : array-like of uint8, shape (n, h, w, c) or (n, h, w)
+            Images of `image_shape`.
+
+        Returns
+        -------
+        ndarray of float64, shape (n, n_classes)
+            In [0, 1], in the order of `classes_`.
+
+        Raises
+        ------
+        DataError
+            As `predict`.
+        """
+        return self._scores(X, "predict_proba", np.empty((0, len(self.classes_))))
+
+    @available_if(_classifier_has("decision_function"))  # type: ignore[untyped-decorator]
+    def decision_function(self, X: ArrayLike) -> NDArray[np.float64]:
+        """Give the score of each class, where the classifier has scores.
+
+        Parameters
+        ----------
+        X : array-like of uint8, shape (n, h, w, c) or (n, h, w)
+            Images of `image_shape`.
+
+        Returns
+        -------
+        ndarray of float64, shape (n, n_classes) or (n,)
+            In the order of `classes_`; of two classes the score of the second one.
+
+        Raises
+        ------
+        DataError
+            As `predict`.
+        """
+        n_classes = len(self.classes_)
+        none = np.empty(0 if n_classes == 2 else (0, n_classes))
+        return self._scores(X, "decision_function", none)
+
+    @property
+    def confidence(self) -> str:
+        """What `predict_with_confidence` gives: ``"probability"`` or ``"score"``."""
+        return "probability" if hasattr(self, "predict_proba") else "score"
+
+    def predict_with_confidence(
+        self, X: ArrayLike
+    ) -> tuple[NDArray[np.str_], NDArray[np.float64]]:
+        """Name the class of each image and say how clear that is.
+
+        Parameters
+        ----------
+        X : array-like of uint8, shape (n, h, w, c) or (n, h, w)
+            Images of `image_shape`.
+
+        Returns
+        -------
+        names : ndarray of str, shape (n,)
+            Names.
+        confidence : ndarray of float64, shape (n,)
+            Probability of that class in [0, 1] where the classifier gives one, else its
+            score, of which only the order among images means something.
+
+        Raises
+        ------
+        DataError
+            As `predict`.
+        """
+        parts = self._by_batch(
+            X, lambda features: predict_with_confidence(self.pipeline[1:], features)
+        )
+        labels, confidences = zip((np.empty(0, int), np.empty(0)), *parts, strict=True)
+        names = np.array(self.class_names)[np.concatenate(labels)]
+        return names, _finite(np.concatenate(confidences))
+
+    def _scores(
+        self, X: ArrayLike, method: str, none: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        parts = self._by_batch(X, getattr(self.pipeline[1:], method))
+        return _finite(np.concatenate([none, *parts]))
+
+    def _by_batch(
+        self, X: ArrayLike, classify: Callable[[NDArray[Any]], Any]
+    ) -> list[Any]:
+        """Call a function on the features of images, batch by batch."""
+        images = np.asarray(stack_images(X))
+        height, width, depth = self.image_shape
+        shapes = [(height, width, depth)] + [(height, width)] * (depth == 1)
+        if images.shape[1:] not in shapes:
+            raise DataError(
+                f"Got images of shape {images.shape[1:]}, but expected "
+                f"{self.image_shape}. {remedy(images.shape, self.image_shape)}"
+            )
+        n_values = (
+            getattr(self.pipeline[1], "n_features_in_", 0) + height * width * depth
+        )
+        size = max(1, _BATCH_VALUES // n_values)
+        with np.errstate(all="ignore"):  # what comes of it is looked at by `_finite`
+            return [
+                classify(self.pipeline[0].transform(images[start : start + size]))
+                for start in range(0, len(images), size)
+            ]
+
+
+def _finite(scores: NDArray[np.float64]) -> NDArray[np.float64]:
+    if not np.isfinite(scores).all():
+        raise DataError(
+            "Got a model whose scores are NaN or infinite for some images, but expected "
+            "numbers. Fit it anew and save it."
+        )
+    return scores
