@@ -5,7 +5,8 @@ from featx.evaluation.controls import CONTROLS, compare_with_controls
 from featx.evaluation.duplicates import Duplicates, find_duplicates
 from featx.evaluation.evidence import N_QUERIES, Evidence, draw_evenly, look_into
 from featx.evaluation.repeats import with_repeats
-from featx.evaluation.results import BenchResults, Result
+from featx.evaluation.result import Result
+from featx.evaluation.results import BenchResults
 from featx.evaluation.scores import ClassScores, Scores, is_uneven, score
 
 __all__ = [

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,6 +43,15 @@ class Comparison:
         if self.p_value >= 0.05:
             return "no better"
         return "better" if self.only_row > self.only_other else "worse"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give the test and its verdict as plain data."""
+        return asdict(self) | {"verdict": self.verdict}
+
+    @classmethod
+    def from_dict(cls, plain: Mapping[str, Any]) -> Self:
+        """Build a test of what `to_dict` made."""
+        return cls(**{key: value for key, value in plain.items() if key != "verdict"})
 
     def seen_from(self, row: str) -> Comparison:
         """Turn the comparison round, if need be, so that `row` comes first."""

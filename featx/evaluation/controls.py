@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from featx.evaluation.comparisons import Comparison, compare
-from featx.evaluation.results import Result
+from featx.evaluation.result import Result
 
 CONTROLS = ("raw", "pca", "untrained", "random-patches")
 

@@ -9,13 +9,9 @@ from typing import Any
 import numpy as np
 
 from featx.evaluation.controls import compare_with_controls
-from featx.evaluation.results import BenchResults, Result
+from featx.evaluation.result import MEASURED, Result
+from featx.evaluation.results import BenchResults
 from featx.evaluation.scores import Scores, score_seeds
-
-_MEASURED = (
-    *("train_seconds", "encode_seconds", "encode_images_per_second"),
-    *("fit_seconds", "predict_seconds"),
-)
 
 
 def with_repeats(runs: Sequence[BenchResults]) -> BenchResults:
@@ -72,7 +68,7 @@ def with_repeats(runs: Sequence[BenchResults]) -> BenchResults:
 def _joined(rows: Sequence[Result], scores: Scores) -> Result:
     """Make one row of the same row under several seeds."""
     means: dict[str, Any] = {
-        name: float(np.mean([getattr(row, name) for row in rows])) for name in _MEASURED
+        name: float(np.mean([getattr(row, name) for row in rows])) for name in MEASURED
     }
     return replace(
         rows[0],

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
-from html import escape
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
@@ -14,161 +14,14 @@ from featx.errors import missing_library
 from featx.evaluation.comparisons import Comparison
 from featx.evaluation.duplicates import Duplicates
 from featx.evaluation.evidence import Evidence
-from featx.evaluation.intervals import wilson
-from featx.evaluation.scores import ClassScores, Scores, is_uneven
+from featx.evaluation.result import Result as Result
+from featx.evaluation.scores import is_uneven
+from featx.evaluation.summary import as_html, as_text, summarize
 
 if TYPE_CHECKING:
     import pandas as pd
 
-DENSE = 20  # classes; of more, most cells of a confusion matrix are empty
-
-
-@dataclass(frozen=True)
-class Result:
-    """One row of the table: an encoder, a classifier and their scores.
-
-    Parameters
-    ----------
-    encoder, classifier : str
-        Their names on the command line.
-    n_features : int
-        Columns of the feature array.
-    scores : Scores
-        On the test part.
-    train_seconds, encode_seconds, fit_seconds, predict_seconds : float
-        Wall time; for what came from the cache, the time it took when it was made.
-    encode_images_per_second : float
-        Throughput of the encoding.
-    encoder_params, classifier_params : dict
-        Every parameter as it was used.
-    cached : dict of str to bool
-        Whether ``"encoder"``, ``"features"`` and ``"classifier"``, that is its
-        predictions, came from the cache.
-    notes : tuple of str
-        Anything the reader should know of this row.
-    repeats : tuple of float
-        The accuracy under each of several seeds; empty for a single run.
-    """
-
-    encoder: str
-    classifier: str
-    n_features: int
-    scores: Scores
-    train_seconds: float
-    encode_seconds: float
-    encode_images_per_second: float
-    fit_seconds: float
-    predict_seconds: float
-    encoder_params: dict[str, Any]
-    classifier_params: dict[str, Any]
-    cached: dict[str, bool]
-    notes: tuple[str, ...] = ()
-    repeats: tuple[float, ...] = ()
-
-    @property
-    def name(self) -> str:
-        """Name of the row, ``"encoder + classifier"``."""
-        return f"{self.encoder} + {self.classifier}"
-
-    @property
-    def seconds(self) -> float:
-        """What the row costs: training, encoding, fitting and predicting."""
-        return (
-            self.train_seconds
-            + self.encode_seconds
-            + self.fit_seconds
-            + self.predict_seconds
-        )
-
-    @property
-    def spread(self) -> float | None:
-        """Standard deviation of the accuracy over the seeds; None for a single run."""
-        return float(np.std(self.repeats, ddof=1)) if self.repeats else None
-
-    @property
-    def percent(self) -> str:
-        """The accuracy in percent, with its spread over the seeds if there are several.
-
-        Examples
-        --------
-        >>> from featx.reports.examples import example_results
-        >>> example_results().best.percent
-        '87.5'
-        """
-        text = f"{100 * self.scores.accuracy:.1f}"
-        return text if self.spread is None else f"{text} ± {100 * self.spread:.1f}"
-
-    def class_intervals(self) -> NDArray[np.float64]:
-        """Give the 95 % interval of each class's recall, after Wilson.
-
-        Returns
-        -------
-        ndarray of float64, shape (2, n_classes)
-            Of several seeds, as if their mean had been found once. A class without test
-            images counts as one image that was predicted wrong.
-        """
-        n_seeds = max(1, len(self.repeats))
-        confusion = self.scores.confusion
-        support = np.maximum(confusion.sum(axis=1), 1)
-        return wilson(confusion.diagonal() / n_seeds, support / n_seeds)
-
-    def never_named(self) -> list[str]:
-        """List the classes that have test images but were never predicted."""
-        confusion = self.scores.confusion
-        missed = (confusion.sum(axis=0) == 0) & (confusion.sum(axis=1) > 0)
-        return [
-            name for name, one in zip(self.scores.per_class, missed, strict=True) if one
-        ]
-
-    def to_dict(self) -> dict[str, Any]:
-        """Flatten to the documented JSON of one result.
-
-        The confusion matrix is a list of its rows; of more than 20 classes it is a list
-        of ``[true, predicted, count]``, one for each cell that is not empty.
-        """
-        plain = asdict(self)
-        scores = plain.pop("scores")
-        confusion = scores["confusion"]
-        if len(confusion) > DENSE:
-            cells = np.nonzero(confusion)
-            confusion = np.stack([*cells, confusion[cells]], axis=1)
-        scores["confusion"] = confusion.tolist()
-        head = {k: plain.pop(k) for k in ("encoder", "classifier", "n_features")}
-        return head | scores | plain
-
-    def to_record(self) -> dict[str, Any]:
-        """Flatten to one line of a table: numbers, names, parameters and notes.
-
-        Examples
-        --------
-        >>> from featx.reports.examples import example_results
-        >>> list(example_results().best.to_record())[:4]
-        ['encoder', 'classifier', 'n_features', 'accuracy']
-        """
-        low, high = self.scores.accuracy_ci95
-        return {
-            "encoder": self.encoder,
-            "classifier": self.classifier,
-            "n_features": self.n_features,
-            "accuracy": self.scores.accuracy,
-            "accuracy_ci95_low": low,
-            "accuracy_ci95_high": high,
-            "accuracy_std": self.spread,
-            "balanced_accuracy": self.scores.balanced_accuracy,
-            "macro_f1": self.scores.macro_f1,
-            "train_seconds": self.train_seconds,
-            "encode_seconds": self.encode_seconds,
-            "encode_images_per_second": self.encode_images_per_second,
-            "fit_seconds": self.fit_seconds,
-            "predict_seconds": self.predict_seconds,
-            "cached_encoder": bool(self.cached.get("encoder", False)),
-            "cached_features": bool(self.cached.get("features", False)),
-            "cached_classifier": bool(self.cached.get("classifier", False)),
-            "encoder_params": self.encoder_params,
-            "classifier_params": self.classifier_params,
-            "notes": self.notes,
-            "repeats": self.repeats,
-        }
+    from featx.images import Dataset
 
 
 class Majority(NamedTuple):
@@ -293,33 +146,13 @@ class BenchResults:
         return Majority(self.data["class_names"][label], share)
 
     def predictions_of(self, name: str) -> NDArray[np.int64]:
-        """Give the labels that a row predicted under every seed.
-
-        Parameters
-        ----------
-        name : str
-            Name of the row.
-
-        Returns
-        -------
-        ndarray of int64, shape (n_seeds, n_test)
-            One line for a single run.
-        """
+        """Give the labels that a row predicted, of shape (n_seeds, n_test)."""
         return self.repeat_predictions.get(name, self.predictions[name][None])
 
     def accuracy_without_duplicates(self, name: str) -> float | None:
         """Give the accuracy on the test images that are no copies of training images.
 
-        Parameters
-        ----------
-        name : str
-            Name of the row.
-
-        Returns
-        -------
-        float or None
-            In [0, 1]; of several seeds, their mean. None where copies were not looked
-            for, or where no image is left.
+        It is None where copies were not looked for, or where no image is left.
         """
         if self.duplicates is None or (self.duplicates.of >= 0).all():
             return None
@@ -332,6 +165,54 @@ class BenchResults:
             if {test.row, test.other} == {row, other}:
                 return test.seen_from(row)
         return None
+
+    def save(
+        self,
+        folder: str | Path,
+        dataset: Dataset | None = None,
+        *,
+        command: str = "",
+        figures: bool = False,
+    ) -> Path:
+        """Write the run folder that ``featx bench`` writes: page, tables, predictions.
+
+        Parameters
+        ----------
+        folder : str or Path
+            Where to write; made where it does not exist. What an earlier run left there
+            is removed, other files are not touched.
+        dataset : Dataset, optional
+            The images that were compared on; without them the page shows only those in
+            `examples`.
+        command : str, default=""
+            The command line that made the comparison, if there was one.
+        figures : bool, default=False
+            Whether to draw figures too.
+
+        Returns
+        -------
+        Path
+            The page, ``report.html``.
+
+        Raises
+        ------
+        CacheError
+            If the folder cannot be written.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> from featx.reports import load_run
+        >>> from featx.reports.examples import example_results
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     page = example_results().save(folder)
+        ...     load_run(folder).results.best.name
+        'conv + svm'
+        """
+        from featx.reports import save_run
+
+        save_run(self, dataset, folder, command, figures=figures)
+        return Path(folder, "report.html")
 
     def to_frame(self) -> pd.DataFrame:
         """Give the table as a data frame of pandas, a line for each row.
@@ -370,60 +251,23 @@ class BenchResults:
             "protocol": self.protocol,
             "machine": self.machine,
             "rows": [row.to_dict() for row in self.rows],
-            "comparisons": [
-                asdict(c) | {"verdict": c.verdict} for c in self.comparisons
-            ],
-            "duplicates": self._duplicates(),
+            "comparisons": [test.to_dict() for test in self.comparisons],
+            "duplicates": self.duplicates
+            and self.duplicates.to_dict()
+            | {
+                "accuracy_without": {
+                    row.name: self.accuracy_without_duplicates(row.name)
+                    for row in self.rows
+                }
+            },
         }
-
-    def _duplicates(self) -> dict[str, Any] | None:
-        if self.duplicates is None:
-            return None
-        accuracy = {
-            row.name: self.accuracy_without_duplicates(row.name) for row in self.rows
-        }
-        return self.duplicates.to_dict() | {"accuracy_without": accuracy}
-
-    def _short(self) -> tuple[str, list[list[str]]]:
-        """Say what was compared, and what matters of each row, highest accuracy first."""
-        title = f"{self.data.get('name', '')}, {len(self.y_true):,} test images"
-        if self.n_seeds > 1:
-            title += f", mean over {self.n_seeds} seeds"
-        balanced = ["balanced %"] if self.uneven else []
-        lines = [["encoder", "classifier", "accuracy %", "95 % interval", *balanced]]
-        for row in self.ranked:
-            low, high = row.scores.accuracy_ci95
-            interval = f"{100 * low:.1f} to {100 * high:.1f}"
-            line = [row.encoder, row.classifier, row.percent, interval]
-            lines.append(
-                line + [f"{100 * row.scores.balanced_accuracy:.1f}"] * self.uneven
-            )
-        return title.removeprefix(", "), lines
 
     def __repr__(self) -> str:
-        title, lines = self._short()
-        marks = ["  ", "* ", *["  "] * len(lines)]  # the first line is the head
-        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-        shown = [
-            "  ".join(
-                cell.ljust(width) if i < 2 else cell.rjust(width)
-                for i, (cell, width) in enumerate(zip(line, widths, strict=True))
-            )
-            for line in lines
-        ]
-        table = [mark + line.rstrip() for mark, line in zip(marks, shown, strict=False)]
-        return "\n".join([title, *table])
+        return as_text(*summarize(self))
 
     def _repr_html_(self) -> str:
         """Show the table in a notebook, highest accuracy first."""
-        title, (heads, *lines) = self._short()
-        head = "".join(f"<th>{name}</th>" for name in heads)
-        body = "".join(
-            f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in line)}</tr>"
-            for line in lines
-        )
-        head = f"<caption>{escape(title)}</caption><thead><tr>{head}</tr></thead>"
-        return f"<table>{head}<tbody>{body}</tbody></table>"
+        return as_html(*summarize(self))
 
     @classmethod
     def from_dict(cls, document: Mapping[str, Any], **arrays: Any) -> Self:
@@ -434,52 +278,15 @@ class BenchResults:
         document : mapping
             As `to_dict` makes it; ``"histories"`` may stand in it too.
         **arrays : Any
-            The other parameters by name; `ids`, `y_true` and `predictions` must be
-            among them.
-
-        Returns
-        -------
-        BenchResults
-            The comparison.
-
-        Raises
-        ------
-        KeyError, TypeError
-            If something is missing.
+            The other parameters by name.
         """
         return cls(
             version=document["featx"],
             data=document["data"],
             protocol=document["protocol"],
             machine=document["machine"],
-            rows=[_result(one) for one in document["rows"]],
-            comparisons=[_comparison(one) for one in document["comparisons"]],
+            rows=[Result.from_dict(one) for one in document["rows"]],
+            comparisons=[Comparison.from_dict(one) for one in document["comparisons"]],
             histories=document.get("histories", {}),
             **arrays,
         )
-
-
-def _result(plain: Mapping[str, Any]) -> Result:
-    rest = dict(plain)
-    n_classes = len(rest["per_class"])
-    confusion = np.array(rest.pop("confusion"), np.int64)
-    if n_classes > DENSE:
-        true, predicted, count = confusion.T
-        confusion = np.zeros((n_classes, n_classes), np.int64)
-        confusion[true, predicted] = count
-    scores = Scores(
-        accuracy=rest.pop("accuracy"),
-        accuracy_ci95=tuple(rest.pop("accuracy_ci95")),
-        balanced_accuracy=rest.pop("balanced_accuracy"),
-        macro_f1=rest.pop("macro_f1"),
-        per_class={
-            name: ClassScores(**one) for name, one in rest.pop("per_class").items()
-        },
-        confusion=confusion,
-    )
-    notes, repeats = tuple(rest.pop("notes", ())), tuple(rest.pop("repeats", ()))
-    return Result(scores=scores, notes=notes, repeats=repeats, **rest)
-
-
-def _comparison(plain: Mapping[str, Any]) -> Comparison:
-    return Comparison(**{k: v for k, v in plain.items() if k != "verdict"})

@@ -20,8 +20,9 @@ from featx.reports.files import (
 from featx.reports.html import html_page
 from featx.reports.listings import cache_table, data_table
 from featx.reports.page import markdown_page
+from featx.reports.recommendation import advice
 from featx.reports.runs import Run, load_run
-from featx.reports.sentences import advice, class_lines, remarks
+from featx.reports.sentences import class_lines, remarks
 from featx.reports.table import comparison_table, csv_table, markdown_table
 
 if TYPE_CHECKING:

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from featx.evaluation.evidence import Evidence
-from featx.evaluation.results import DENSE, BenchResults, Result
+from featx.evaluation.result import DENSE, Result
+from featx.evaluation.results import BenchResults
 from featx.reports.album import COLUMNS, LONGER_SIDE, PER_SHEET, Album, padded
 
 _DEEPEST = 20  # levels of a document; featx writes five

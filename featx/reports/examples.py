@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from featx.evaluation.comparisons import compare
-from featx.evaluation.results import BenchResults, Result
+from featx.evaluation.result import Result
+from featx.evaluation.results import BenchResults
 from featx.evaluation.scores import score
 
 

@@ -8,12 +8,14 @@ from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
 
+import numpy as np
+
 from featx.errors import CacheError, FeatxError, unknown_name
 from featx.evaluation.evidence import MAP_METHODS
 from featx.evaluation.results import BenchResults
 from featx.images.imageset import Dataset
 from featx.names import NAMES_AS_BYTES
-from featx.reports.album import make_album
+from featx.reports.album import Album, make_album
 from featx.reports.documents import to_json
 from featx.reports.figures import figures_of
 from featx.reports.html import html_page
@@ -41,57 +43,32 @@ _FIGURE = re.compile(
 )
 
 
-def check_run_folder(folder: Path) -> None:
-    """Find out whether a run can be written to a folder, before anything is computed.
+def check_run_folder(folder: str | Path) -> None:
+    """Refuse a folder that no run can be written to, before anything is computed.
 
-    Parameters
-    ----------
-    folder : Path
-        The run's folder, or that of all runs; it need not exist, and is not left behind.
-
-    Raises
-    ------
-    CacheError
-        If it cannot be written.
+    It need not exist, and is not left behind.
     """
     with _told(folder):
-        check_folder(folder)
+        check_folder(Path(folder))
 
 
-def new_run_folder(runs: Path, name: str) -> Path:
-    """Make a folder for a run that no other run has.
-
-    Parameters
-    ----------
-    runs : Path
-        The folder of all runs.
-    name : str
-        The name it shall have.
-
-    Returns
-    -------
-    Path
-        ``runs/name``, or ``runs/name-2`` and so on where another run was faster.
-
-    Raises
-    ------
-    CacheError
-        If it cannot be made.
+def new_run_folder(runs: str | Path, name: str) -> Path:
+    """Make the folder ``runs/name``; ``name-2`` and so on where there is one.
 
     Examples
     --------
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as runs:
-    ...     [new_run_folder(Path(runs), "pets").name for _ in range(3)]
+    ...     [new_run_folder(runs, "pets").name for _ in range(3)]
     ['pets', 'pets-2', 'pets-3']
     """
     with _told(runs):
         for number in count(1):
-            folder = runs / (name if number == 1 else f"{name}-{number}")
+            folder = Path(runs, name if number == 1 else f"{name}-{number}")
             try:
                 folder.mkdir(parents=True)
             except FileExistsError:
-                if not runs.is_dir():
+                if not folder.parent.is_dir():
                     raise
             else:
                 break
@@ -100,39 +77,17 @@ def new_run_folder(runs: Path, name: str) -> Path:
 
 def save_run(
     results: BenchResults,
-    dataset: Dataset,
-    folder: Path,
-    command: str,
+    dataset: Dataset | None,
+    folder: str | Path,
+    command: str = "",
     *,
     figures: bool = False,
 ) -> list[Path]:
-    """Write a comparison to a folder: numbers, tables, predictions and the page.
+    """Write a comparison to a folder, as `BenchResults.save` says.
 
-    Parameters
-    ----------
-    results : BenchResults
-        A whole comparison.
-    dataset : Dataset
-        The images it was made on; the page shows some of them.
-    folder : Path
-        Where to write; made where it does not exist. What an earlier run left there is
-        removed, other files are not touched.
-    command : str
-        The command line that made the comparison.
-    figures : bool, default=False
-        Whether to draw figures too; `save_figures` draws them later.
-
-    Returns
-    -------
-    list of Path
-        The files, in the order they were written.
-
-    Raises
-    ------
-    CacheError
-        Where the folder cannot be written.
+    Returns the files, in the order they were written.
     """
-    written = []
+    folder, written = Path(folder), []
     with _told(folder):
         _remove_former(folder)
         for name, content in _contents(results, dataset, command):
@@ -143,13 +98,8 @@ def save_run(
     return written + (_save_figures(results, folder) if figures else [])
 
 
-def save_figures(folder: Path) -> list[Path]:
-    """Draw the figures of a run from its files.
-
-    Parameters
-    ----------
-    folder : Path
-        The run's folder; ``figures`` in it is filled.
+def save_figures(folder: str | Path) -> list[Path]:
+    """Draw the figures of a run from its files, into ``figures`` in its folder.
 
     Returns
     -------
@@ -165,7 +115,7 @@ def save_figures(folder: Path) -> list[Path]:
     CacheError
         If a figure cannot be written.
     """
-    return _save_figures(load_run(folder).results, folder)
+    return _save_figures(load_run(folder).results, Path(folder))
 
 
 def _save_figures(results: BenchResults, folder: Path) -> list[Path]:
@@ -195,7 +145,7 @@ def _remove_former(folder: Path) -> None:
 
 
 @contextmanager
-def _told(folder: Path) -> Iterator[None]:
+def _told(folder: str | Path) -> Iterator[None]:
     """Tell in one line why a run folder cannot be written."""
     try:
         yield
@@ -204,21 +154,21 @@ def _told(folder: Path) -> Iterator[None]:
     except OSError as error:
         raise CacheError(
             f"Got a run folder that cannot be written, {folder}: "
-            f"{error.strerror or error}. Make room or give permission there, or use "
-            "--out to name another folder."
+            f"{error.strerror or error}. Make room or give permission there, or name "
+            "another folder."
         ) from error
 
 
 def save_page(
-    folder: Path, other: Path | None = None, *, map_method: str = "pca"
+    folder: str | Path, other: str | Path | None = None, *, map_method: str = "pca"
 ) -> Path:
     """Make the page of a run anew from its files.
 
     Parameters
     ----------
-    folder : Path
+    folder : str or Path
         The run's folder; ``report.html`` in it is replaced.
-    other : Path, optional
+    other : str or Path, optional
         Folder of a run to compare it with.
     map_method : {"pca", "tsne"}, default="pca"
         How the map of the features is drawn.
@@ -243,21 +193,14 @@ def save_page(
         raise unknown_name("map", map_method, MAP_METHODS)
     run = load_run(folder)
     page = html_page(run, load_run(other) if other else None, map_method=map_method)
-    path = folder / "report.html"
+    path = Path(folder, "report.html")
     with _told(folder):
         write_whole(path, _text(page))
     return path
 
 
-def save_samples(dataset: Dataset, path: Path) -> None:
+def save_samples(dataset: Dataset, path: str | Path) -> None:
     """Write a grid of training images, a row per class, to a PNG file.
-
-    Parameters
-    ----------
-    dataset : Dataset
-        Any data set.
-    path : Path
-        The file.
 
     Raises
     ------
@@ -269,6 +212,7 @@ def save_samples(dataset: Dataset, path: Path) -> None:
 
     train = dataset.train
     picture = png(plot_samples(train.X, train.y, train.class_names))
+    path = Path(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_whole(path, picture)
@@ -280,15 +224,14 @@ def save_samples(dataset: Dataset, path: Path) -> None:
 
 
 def _contents(
-    results: BenchResults, dataset: Dataset, command: str
+    results: BenchResults, dataset: Dataset | None, command: str
 ) -> Iterator[tuple[str, bytes]]:
     """Yield name and content of each file but the figures."""
     yield "table.md", _text(markdown_page(results, command))
     yield "table.csv", _text(csv_table(results))
-    yield "predictions.npz", predictions_npz(results, dataset.class_names)
-    table = predictions_csv(results, dataset.class_names)
-    yield "predictions.csv", table.encode(errors=NAMES_AS_BYTES)
-    album = make_album(results, dataset)
+    yield "predictions.npz", predictions_npz(results)
+    yield "predictions.csv", predictions_csv(results).encode(errors=NAMES_AS_BYTES)
+    album = _no_album() if dataset is None else make_album(results, dataset)
     yield "pictures.npz", pictures_npz(results, album)
     yield from zip(sheet_names(album), album.sheets, strict=True)
     if results.evidence is not None:
@@ -296,6 +239,11 @@ def _contents(
     yield "command.txt", _text(command)
     yield "results.json", _text(to_json(results, histories=True))
     yield "report.html", _text(html_page(Run(results, album, command)))
+
+
+def _no_album() -> Album:
+    rows = np.empty(0, np.int64)
+    return Album(rows, rows, np.empty(0, np.str_), rows, height=1, width=1, sheets=())
 
 
 def _text(text: str) -> bytes:

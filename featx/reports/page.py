@@ -7,14 +7,8 @@ from typing import Any
 
 from featx.evaluation.results import BenchResults
 from featx.reports.documents import dumps
-from featx.reports.sentences import (
-    cheapest,
-    choice_lines,
-    class_lines,
-    remarks,
-    save_command,
-    shown_protocol,
-)
+from featx.reports.recommendation import cheapest, choice_lines, save_command
+from featx.reports.sentences import class_lines, remarks, shown_protocol
 from featx.reports.table import markdown_cell, markdown_table, markdown_text
 
 _TOLD_ELSEWHERE = {"class_names", "train_per_class", "test_per_class", "notes"}

@@ -56,28 +56,18 @@ class Run:
     command: str
 
 
-def predictions_npz(results: BenchResults, class_names: tuple[str, ...]) -> bytes:
+def predictions_npz(results: BenchResults) -> bytes:
     """Write labels, predictions and confidences as a NumPy archive.
 
-    Parameters
-    ----------
-    results : BenchResults
-        A whole comparison.
-    class_names : tuple of str
-        Names of the classes.
-
-    Returns
-    -------
-    bytes
-        With ``ids``, ``y_true``, ``class_names`` and, for each row, ``pred/ROW`` and
-        ``confidence/ROW``, where ROW is ``encoder+classifier``; of several seeds also
-        ``repeats/ROW``, the predictions under each of them. Where copies were looked
-        for, ``copy_of`` and ``copy_likeness``, see `Duplicates`.
+    It has ``ids``, ``y_true``, ``class_names`` and, for each row, ``pred/ROW`` and
+    ``confidence/ROW``, where ROW is ``encoder+classifier``; of several seeds also
+    ``repeats/ROW``, the predictions under each of them. Where copies were looked for,
+    it has ``copy_of`` and ``copy_likeness``, see `Duplicates`.
     """
     arrays: dict[str, NDArray[Any]] = {
         "ids": np.asarray(results.ids, np.str_),
         "y_true": results.y_true,
-        "class_names": np.asarray(class_names, np.str_),
+        "class_names": np.asarray(results.data["class_names"], np.str_),
     }
     for row in results.rows:
         arrays[f"pred/{_tail(row.name)}"] = results.predictions[row.name]
@@ -91,32 +81,20 @@ def predictions_npz(results: BenchResults, class_names: tuple[str, ...]) -> byte
     return _npz(arrays)
 
 
-def predictions_csv(results: BenchResults, class_names: tuple[str, ...]) -> str:
-    r"""Write what every row said of every test image as CSV.
+def predictions_csv(results: BenchResults) -> str:
+    """Write what every row said of every test image as CSV.
 
-    Parameters
-    ----------
-    results : BenchResults
-        A whole comparison.
-    class_names : tuple of str
-        Names of the classes.
-
-    Returns
-    -------
-    str
-        The columns ``id`` and ``true`` and, for each row, ``pred/ROW`` and
-        ``confidence/ROW``, where ROW is ``encoder+classifier``; classes by their names.
-        A name that a spreadsheet would take for a formula gets an apostrophe before it.
+    The columns are ``id``, ``true`` and, for each row, ``pred/ROW`` and
+    ``confidence/ROW``, where ROW is ``encoder+classifier``; classes by their names. A
+    name that a spreadsheet would take for a formula gets an apostrophe before it.
 
     Examples
     --------
     >>> from featx.reports.examples import example_results
-    >>> table = predictions_csv(example_results(), ("cat", "dog"))
-    >>> print(*table.splitlines()[:2], sep="\n")
-    id,true,pred/raw+svm,pred/conv+svm
-    0.png,cat,cat,cat
+    >>> predictions_csv(example_results()).splitlines()[:2]
+    ['id,true,pred/raw+svm,pred/conv+svm', '0.png,cat,cat,cat']
     """
-    names = np.array([safe_cell(name) for name in class_names], object)
+    names = np.array([safe_cell(name) for name in results.data["class_names"]], object)
     columns: dict[str, list[Any]] = {
         "id": [safe_cell(name) for name in results.ids.tolist()],
         "true": names[results.y_true].tolist(),
@@ -135,20 +113,7 @@ def predictions_csv(results: BenchResults, class_names: tuple[str, ...]) -> str:
 
 
 def pictures_npz(results: BenchResults, album: Album) -> bytes:
-    """Write what the page shows beside numbers, but for the sheets of the album.
-
-    Parameters
-    ----------
-    results : BenchResults
-        A whole comparison.
-    album : Album
-        Its pictures.
-
-    Returns
-    -------
-    bytes
-        A NumPy archive.
-    """
+    """Write what the page shows beside numbers, but for the sheets of the album."""
     arrays: dict[str, NDArray[Any]] = {
         "test_rows": album.test_rows,
         "train_rows": album.train_rows,
@@ -173,12 +138,12 @@ def sheet_names(album: Album) -> list[str]:
     ]
 
 
-def load_run(folder: Path) -> Run:
+def load_run(folder: str | Path) -> Run:
     """Read a run that `save_run` wrote.
 
     Parameters
     ----------
-    folder : Path
+    folder : str or Path
         The run's folder.
 
     Returns
@@ -196,21 +161,18 @@ def load_run(folder: Path) -> Run:
     Examples
     --------
     >>> import tempfile
-    >>> from featx import FeatureCache, RawPixels, bench, load_dataset
-    >>> from featx.reports import save_run
+    >>> from featx.reports.examples import example_results
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     dataset = load_dataset("digits", cache_dir=folder, limit=200)
-    ...     cache = FeatureCache(folder)
-    ...     results = bench(dataset, {"raw": RawPixels()}, ["knn"], cache=cache)
-    ...     files = save_run(results, dataset, Path(folder) / "run", "by hand")
-    ...     run = load_run(Path(folder) / "run")
+    ...     page = example_results().save(folder, command="by hand")
+    ...     run = load_run(folder)
     >>> run.results.best.name, run.command
-    ('raw + knn', 'by hand')
+    ('conv + svm', 'by hand')
     """
+    folder = Path(folder)
     if not os.path.isfile(folder / "results.json"):
         raise MissingDataError(
             f"Got {str(folder)!r}, but expected the folder of a run, with results.json in "
-            "it. Make one with 'featx bench DATA --out FOLDER'."
+            "it. Make one with 'featx bench DATA --out FOLDER', or results.save(FOLDER)."
         )
     try:
         return _load(folder)
@@ -235,21 +197,18 @@ def _load(folder: Path) -> Run:
     drawn = _read_npz(folder / "pictures.npz")
     names = [f"{one['encoder']} + {one['classifier']}" for one in document["rows"]]
     evidence = folder / "evidence.npz"
+
+    def by_row(kind: str) -> dict[str, NDArray[Any]]:
+        keys = {name: f"{kind}/{_tail(name)}" for name in names}
+        return {name: named[key] for name, key in keys.items() if key in named}
+
     results = BenchResults.from_dict(
         document,
         ids=named["ids"],
         y_true=named["y_true"],
-        predictions={name: named[f"pred/{_tail(name)}"] for name in names},
-        repeat_predictions={
-            name: named[f"repeats/{_tail(name)}"]
-            for name in names
-            if f"repeats/{_tail(name)}" in named
-        },
-        confidences={
-            name: named[f"confidence/{_tail(name)}"]
-            for name in names
-            if f"confidence/{_tail(name)}" in named
-        },
+        predictions=by_row("pred"),
+        repeat_predictions=by_row("repeats"),
+        confidences=by_row("confidence"),
         reconstructions=_below("reconstructions/", drawn),
         filters=_below("filters/", drawn),
         examples=drawn["examples"],

@@ -1,38 +1,20 @@
-"""Results in words: a line per class, a sentence per paired test, what to do next."""
+"""Results in words: a line per class, a sentence per paired test."""
 
 from __future__ import annotations
 
-import shlex
-from collections.abc import Sequence
 from typing import Any
 
 from rich.cells import cell_len
 
 from featx.evaluation.comparisons import Comparison
-from featx.evaluation.results import BenchResults, Result
+from featx.evaluation.result import Result
+from featx.evaluation.results import BenchResults
 
 _NAMED = 5  # classes in a sentence, of more only how many there are
-# Options of featx bench and featx fit that a command to save a row sets anew or has no
-# use for, and whether a value follows.
-_LEFT_OUT = {
-    **dict.fromkeys(("--encoders", "--encoder", "--clf", "--out", "--save"), True),
-    **dict.fromkeys(("--repeats", "--budget", "--joblib"), True),
-    **dict.fromkeys(("--json", "--quiet", "-q", "--strict", "--figures"), False),
-}
 
 
 def class_lines(result: Result) -> str:
     """Write the accuracy of every class, one line each.
-
-    Parameters
-    ----------
-    result : Result
-        A row of the comparison.
-
-    Returns
-    -------
-    str
-        Lines in the order of the classes, without a final line break.
 
     Examples
     --------
@@ -64,16 +46,6 @@ def class_lines(result: Result) -> str:
 def remarks(results: BenchResults) -> list[str]:
     """Write one sentence for each paired test.
 
-    Parameters
-    ----------
-    results : BenchResults
-        A whole comparison.
-
-    Returns
-    -------
-    list of str
-        In the order of ``results.comparisons``.
-
     Examples
     --------
     >>> from featx.reports.examples import example_results
@@ -81,10 +53,10 @@ def remarks(results: BenchResults) -> list[str]:
     conv + svm is no better than raw + svm: 87.5 against 75.0 %, 2 images only the first
     got right, 1 only the second, p = 1.000 (McNemar, Holm).
     """
-    return [_remark(test, results) for test in results.comparisons]
+    return [remark(test, results) for test in results.comparisons]
 
 
-def _remark(test: Comparison, results: BenchResults) -> str:
+def remark(test: Comparison, results: BenchResults) -> str:
     accuracy = {one.name: 100 * one.scores.accuracy for one in results.rows}
     many = results.n_seeds > 1
     things = ("predictions" if many else "images")[: -1 if test.only_row == 1 else None]
@@ -92,81 +64,12 @@ def _remark(test: Comparison, results: BenchResults) -> str:
         f"{test.row} is {test.verdict} than {test.other}: "
         f"{accuracy[test.row]:.1f} against {accuracy[test.other]:.1f} %, "
         f"{test.only_row:,} {things} only the first got right, {test.only_other:,} only "
-        f"the second, {_p(test)} ({'sign flips' if many else 'McNemar'}, Holm)."
+        f"the second, {p_value(test)} ({'sign flips' if many else 'McNemar'}, Holm)."
     )
 
 
-def _p(test: Comparison) -> str:
+def p_value(test: Comparison) -> str:
     return "p < 0.001" if test.p_value < 0.001 else f"p = {test.p_value:.3f}"
-
-
-def advice(results: BenchResults, command: str = "") -> list[str]:
-    """Say how sure the answer is, which row is the cheapest as good, and how to save it.
-
-    Parameters
-    ----------
-    results : BenchResults
-        A whole comparison.
-    command : str, default=""
-        The command line that made it: its data and options are taken over. Without it
-        they follow from the results.
-
-    Returns
-    -------
-    list of str
-        Sentences; the last one is the command that saves the row.
-
-    Examples
-    --------
-    >>> from featx.reports.examples import example_results
-    >>> for line in advice(example_results()):
-    ...     print(line)
-    conv + svm is no better than raw + svm: 87.5 against 75.0 %, 2 images only the first
-    got right, 1 only the second, p = 1.000 (McNemar, Holm).
-    No cheaper row comes within one standard error of conv + svm.
-    To save it: featx fit pets --encoder conv --clf svm --save model.featx
-    """
-    save = save_command(results, cheapest(results), command)
-    return [*choice_lines(results), f"To save it: {save}"]
-
-
-def choice_lines(results: BenchResults) -> list[str]:
-    """Say how the best row stands to the runner-up, and which is the cheapest as good.
-
-    Parameters
-    ----------
-    results : BenchResults
-        A whole comparison.
-
-    Returns
-    -------
-    list of str
-        Sentences.
-
-    Examples
-    --------
-    >>> from featx.reports.examples import example_results
-    >>> print(choice_lines(example_results())[1])
-    No cheaper row comes within one standard error of conv + svm.
-    """
-    best, *others = results.ranked
-    if not others:
-        return ["It is the only row, so there is nothing to compare it with."]
-    test = results.comparison_of(best.name, others[0].name)
-    if test is None:
-        return [f"{best.name} was not tested against {others[0].name}, the runner-up."]
-    choice = cheapest(results)
-    if choice is not best:
-        line = (
-            "The cheapest row within one standard error of the best is "
-            f"{choice.name}: "
-            f"{100 * choice.scores.accuracy:.1f} against "
-            f"{100 * best.scores.accuracy:.1f} %, {seconds(choice.seconds)} against "
-            f"{seconds(best.seconds)} s (train, encode, fit, predict)."
-        )
-    else:
-        line = f"No cheaper row comes within one standard error of {best.name}."
-    return [_remark(test, results), line]
 
 
 def seconds(value: float) -> str:
@@ -178,98 +81,6 @@ def seconds(value: float) -> str:
     ('3.1', '1,234')
     """
     return f"{value:.1f}" if value < 10 else f"{value:,.0f}"
-
-
-def cheapest(results: BenchResults) -> Result:
-    """Find the cheapest of the best row and of those that are about as good.
-
-    As good are rows within one standard error of the best accuracy that the paired test
-    does not find worse. The test alone would not do: of few images it shows little.
-
-    Parameters
-    ----------
-    results : BenchResults
-        A whole comparison.
-
-    Returns
-    -------
-    Result
-        The row with the least time to train, encode, fit and predict.
-
-    Examples
-    --------
-    >>> from featx.reports.examples import example_results
-    >>> cheapest(example_results()).name
-    'conv + svm'
-    """
-    return min(_as_good(results), key=lambda row: row.seconds)
-
-
-def _as_good(results: BenchResults) -> list[Result]:
-    """List the best row, and those that are about as good."""
-    best, *others = results.ranked
-    low, high = best.scores.accuracy_ci95
-    least = best.scores.accuracy - (high - low) / (2 * 1.96)
-    tests = [results.comparison_of(best.name, row.name) for row in others]
-    return [best] + [
-        row
-        for row, test in zip(others, tests, strict=True)
-        if test is not None
-        and test.verdict == "no better"
-        and row.scores.accuracy >= least
-    ]
-
-
-def save_command(results: BenchResults, row: Result, command: str = "") -> str:
-    """Write the command that fits a row again and saves it.
-
-    Parameters
-    ----------
-    results : BenchResults
-        A whole comparison.
-    row : Result
-        A row of it.
-    command : str, default=""
-        The command line that made the comparison, if there was one.
-
-    Returns
-    -------
-    str
-        To be typed into a shell. What was reduced to save time is reduced again.
-
-    Examples
-    --------
-    >>> from featx.reports.examples import example_results
-    >>> results = example_results()
-    >>> made_by = "featx bench 'my pets' --clf svm,knn --size 32 --out run --json"
-    >>> save_command(results, results.best, made_by)
-    "featx fit 'my pets' --size 32 --encoder conv --clf svm --save model.featx"
-    """
-    words = shlex.split(command)
-    if words[:2] in (["featx", "bench"], ["featx", "fit"]):
-        kept = _kept(words[2:])
-    else:
-        protocol = results.protocol
-        kept = [str(results.data["name"])]
-        kept += ["--tune"] if protocol.get("tuned") else []
-        kept += ["--seed", str(protocol["seed"])] if protocol.get("seed") else []
-    chosen = ["--encoder", row.encoder, "--clf", row.classifier]
-    for name, value in results.protocol.get("reduced", {}).get(row.encoder, {}).items():
-        chosen += ["--set", f"{name}={value}"]
-    return shlex.join(["featx", "fit", *kept, *chosen, "--save", "model.featx"])
-
-
-def _kept(words: Sequence[str]) -> list[str]:
-    """Drop the options that concern the comparison alone, with their values."""
-    kept = []
-    rest = iter(words)
-    for word in rest:
-        option, _, value = word.partition("=")
-        if option not in _LEFT_OUT:
-            kept.append(word)
-        elif _LEFT_OUT[option] and not value:
-            next(rest, None)
-    return kept
 
 
 def shown_protocol(results: BenchResults) -> dict[str, Any]:
@@ -353,19 +164,9 @@ def never_named_line(row: Result) -> str:
 def against_controls(result: Result, results: BenchResults) -> str:
     """Say in a few words how a row did against its controls.
 
-    Parameters
-    ----------
-    result : Result
-        A row of the comparison.
-    results : BenchResults
-        The comparison it belongs to.
-
-    Returns
-    -------
-    str
-        The controls it does not beat, or that it beats all; nothing of them where the
-        row was not tested against a control. Where classes are uneven, also whether it
-        is right more seldom than naming the most frequent class would be.
+    It names the controls that the row does not beat, or says that it beats all; nothing
+    where the row was not tested against a control. Where classes are uneven, it says also
+    whether naming the most frequent class would be right more often.
 
     Examples
     --------
@@ -398,17 +199,7 @@ def below_majority(result: Result, results: BenchResults) -> bool:
 def control_verdicts(result: Result, results: BenchResults) -> dict[str, list[str]]:
     """Sort the controls with a row's classifier by how the row did against them.
 
-    Parameters
-    ----------
-    result : Result
-        A row of the comparison that is no control.
-    results : BenchResults
-        The comparison it belongs to.
-
-    Returns
-    -------
-    dict of str to list of str
-        Names of encoders by ``"worse"``, ``"no better"`` and ``"better"``.
+    The keys are ``"worse"``, ``"no better"`` and ``"better"``, the values encoders.
     """
     verdicts: dict[str, list[str]] = {"worse": [], "no better": [], "better": []}
     for control in results.controls:

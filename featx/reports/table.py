@@ -13,7 +13,8 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-from featx.evaluation.results import BenchResults, Result
+from featx.evaluation.result import Result
+from featx.evaluation.results import BenchResults
 from featx.reports.documents import dumps
 from featx.reports.sentences import (
     against_controls,

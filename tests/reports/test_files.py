@@ -93,7 +93,7 @@ def test_folder_that_cannot_be_written(run, tmp_path):
     dataset, results = run
     occupied = tmp_path / "run"
     occupied.write_text("a file")
-    with pytest.raises(CacheError, match=r"Got a run folder .*run: .*--out"):
+    with pytest.raises(CacheError, match=r"Got a run folder .*run: .*another folder"):
         save_run(results, dataset, occupied, "featx bench")
 
 

@@ -368,9 +368,7 @@ def test_predictions_of_another_run_are_refused(folder, build, tmp_path):
     turned = {name: (said + 1) % 3 for name, said in results.predictions.items()}
     save_run(results, dataset, tmp_path, "featx")
     other = replace(results, predictions=turned)
-    (tmp_path / "predictions.npz").write_bytes(
-        predictions_npz(other, dataset.class_names)
-    )
+    (tmp_path / "predictions.npz").write_bytes(predictions_npz(other))
     with pytest.raises(DataError, match="scores are not those of its predictions"):
         load_run(tmp_path)
 

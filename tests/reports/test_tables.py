@@ -20,7 +20,7 @@ from featx.reports import (
     remarks,
     to_json,
 )
-from featx.reports.sentences import advice, cheapest, save_command
+from featx.reports.recommendation import advice, cheapest, save_command
 
 CONTRACT = {
     "encoder",

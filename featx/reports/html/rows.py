@@ -9,16 +9,15 @@ from typing import Any
 import numpy as np
 
 from featx.evaluation.comparisons import compare
-from featx.evaluation.results import BenchResults, Result
+from featx.evaluation.result import Result
+from featx.evaluation.results import BenchResults
+from featx.reports.recommendation import cheapest, choice_lines, save_command
 from featx.reports.sentences import (
     against_controls,
     below_majority,
-    cheapest,
-    choice_lines,
     control_verdicts,
     majority_line,
     never_named_line,
-    save_command,
 )
 
 

@@ -10,7 +10,8 @@ from typing import Any
 from PIL import Image
 
 from featx.classifiers import PROBABILITIES
-from featx.evaluation.results import BenchResults, Result
+from featx.evaluation.result import Result
+from featx.evaluation.results import BenchResults
 from featx.reports.album import COLUMNS, PER_CELL, PER_SHEET, Album, cells
 from featx.reports.documents import dumps
 from featx.reports.html.encoders import encoders, uri

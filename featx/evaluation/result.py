@@ -1,0 +1,191 @@
+"""One row of a comparison: plain data, ready for reports."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from featx.evaluation.intervals import wilson
+from featx.evaluation.scores import ClassScores, Scores
+
+DENSE = 20  # classes; of more, most cells of a confusion matrix are empty
+NAMES = ("encoder", "classifier", "n_features")  # what a row is, before its scores
+MEASURED = (
+    "train_seconds",
+    "encode_seconds",
+    "encode_images_per_second",
+    "fit_seconds",
+    "predict_seconds",
+)
+
+
+@dataclass(frozen=True)
+class Result:
+    """One row of the table: an encoder, a classifier and their scores.
+
+    Parameters
+    ----------
+    encoder, classifier : str
+        Their names on the command line.
+    n_features : int
+        Columns of the feature array.
+    scores : Scores
+        On the test part.
+    train_seconds, encode_seconds, fit_seconds, predict_seconds : float
+        Wall time; for what came from the cache, the time it took when it was made.
+    encode_images_per_second : float
+        Throughput of the encoding.
+    encoder_params, classifier_params : dict
+        Every parameter as it was used.
+    cached : dict of str to bool
+        Whether ``"encoder"``, ``"features"`` and ``"classifier"``, that is its
+        predictions, came from the cache.
+    notes : tuple of str
+        Anything the reader should know of this row.
+    repeats : tuple of float
+        The accuracy under each of several seeds; empty for a single run.
+    """
+
+    encoder: str
+    classifier: str
+    n_features: int
+    scores: Scores
+    train_seconds: float
+    encode_seconds: float
+    encode_images_per_second: float
+    fit_seconds: float
+    predict_seconds: float
+    encoder_params: dict[str, Any]
+    classifier_params: dict[str, Any]
+    cached: dict[str, bool]
+    notes: tuple[str, ...] = ()
+    repeats: tuple[float, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """Name of the row, ``"encoder + classifier"``."""
+        return f"{self.encoder} + {self.classifier}"
+
+    @property
+    def seconds(self) -> float:
+        """What the row costs: training, encoding, fitting and predicting."""
+        return (
+            self.train_seconds
+            + self.encode_seconds
+            + self.fit_seconds
+            + self.predict_seconds
+        )
+
+    @property
+    def spread(self) -> float | None:
+        """Standard deviation of the accuracy over the seeds; None for a single run."""
+        return float(np.std(self.repeats, ddof=1)) if self.repeats else None
+
+    @property
+    def percent(self) -> str:
+        """The accuracy in percent, with its spread over the seeds if there are several.
+
+        Examples
+        --------
+        >>> from featx.reports.examples import example_results
+        >>> example_results().best.percent
+        '87.5'
+        """
+        text = f"{100 * self.scores.accuracy:.1f}"
+        return text if self.spread is None else f"{text} ± {100 * self.spread:.1f}"
+
+    def class_intervals(self) -> NDArray[np.float64]:
+        """Give the 95 % interval of each class's recall, after Wilson.
+
+        Returns
+        -------
+        ndarray of float64, shape (2, n_classes)
+            Of several seeds, as if their mean had been found once. A class without test
+            images counts as one image that was predicted wrong.
+        """
+        n_seeds = max(1, len(self.repeats))
+        confusion = self.scores.confusion
+        support = np.maximum(confusion.sum(axis=1), 1)
+        return wilson(confusion.diagonal() / n_seeds, support / n_seeds)
+
+    def never_named(self) -> list[str]:
+        """List the classes that have test images but were never predicted."""
+        confusion = self.scores.confusion
+        missed = (confusion.sum(axis=0) == 0) & (confusion.sum(axis=1) > 0)
+        return [
+            name for name, one in zip(self.scores.per_class, missed, strict=True) if one
+        ]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Flatten to the documented JSON of one result.
+
+        The confusion matrix is a list of its rows; of more than 20 classes it is a list
+        of ``[true, predicted, count]``, one for each cell that is not empty.
+        """
+        plain = asdict(self)
+        scores = plain.pop("scores")
+        confusion = scores["confusion"]
+        if len(confusion) > DENSE:
+            cells = np.nonzero(confusion)
+            confusion = np.stack([*cells, confusion[cells]], axis=1)
+        scores["confusion"] = confusion.tolist()
+        head = {name: plain.pop(name) for name in NAMES}
+        return head | scores | plain
+
+    def to_record(self) -> dict[str, Any]:
+        """Flatten to one line of a table: numbers, names, parameters and notes.
+
+        Examples
+        --------
+        >>> from featx.reports.examples import example_results
+        >>> list(example_results().best.to_record())[:4]
+        ['encoder', 'classifier', 'n_features', 'accuracy']
+        """
+        low, high = self.scores.accuracy_ci95
+        scores = {
+            "accuracy": self.scores.accuracy,
+            "accuracy_ci95_low": low,
+            "accuracy_ci95_high": high,
+            "accuracy_std": self.spread,
+            "balanced_accuracy": self.scores.balanced_accuracy,
+            "macro_f1": self.scores.macro_f1,
+        }
+        cached = {
+            f"cached_{part}": bool(self.cached.get(part, False))
+            for part in ("encoder", "features", "classifier")
+        }
+        last = ("encoder_params", "classifier_params", "notes", "repeats")
+        return (
+            {name: getattr(self, name) for name in NAMES}
+            | scores
+            | {name: getattr(self, name) for name in MEASURED}
+            | cached
+            | {name: getattr(self, name) for name in last}
+        )
+
+    @classmethod
+    def from_dict(cls, plain: Mapping[str, Any]) -> Self:
+        """Build a row of what `to_dict` made."""
+        rest = dict(plain)
+        n_classes = len(rest["per_class"])
+        confusion = np.array(rest.pop("confusion"), np.int64)
+        if n_classes > DENSE:
+            true, predicted, count = confusion.T
+            confusion = np.zeros((n_classes, n_classes), np.int64)
+            confusion[true, predicted] = count
+        scores = Scores(
+            accuracy=rest.pop("accuracy"),
+            accuracy_ci95=tuple(rest.pop("accuracy_ci95")),
+            balanced_accuracy=rest.pop("balanced_accuracy"),
+            macro_f1=rest.pop("macro_f1"),
+            per_class={
+                name: ClassScores(**one) for name, one in rest.pop("per_class").items()
+            },
+            confusion=confusion,
+        )
+        notes, repeats = tuple(rest.pop("notes", ())), tuple(rest.pop("repeats", ()))
+        return cls(scores=scores, notes=notes, repeats=repeats, **rest)

@@ -1,0 +1,137 @@
+"""Which row to use: how sure that is, the cheapest that is as good, how to save it."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+
+from featx.evaluation.result import Result
+from featx.evaluation.results import BenchResults
+from featx.reports.sentences import remark, seconds
+
+# Options of featx bench and featx fit that a command to save a row sets anew or has no
+# use for, and whether a value follows.
+_LEFT_OUT = {
+    **dict.fromkeys(("--encoders", "--encoder", "--clf", "--out", "--save"), True),
+    **dict.fromkeys(("--repeats", "--budget", "--joblib"), True),
+    **dict.fromkeys(("--json", "--quiet", "-q", "--strict", "--figures"), False),
+}
+
+
+def advice(results: BenchResults, command: str = "") -> list[str]:
+    """Say how sure the answer is, which row is the cheapest as good, and how to save it.
+
+    Parameters
+    ----------
+    results : BenchResults
+        A whole comparison.
+    command : str, default=""
+        The command line that made it: its data and options are taken over. Without it
+        they follow from the results.
+
+    Examples
+    --------
+    >>> from featx.reports.examples import example_results
+    >>> for line in advice(example_results()):
+    ...     print(line)
+    conv + svm is no better than raw + svm: 87.5 against 75.0 %, 2 images only the first
+    got right, 1 only the second, p = 1.000 (McNemar, Holm).
+    No cheaper row comes within one standard error of conv + svm.
+    To save it: featx fit pets --encoder conv --clf svm --save model.featx
+    """
+    save = save_command(results, cheapest(results), command)
+    return [*choice_lines(results), f"To save it: {save}"]
+
+
+def choice_lines(results: BenchResults) -> list[str]:
+    """Say how the best row stands to the runner-up, and which is the cheapest as good."""
+    best, *others = results.ranked
+    if not others:
+        return ["It is the only row, so there is nothing to compare it with."]
+    test = results.comparison_of(best.name, others[0].name)
+    if test is None:
+        return [f"{best.name} was not tested against {others[0].name}, the runner-up."]
+    choice = cheapest(results)
+    if choice is not best:
+        line = (
+            "The cheapest row within one standard error of the best is "
+            f"{choice.name}: "
+            f"{100 * choice.scores.accuracy:.1f} against "
+            f"{100 * best.scores.accuracy:.1f} %, {seconds(choice.seconds)} against "
+            f"{seconds(best.seconds)} s (train, encode, fit, predict)."
+        )
+    else:
+        line = f"No cheaper row comes within one standard error of {best.name}."
+    return [remark(test, results), line]
+
+
+def cheapest(results: BenchResults) -> Result:
+    """Find the cheapest of the best row and of those that are about as good.
+
+    As good are rows within one standard error of the best accuracy that the paired test
+    does not find worse. The test alone would not do: of few images it shows little. The
+    cheapest takes the least time to train, encode, fit and predict.
+
+    Examples
+    --------
+    >>> from featx.reports.examples import example_results
+    >>> cheapest(example_results()).name
+    'conv + svm'
+    """
+    return min(_as_good(results), key=lambda row: row.seconds)
+
+
+def _as_good(results: BenchResults) -> list[Result]:
+    """List the best row, and those that are about as good."""
+    best, *others = results.ranked
+    low, high = best.scores.accuracy_ci95
+    least = best.scores.accuracy - (high - low) / (2 * 1.96)
+    tests = [results.comparison_of(best.name, row.name) for row in others]
+    return [best] + [
+        row
+        for row, test in zip(others, tests, strict=True)
+        if test is not None
+        and test.verdict == "no better"
+        and row.scores.accuracy >= least
+    ]
+
+
+def save_command(results: BenchResults, row: Result, command: str = "") -> str:
+    """Write the command that fits a row again and saves it, to be typed into a shell.
+
+    What was reduced to save time is reduced again. The options of `command`, which made
+    the comparison, are taken over.
+
+    Examples
+    --------
+    >>> from featx.reports.examples import example_results
+    >>> results = example_results()
+    >>> made_by = "featx bench 'my pets' --clf svm,knn --size 32 --out run --json"
+    >>> save_command(results, results.best, made_by)
+    "featx fit 'my pets' --size 32 --encoder conv --clf svm --save model.featx"
+    """
+    words = shlex.split(command)
+    if words[:2] in (["featx", "bench"], ["featx", "fit"]):
+        kept = _kept(words[2:])
+    else:
+        protocol = results.protocol
+        kept = [str(results.data["name"])]
+        kept += ["--tune"] if protocol.get("tuned") else []
+        kept += ["--seed", str(protocol["seed"])] if protocol.get("seed") else []
+    chosen = ["--encoder", row.encoder, "--clf", row.classifier]
+    for name, value in results.protocol.get("reduced", {}).get(row.encoder, {}).items():
+        chosen += ["--set", f"{name}={value}"]
+    return shlex.join(["featx", "fit", *kept, *chosen, "--save", "model.featx"])
+
+
+def _kept(words: Sequence[str]) -> list[str]:
+    """Drop the options that concern the comparison alone, with their values."""
+    kept = []
+    rest = iter(words)
+    for word in rest:
+        option, _, value = word.partition("=")
+        if option not in _LEFT_OUT:
+            kept.append(word)
+        elif _LEFT_OUT[option] and not value:
+            next(rest, None)
+    return kept
