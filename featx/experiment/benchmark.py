@@ -33,7 +33,7 @@ from featx.machine import describe_machine
 
 def bench(
     dataset: Dataset,
-    encoders: Mapping[str, BaseEstimator],
+    encoders: Mapping[str, BaseEstimator] | Sequence[str] | None = None,
     classifiers: Sequence[str] | None = None,
     *,
     protocol: Protocol = Protocol(),  # noqa: B008, it cannot be changed
@@ -51,8 +51,10 @@ def bench(
     ----------
     dataset : Dataset
         As `load_dataset` returns it.
-    encoders : mapping of str to estimator
-        Unfitted transformers with a seed, by name.
+    encoders : mapping of str to estimator, or sequence of str, default=None
+        Unfitted transformers with a seed, by name; or names that `make_encoders` knows,
+        with the seed of the protocol. By default raw, pca, untrained, random-patches,
+        patch and denoising.
     classifiers : sequence of str, default=None
         Names of classifiers; by default ``linear-svm`` and ``svm``, or ``logreg`` instead
         of the latter for very many images.
@@ -76,18 +78,18 @@ def bench(
     Raises
     ------
     ParameterError
-        If a classifier is not known, or two arguments do not go together.
+        If an encoder or classifier is not known, or two arguments do not go together.
     CacheError
         If the cache cannot be written or an entry is damaged.
 
     Examples
     --------
     >>> import tempfile
-    >>> from featx import FeatureCache, RawPixels, bench, load_dataset
+    >>> from featx import FeatureCache, bench, load_dataset
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     dataset = load_dataset("digits", cache_dir=folder)
     ...     cache = FeatureCache(folder)
-    ...     results = bench(dataset, {"raw": RawPixels()}, ["knn"], cache=cache)
+    ...     results = bench(dataset, ["raw"], ["knn"], cache=cache)
     >>> results.best.name, results.best.scores.accuracy > 0.95
     ('raw + knn', True)
     """

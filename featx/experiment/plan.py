@@ -11,6 +11,7 @@ from typing import Any, Self
 import numpy as np
 from sklearn.base import BaseEstimator, clone
 
+from featx.autoencoders.registry import DEFAULT_ENCODERS, make_encoders
 from featx.classifiers import accelerated, check_classifiers, default_classifiers
 from featx.errors import ParameterError
 from featx.evaluation import is_uneven
@@ -59,7 +60,7 @@ class Plan:
     def check(
         cls,
         dataset: Dataset,
-        encoders: Mapping[str, BaseEstimator],
+        encoders: Mapping[str, BaseEstimator] | Sequence[str] | None,
         classifiers: Sequence[str] | None,
         *,
         protocol: Protocol,
@@ -83,6 +84,15 @@ class Plan:
         if classifiers is None:
             classifiers = default_classifiers(len(dataset.train))
         check_classifiers(classifiers)
+        if encoders is None:
+            encoders = DEFAULT_ENCODERS
+        if not isinstance(encoders, Mapping):
+            encoders = make_encoders(
+                encoders,
+                n_images=len(dataset.train),
+                n_pixels=dataset.train.X[0].size,
+                options={"random_state": protocol.seed},
+            )
         if not encoders or not classifiers:
             raise ParameterError(
                 f"Got {len(encoders)} encoders and {len(classifiers)} classifiers, but "

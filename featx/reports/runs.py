@@ -26,7 +26,8 @@ from featx.evaluation.results import BenchResults
 from featx.images.pixels import strict_pillow
 from featx.names import safe_cell
 from featx.reports.album import Album, is_png
-from featx.reports.checks import check_arrays, check_document
+from featx.reports.array_checks import check_arrays
+from featx.reports.checks import check_document
 
 # what files raise that are damaged, and RuntimeError what zipfile raises of flags in them
 _UNREADABLE = (

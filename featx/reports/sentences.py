@@ -57,6 +57,7 @@ def remarks(results: BenchResults) -> list[str]:
 
 
 def remark(test: Comparison, results: BenchResults) -> str:
+    """Write a paired test as a sentence."""
     accuracy = {one.name: 100 * one.scores.accuracy for one in results.rows}
     many = results.n_seeds > 1
     things = ("predictions" if many else "images")[: -1 if test.only_row == 1 else None]
@@ -64,11 +65,11 @@ def remark(test: Comparison, results: BenchResults) -> str:
         f"{test.row} is {test.verdict} than {test.other}: "
         f"{accuracy[test.row]:.1f} against {accuracy[test.other]:.1f} %, "
         f"{test.only_row:,} {things} only the first got right, {test.only_other:,} only "
-        f"the second, {p_value(test)} ({'sign flips' if many else 'McNemar'}, Holm)."
+        f"the second, {_p(test)} ({'sign flips' if many else 'McNemar'}, Holm)."
     )
 
 
-def p_value(test: Comparison) -> str:
+def _p(test: Comparison) -> str:
     return "p < 0.001" if test.p_value < 0.001 else f"p = {test.p_value:.3f}"
 
 

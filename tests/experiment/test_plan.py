@@ -15,6 +15,7 @@ from featx import (
     UntrainedAutoencoder,
     bench,
 )
+from featx.autoencoders.registry import DEFAULT_ENCODERS
 from featx.errors import ParameterError
 from featx.experiment.plan import Plan
 
@@ -145,3 +146,22 @@ def test_a_reduced_encoder_is_recorded(dataset, cache):
     results = bench(dataset, encoders, ["knn"], cache=cache, budget=1e-6)
     assert results.protocol["reduced"] == {"conv": {"max_epochs": 16}}
     assert "conv is reduced to 16 epochs" in results.protocol["time"][0]
+
+
+def test_encoders_can_be_named(dataset, cache):
+    found = bench(
+        dataset, ["raw", "pca"], ["knn"], protocol=Protocol(seed=3), cache=cache
+    )
+    assert [row.name for row in found.rows] == ["raw + knn", "pca + knn"]
+    assert found.rows[1].encoder_params["pca__random_state"] == 3
+    with pytest.raises(ParameterError, match="Did you mean 'patch'"):
+        bench(dataset, ["pach"], ["knn"], cache=cache)
+
+
+def test_the_default_encoders_are_those_of_the_command(dataset, cache):
+    plan = Plan.check(
+        dataset, None, None, protocol=Protocol(), backend=Backend(), cache=cache,
+        budget=None, observer=Observer(),
+    )  # fmt: skip
+    assert tuple(plan.encoders) == DEFAULT_ENCODERS
+    assert plan.encoders["patch"].random_state == 0

@@ -14,6 +14,7 @@ from featx.reports import (
     markdown_page,
     new_run_folder,
     save_figures,
+    save_page,
     save_run,
     to_json,
 )
@@ -219,3 +220,27 @@ def test_runs_of_the_same_second_get_folders_of_their_own(tmp_path):
     for refused in (check_run_folder, lambda runs: new_run_folder(runs, "now")):
         with pytest.raises(CacheError, match="run folder that cannot be written"):
             refused(tmp_path / "file")
+
+
+def test_results_save_themselves(run, tmp_path):
+    dataset, results = run
+    page = results.save(str(tmp_path / "a"), dataset, command="featx bench toys")
+    save_run(results, dataset, tmp_path / "b", "featx bench toys")
+    assert page == tmp_path / "a" / "report.html"
+    for made in (tmp_path / "b").rglob("*.*"):
+        written = tmp_path / "a" / made.relative_to(tmp_path / "b")
+        assert written.read_bytes() == made.read_bytes() or made.suffix == ".npz"
+
+
+def test_results_without_images_are_saved_with_fewer_pictures(run, tmp_path):
+    _, results = run
+    page = results.save(tmp_path, figures=True)
+    assert not (tmp_path / "thumbnails").exists() and any(
+        (tmp_path / "figures").iterdir()
+    )
+    again = load_run(str(tmp_path))
+    assert again.album.sheets == () and again.command == ""
+    assert [row.name for row in again.results.rows] == [r.name for r in results.rows]
+    text = page.read_text()
+    assert text.count("<img") < 20 * len(results.examples) and "conv + svm" in text
+    assert save_page(str(tmp_path)).read_text() == text
