@@ -21,6 +21,8 @@ def compare_with_controls(
 ) -> list[Comparison]:
     """Test every row against the controls with its classifier, and the best against all.
 
+    No pair is tested twice; p-values are corrected together.
+
     Parameters
     ----------
     results : sequence of Result
@@ -31,11 +33,6 @@ def compare_with_controls(
         True labels.
     controls : sequence of str
         Names of the encoders that serve as controls.
-
-    Returns
-    -------
-    list of Comparison
-        No pair twice; p-values corrected together.
     """
     by_name = {result.name: result for result in results}
     pairs = [

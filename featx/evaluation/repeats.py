@@ -15,20 +15,12 @@ from featx.evaluation.scores import Scores, score_seeds
 
 
 def with_repeats(runs: Sequence[BenchResults]) -> BenchResults:
-    """Join runs of one comparison that differ in their seed.
+    """Join runs of one comparison that differ in their seed; one run comes back as it is.
 
-    Parameters
-    ----------
-    runs : sequence of BenchResults
-        The same rows in the same order, on the same test images.
-
-    Returns
-    -------
-    BenchResults
-        Scores and times are means over the seeds, and intervals and tests use the
-        predictions of all of them; test images are their units. Parameters, pictures
-        and what was seen in the features are those of the first seed. One run comes
-        back as it is.
+    They have the same rows in the same order, on the same test images. Scores and times
+    are means over the seeds, and intervals and tests use the predictions of all of them;
+    test images are their units. Parameters, pictures and what was seen in the features
+    are those of the first seed.
 
     Examples
     --------

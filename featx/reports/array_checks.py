@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -109,21 +109,17 @@ def _check_evidence(found: Evidence, n_test: int, n_train: int, n_classes: int) 
         arrays[name].shape[:1]
         for name in ("map_rows", "query_rows", "mislabelled_rows")
     )
-    whole: Mapping[str, tuple[tuple[int | None, ...], int]] = {
-        "map_rows": ((None,), n_test),
-        "query_rows": ((None,), n_test),
-        "neighbour_rows": ((*asked, None), n_train),
-        "mislabelled_rows": ((None,), n_train),
-        "mislabelled_as": (listed, n_classes),
-    }
-    for name, (shape, below) in whole.items():
+
+    def whole(name: str, shape: Sequence[int | None], below: int) -> None:
         _whole(arrays[name], shape, below, f"evidence.{name}")
-    finite: Mapping[str, tuple[int | None, ...]] = {
-        "map_components": (*mapped, None),
-        "mislabelled_margin": listed,
-    }
-    for name, real_shape in finite.items():
-        _finite(arrays[name], real_shape, f"evidence.{name}")
+
+    whole("map_rows", (None,), n_test)
+    whole("query_rows", (None,), n_test)
+    whole("neighbour_rows", (*asked, None), n_train)
+    whole("mislabelled_rows", (None,), n_train)
+    whole("mislabelled_as", listed, n_classes)
+    _finite(arrays["map_components"], (*mapped, None), "evidence.map_components")
+    _finite(arrays["mislabelled_margin"], listed, "evidence.mislabelled_margin")
 
 
 def _told(array: NDArray[Any]) -> str:

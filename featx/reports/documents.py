@@ -30,19 +30,9 @@ def _plain(value: Any) -> Any:
 
 
 def dumps(value: Any, *, indent: int | None = None) -> str:
-    """Write plain data as strict JSON.
+    """Write plain data as strict JSON in ASCII.
 
-    Parameters
-    ----------
-    value : object
-        Mappings, sequences, numbers and arrays; anything else becomes its text.
-    indent : int, optional
-        Spaces per level; by default all stands on one line.
-
-    Returns
-    -------
-    str
-        ASCII only, keys in their order; numbers that are not finite become null.
+    Numbers that are not finite become null; what JSON does not know becomes its text.
 
     Examples
     --------
@@ -56,21 +46,10 @@ def dumps(value: Any, *, indent: int | None = None) -> str:
 def to_json(
     results: BenchResults, *, histories: bool = False, folder: str | None = None
 ) -> str:
-    """Write a comparison as its documented JSON document.
+    """Write a comparison as its documented JSON document, indented by 2.
 
-    Parameters
-    ----------
-    results : BenchResults
-        A whole comparison.
-    histories : bool, default=False
-        Whether to add the losses of each epoch, by encoder.
-    folder : str, optional
-        Where the run was written, for whoever reads the document on its own.
-
-    Returns
-    -------
-    str
-        Indented by 2, keys in their documented order, without a final line break.
+    `histories` adds the losses of each epoch, by encoder, and `folder` where the run was
+    written, for whoever reads the document on its own.
 
     Examples
     --------

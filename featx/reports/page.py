@@ -15,19 +15,7 @@ _TOLD_ELSEWHERE = {"class_names", "train_per_class", "test_per_class", "notes"}
 
 
 def markdown_page(results: BenchResults, command: str) -> str:
-    """Write table, remarks, classes, data, protocol and machine as one page.
-
-    Parameters
-    ----------
-    results : BenchResults
-        A whole comparison.
-    command : str
-        The command line that made it.
-
-    Returns
-    -------
-    str
-        Markdown.
+    """Write table, remarks, classes, data, protocol and machine as one Markdown page.
 
     Examples
     --------

@@ -93,21 +93,10 @@ def _legend(results: BenchResults) -> str:
 
 
 def comparison_table(results: BenchResults, *, width: int | None = None) -> Table:
-    """Build the table for the terminal.
+    """Build the table for the terminal; the row of highest accuracy gets a star.
 
-    Parameters
-    ----------
-    results : BenchResults
-        A whole comparison.
-    width : int, optional
-        Characters there is room for, by default the width of the terminal. Columns
-        that do not fit are left out and named below the table.
-
-    Returns
-    -------
-    rich.table.Table
-        One row for each row of the comparison, in its order; the one of highest
-        accuracy is marked with a star.
+    `width` is the number of characters there is room for, by default that of the
+    terminal. Columns that do not fit are left out and named below the table.
 
     Examples
     --------
@@ -160,17 +149,7 @@ def _table(results: BenchResults, columns: list[_Column]) -> Table:
 
 
 def markdown_table(results: BenchResults) -> str:
-    """Write the table as GitHub-flavoured Markdown.
-
-    Parameters
-    ----------
-    results : BenchResults
-        A whole comparison.
-
-    Returns
-    -------
-    str
-        The row of highest accuracy in bold, a legend below.
+    """Write the table as Markdown, the row of highest accuracy in bold, a legend below.
 
     Examples
     --------
@@ -222,16 +201,7 @@ def _markdown_row(cells: list[str]) -> str:
 def csv_table(results: BenchResults) -> str:
     """Write the table as CSV with plain numbers, for programs to read.
 
-    Parameters
-    ----------
-    results : BenchResults
-        A whole comparison.
-
-    Returns
-    -------
-    str
-        A header and one line for each row; parameters, notes and the accuracies of
-        several seeds as JSON in a cell.
+    Parameters, notes and the accuracies of several seeds are JSON in a cell.
 
     Examples
     --------

@@ -20,6 +20,9 @@ _PARTS = files("featx.reports.html")
 def html_page(run: Run, other: Run | None = None, *, map_method: str = "pca") -> str:
     """Write a run as one HTML page that shows images behind every figure.
 
+    Styles, script and pictures are inside. The page asks for nothing from outside, and
+    its content security policy lets no other script run.
+
     Parameters
     ----------
     run : Run
@@ -28,12 +31,6 @@ def html_page(run: Run, other: Run | None = None, *, map_method: str = "pca") ->
         A run to compare it with, row by row.
     map_method : {"pca", "tsne"}, default="pca"
         How the map of the features is drawn.
-
-    Returns
-    -------
-    str
-        HTML with styles, script and pictures inside. It asks for nothing from outside,
-        and its content security policy lets no other script run.
 
     Raises
     ------

@@ -29,22 +29,9 @@ _TOLD_ELSEWHERE = (
 def page_view(
     run: Run, other: Run | None = None, *, map_method: str = "pca"
 ) -> dict[str, Any]:
-    """Collect what the page shows.
+    """Collect what the page shows, by the names that the template uses.
 
-    Parameters
-    ----------
-    run : Run
-        The run.
-    other : Run, optional
-        A run to compare it with.
-    map_method : {"pca", "tsne"}, default="pca"
-        How the map of the features is drawn.
-
-    Returns
-    -------
-    dict
-        Plain data by the names that the template uses; ``"document"`` is what the
-        script of the page reads.
+    ``"document"`` is what the script of the page reads.
     """
     results = run.results
     names = list(results.data["class_names"])
