@@ -21,7 +21,7 @@ from sklearn.base import BaseEstimator
 from sklearn.pipeline import Pipeline
 
 from featx import remote
-from featx.archive import check_estimator, members, refused
+from featx.archive import bundle_error, check_estimator, open_checked_zip
 from featx.classifiers import WhitenedPCA, WideLinearSVC, WideLogisticRegression
 from featx.classifiers.soundness import check_soundness
 from featx.errors import BundleError, MissingDataError, StorageError
@@ -162,11 +162,11 @@ def load(path: str | os.PathLike[str]) -> Model:
 def _read(data: bytes, what: str) -> Model:
     """Make a model of what stands in a file, of which nothing is run."""
     if digest(data[:-_DIGEST]) != data[-_DIGEST:]:
-        raise refused(what, "a wrong checksum")
-    with members(io.BytesIO(data), what) as archive:
+        raise bundle_error(what, "a wrong checksum")
+    with open_checked_zip(io.BytesIO(data), what) as archive:
         names = set(archive.namelist())
         if names != {_MANIFEST, _MODEL}:
-            raise refused(what, f"the members {sorted(names)}")
+            raise bundle_error(what, f"the members {sorted(names)}")
         manifest = _manifest(archive, what)
         content = archive.read(_MODEL)
     check_estimator(content, what)
@@ -179,7 +179,7 @@ def _read(data: bytes, what: str) -> Model:
         _try_out(model)
     except Exception as error:  # whatever a hostile description makes the reader raise
         text = " ".join(str(error).split())[:200]
-        raise refused(what, f"what cannot be a model ({text})") from error
+        raise bundle_error(what, f"what cannot be a model ({text})") from error
     return model
 
 
@@ -220,22 +220,22 @@ def digest(data: bytes) -> bytes:
 
 def _manifest(archive: zipfile.ZipFile, what: str) -> dict[str, Any]:
     if archive.getinfo(_MANIFEST).file_size > _MOST_MANIFEST:
-        raise refused(what, "a huge manifest")
+        raise bundle_error(what, "a huge manifest")
     try:
         manifest = json.loads(archive.read(_MANIFEST))
         number = manifest["format"]
     except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise refused(what, "a manifest that cannot be read") from error
+        raise bundle_error(what, "a manifest that cannot be read") from error
     if type(number) is int and number > FORMAT:
         raise BundleError(
             f"Got {what} in format {number}, written by featx {manifest.get('featx')}, but "
             f"this featx reads formats up to {FORMAT}. Upgrade featx."
         )
     if type(number) is not int or number < 1:
-        raise refused(what, f"the format {reprlib.repr(number)}")
+        raise bundle_error(what, f"the format {reprlib.repr(number)}")
     for key, fits in _FIELDS.items():
         if not fits(manifest.get(key)):
-            raise refused(what, f"the {key} {reprlib.repr(manifest.get(key))}")
+            raise bundle_error(what, f"the {key} {reprlib.repr(manifest.get(key))}")
     return dict(manifest)
 
 

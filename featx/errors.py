@@ -28,7 +28,7 @@ class FeatxError(Exception):
 
 
 class FeatxWarning(UserWarning):
-    """Something went another way than was asked for, and featx went on."""
+    """Something was done in another way than asked for, and featx continued."""
 
 
 class DataError(FeatxError, ValueError):
@@ -42,7 +42,7 @@ class MissingDataError(DataError, FileNotFoundError):
 
 
 class ParameterError(FeatxError, ValueError):
-    """An unknown name or an impossible value was given."""
+    """An unknown name or an impossible value."""
 
 
 class TrainingError(FeatxError, RuntimeError):
@@ -70,21 +70,9 @@ class DependencyError(FeatxError, ImportError):
 
 
 def unknown_name(what: str, got: object, known: Iterable[str]) -> ParameterError:
-    """Build the error for a name that is not known, with the nearest known one.
+    """Build the error for an unknown name, with the most similar known one.
 
-    Parameters
-    ----------
-    what : str
-        What the name stands for, for example ``"encoder"``.
-    got : object
-        The name that was given.
-    known : iterable of str
-        All names that would have been accepted.
-
-    Returns
-    -------
-    ParameterError
-        Ready to be raised.
+    `what` says what the name stands for, for example ``"encoder"``.
 
     Examples
     --------

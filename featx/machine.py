@@ -1,4 +1,4 @@
-"""What a measurement was taken on, and what work can be asked to run on."""
+"""The machine: what a measurement was taken on, and what it can be asked to run."""
 
 from __future__ import annotations
 
@@ -13,13 +13,14 @@ from pathlib import Path
 from featx.errors import unknown_name
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
-MOST_SEED = 2**32 - 1  # that NumPy and scikit-learn take
+MOST_SEED = 2**32 - 1  # of NumPy and scikit-learn
 PRECISIONS = ("auto", "float32", "bfloat16")
-_COPIES = 2  # of the features: scaled, and in the work of a classifier
+_COPIES = 2  # of the features: scaled, and in the classifier
+_PACKAGES = ("torch", "torchvision", "scikit-learn", "scikit-learn-intelex", "numpy")
 
 
 def check_device(device: object) -> None:
-    """Raise ParameterError for what no device is called; whether it is there is not asked.
+    """Raise ParameterError for a name that no device has; a missing device passes.
 
     Examples
     --------
@@ -34,72 +35,51 @@ def check_device(device: object) -> None:
 
 
 def describe_machine() -> dict[str, object]:
-    """Describe processor, cores, memory and versions as plain data.
-
-    Returns
-    -------
-    dict
-        Ready for JSON; ``"memory_gib"`` in GiB.
+    """Describe processor, cores, memory (GiB) and versions, ready for JSON.
 
     Examples
     --------
     >>> sorted(describe_machine())
     ['cores', 'memory_gib', 'platform', 'processor', 'python', 'versions']
     """
+    memory = _physical_memory()
     return {
-        "processor": _processor(),
+        "processor": _cpuinfo("model name")
+        or platform.processor()
+        or platform.machine(),
         "cores": _cores(),
-        "memory_gib": _memory_gib(),
+        "memory_gib": round(memory / 2**30, 1) if memory else None,
         "platform": platform.platform(),
         "python": platform.python_version(),
-        "versions": {
-            name: _version(name)
-            for name in (
-                "torch",
-                "torchvision",
-                "scikit-learn",
-                "scikit-learn-intelex",
-                "numpy",
-            )
-        },
+        "versions": {name: _version(name) for name in _PACKAGES},
     }
 
 
-def _processor() -> str:
+@cache
+def _cpuinfo(field: str) -> str:
+    """Return what Linux says of the first processor; nothing elsewhere."""
     try:
         for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith("model name"):
+            if line.startswith(field):
                 return line.partition(":")[2].strip()
     except OSError:
         pass  # not Linux
-    return platform.processor() or platform.machine()
-
-
-def _memory_gib() -> float | None:
-    memory = _physical_memory()
-    return None if memory is None else round(memory / 2**30, 1)
+    return ""
 
 
 def _physical_memory() -> int | None:
     try:
         return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     except (AttributeError, ValueError):
-        return None  # a system that does not tell
+        return None  # not known on this system
 
 
 def rows_in_memory(n_features: int) -> int:
-    """Images that a classifier can be fitted on in half of the machine's memory.
+    """Count the images that a classifier can be fitted on in half of the memory.
 
-    Parameters
-    ----------
-    n_features : int
-        Features of each, float32.
-
-    Returns
-    -------
-    int
-        At least 1,024; the same at every call, whatever else runs, and rounded down in
-        steps of 9 %, so that machines of about the same memory agree.
+    Each has `n_features` in float32. The number is at least 1,024 and the same at every
+    call, whatever else runs; it is rounded down in steps of 9 %, so that machines of about
+    the same memory agree.
 
     Examples
     --------
@@ -119,15 +99,8 @@ def rows_in_memory(n_features: int) -> int:
 def operations_per_second(device: str = "auto") -> float:
     """Floating-point operations a second that an encoder may count on, roughly.
 
-    Parameters
-    ----------
-    device : str, default="auto"
-        A GPU counts where it is named, such as ``"cuda"``.
-
-    Returns
-    -------
-    float
-        The same at every call, whatever else runs.
+    A GPU counts where it is named, such as ``"cuda"``. The number is the same at every
+    call, whatever else runs.
 
     Examples
     --------
@@ -136,19 +109,8 @@ def operations_per_second(device: str = "auto") -> float:
     """
     if device.startswith(("cuda", "mps")):
         return 5e12
-    flags = _cpu_flags()
-    return _cores() * (40e9 if flags & {"avx512_bf16", "amx_bf16"} else 20e9)
-
-
-@cache
-def _cpu_flags() -> frozenset[str]:
-    try:
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith("flags"):
-                return frozenset(line.partition(":")[2].split())
-    except OSError:
-        pass  # not Linux
-    return frozenset()
+    has_bfloat16 = {"avx512_bf16", "amx_bf16"} & set(_cpuinfo("flags").split())
+    return _cores() * (40e9 if has_bfloat16 else 20e9)
 
 
 def _cores() -> int:

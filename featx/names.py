@@ -1,4 +1,4 @@
-"""Names of files and classes are text from strangers: how they are printed and written."""
+"""Names of files and classes come from strangers: how they are printed and written."""
 
 from __future__ import annotations
 
@@ -14,15 +14,7 @@ NAMES_AS_BYTES = "featx-names-as-bytes"  # for the argument `errors` of an encod
 def printable(text: str) -> str:
     r"""Escape control characters, which a terminal may take for commands.
 
-    Parameters
-    ----------
-    text : str
-        Anything that is to be printed.
-
-    Returns
-    -------
-    str
-        The text; tabs and line breaks stay what they are.
+    Tabs and line breaks stay as they are.
 
     Examples
     --------
@@ -35,16 +27,6 @@ def printable(text: str) -> str:
 def safe_cell(name: str) -> str:
     """Put an apostrophe before a name that a spreadsheet would take for a formula.
 
-    Parameters
-    ----------
-    name : str
-        Of a file or a class.
-
-    Returns
-    -------
-    str
-        The name, with an apostrophe before a leading ``=``, ``+``, ``-`` or ``@``.
-
     Examples
     --------
     >>> safe_cell("=HYPERLINK(1)"), safe_cell("cat")
@@ -54,7 +36,7 @@ def safe_cell(name: str) -> str:
 
 
 def _names_as_bytes(error: UnicodeError) -> tuple[str | bytes, int]:
-    """Give back the bytes of a file name that is not text; escape what is left."""
+    """Write the bytes of a file name that is not text; escape anything else."""
     try:
         return codecs.lookup_error("surrogateescape")(error)
     except UnicodeError:

@@ -1,7 +1,7 @@
 """Files on other machines, by their URL: ``s3://``, ``gs://``, ``hf://``, ``https://``, ...
 
-fsspec finds the library for each kind of storage. A storage that does not answer is asked
-again for two minutes, and is an error after that: images are never skipped because of it.
+fsspec finds the library for each kind of storage. Requests that fail are repeated for
+two minutes, then StorageError is raised: images are never skipped because of it.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from featx.errors import DependencyError, FeatxError, StorageError, missing_libr
 _PATIENCE = 120.0  # seconds; the libraries ask several times by themselves, too
 _LONGEST_PAUSE = 30.0
 _MISSING = (FileNotFoundError, IsADirectoryError, PermissionError)
-_GAP = 65536  # bytes between two pieces that are read along rather than asked for apart
+_GAP = 65536  # bytes between pieces up to which one request reads both
 T = TypeVar("T")
 
 
 def is_remote(place: object) -> bool:
-    """Whether a place is a URL and no path.
+    """Whether a place is a URL, not a path.
 
     Examples
     --------
@@ -34,24 +34,10 @@ def is_remote(place: object) -> bool:
 
 
 def connect(url: str) -> tuple[Any, str]:
-    """Find the storage of a URL.
+    """Return the fsspec file system of a URL, and the path in it.
 
-    Parameters
-    ----------
-    url : str
-        Such as ``s3://bucket/images``.
-
-    Returns
-    -------
-    (fsspec.AbstractFileSystem, str)
-        The storage, and the path in it.
-
-    Raises
-    ------
-    DependencyError
-        If a library for this kind of storage is missing.
-    StorageError
-        If nothing knows this kind of storage.
+    Raises DependencyError if the library for this storage is missing, StorageError if
+    fsspec does not know this kind.
     """
     import fsspec
 
@@ -64,52 +50,28 @@ def connect(url: str) -> tuple[Any, str]:
         raise DependencyError(f"{need}: {error}.") from error
     except ValueError as error:
         raise StorageError(
-            f"Got {url}, but expected storage that fsspec knows ({error}). Check what "
-            "stands before ://."
+            f"Got {url}, but expected a kind of storage that fsspec knows ({error}). "
+            "Check what stands before ://."
         ) from error
     return storage, path.rstrip("/")
 
 
 def list_files(url: str) -> dict[str, dict[str, Any]]:
-    """List all files below a URL.
-
-    Parameters
-    ----------
-    url : str
-        A folder.
-
-    Returns
-    -------
-    dict of str to dict
-        What the storage says of each file, by its path below the folder.
-
-    Raises
-    ------
-    StorageError
-        If the storage does not answer.
-    """
+    """List the files below a URL: what the storage says of each, by its path there."""
     storage, root = connect(url)
-    found = _patiently(lambda: _listed(storage, root), url)
-    return {name[len(root) :].lstrip("/"): info for name, info in found.items()}
+
+    def find() -> dict[str, dict[str, Any]]:
+        storage.invalidate_cache()  # earlier listings may be out of date
+        return storage.find(root, detail=True)
+
+    files = _patiently(find, url)
+    return {name[len(root) :].lstrip("/"): info for name, info in files.items()}
 
 
 def find_files(url: str) -> list[str]:
-    """Find files by a URL.
+    """Return the sorted URLs of a file, a folder or a pattern such as ``s3://scans/*.png``.
 
-    Parameters
-    ----------
-    url : str
-        A file, a folder, or a pattern such as ``s3://scans/*.png``.
-
-    Returns
-    -------
-    list of str
-        URLs, sorted; those of hidden files left out below a folder.
-
-    Raises
-    ------
-    StorageError
-        If the storage does not answer.
+    Hidden files of a folder are left out.
     """
     storage, path = connect(url)
 
@@ -119,46 +81,24 @@ def find_files(url: str) -> list[str]:
             return list(storage.glob(path))
         if storage.isfile(path):
             return [path]
-        below = storage.find(path)
-        return [one for one in below if "/." not in one[len(path) :]]
+        files = storage.find(path)
+        return [file for file in files if "/." not in file[len(path) :]]
 
-    return [storage.unstrip_protocol(one) for one in sorted(_patiently(find, url))]
-
-
-def _listed(storage: Any, root: str) -> dict[str, dict[str, Any]]:
-    storage.invalidate_cache()  # what was listed before may have changed
-    found: dict[str, dict[str, Any]] = storage.find(root, detail=True)
-    return found
+    return [storage.unstrip_protocol(file) for file in sorted(_patiently(find, url))]
 
 
 def read_files(urls: Sequence[str]) -> list[bytes | Exception]:
-    """Read files of one storage, many at once.
-
-    Parameters
-    ----------
-    urls : sequence of str
-        Files.
-
-    Returns
-    -------
-    list of bytes or Exception
-        The content of each, or why it is missing.
-
-    Raises
-    ------
-    StorageError
-        If the storage does not answer.
-    """
+    """Read files of one storage at once: the content of each, or why it is missing."""
     if not urls:
         return []
     storage, _ = connect(urls[0])
     paths = {url: connect(url)[1] for url in urls}
 
     def read() -> list[bytes | Exception]:
-        found = storage.cat(list(paths.values()), on_error="return")
-        if isinstance(found, bytes):  # of a single file
-            return [found]
-        contents = [found[path] for path in paths.values()]
+        files = storage.cat(list(paths.values()), on_error="return")
+        if isinstance(files, bytes):  # of a single file
+            return [files]
+        contents = [files[path] for path in paths.values()]
         for content in contents:
             if isinstance(content, Exception) and not isinstance(content, _MISSING):
                 raise content
@@ -168,15 +108,7 @@ def read_files(urls: Sequence[str]) -> list[bytes | Exception]:
 
 
 def read_file(url: str) -> bytes:
-    """Read one file.
-
-    Raises
-    ------
-    FileNotFoundError
-        If it is missing.
-    StorageError
-        If the storage does not answer.
-    """
+    """Read one file; raise FileNotFoundError if it is missing."""
     (content,) = read_files([url])
     if isinstance(content, Exception):
         raise content
@@ -184,26 +116,10 @@ def read_file(url: str) -> bytes:
 
 
 def read_from(place: str, work: Callable[[IO[bytes]], T]) -> T:
-    """Open a file here or on another machine and let `work` read from it.
+    """Call `work` with a file, open for reading, of this or another machine.
 
-    Parameters
-    ----------
-    place : str
-        Path or URL.
-    work : callable
-        Called with the open file; called again if the storage failed meanwhile.
-
-    Returns
-    -------
-    object
-        What `work` returns.
-
-    Raises
-    ------
-    FileNotFoundError
-        If it is missing.
-    StorageError
-        If the storage does not answer.
+    If the storage fails meanwhile, `work` is called again. Raises FileNotFoundError if
+    the file is missing.
     """
     if not is_remote(place):
         with open(place, "rb") as file:
@@ -214,29 +130,13 @@ def read_from(place: str, work: Callable[[IO[bytes]], T]) -> T:
         with storage.open(path, "rb") as file:
             return work(file)
 
-    found: T = _patiently(read, place)
-    return found
+    return _patiently(read, place)
 
 
 def read_pieces(place: str, spans: Sequence[tuple[int, int]]) -> list[bytes]:
-    """Read pieces of a file here or on another machine.
+    """Read pieces of a file of this or another machine, given as (start, end) in bytes.
 
-    Parameters
-    ----------
-    place : str
-        Path or URL.
-    spans : sequence of (int, int)
-        Where each begins and ends, in bytes. Those close to each other are read at once.
-
-    Returns
-    -------
-    list of bytes
-        The pieces.
-
-    Raises
-    ------
-    StorageError
-        If the storage does not answer.
+    Pieces close to each other are read in one request.
     """
     if not is_remote(place):
         with open(place, "rb") as file:
@@ -253,10 +153,9 @@ def read_pieces(place: str, spans: Sequence[tuple[int, int]]) -> list[bytes]:
             runs.append([start, end])
     storage, path = connect(place)
     firsts = [first for first, _ in runs]
+    lasts = [last for _, last in runs]
     read: list[bytes] = _patiently(
-        lambda: storage.cat_ranges(
-            [path] * len(runs), firsts, [last for _, last in runs], on_error="raise"
-        ),
+        lambda: storage.cat_ranges([path] * len(runs), firsts, lasts, on_error="raise"),
         place,
     )
 
@@ -268,37 +167,32 @@ def read_pieces(place: str, spans: Sequence[tuple[int, int]]) -> list[bytes]:
 
 
 def write_file(url: str, content: bytes) -> None:
-    """Write a file, which is whole or absent where the storage promises that.
-
-    Raises
-    ------
-    StorageError
-        If the storage does not answer or refuses.
-    """
+    """Write a file, which is whole or absent if the storage guarantees that."""
     storage, path = connect(url)
     try:
         _patiently(lambda: storage.pipe_file(path, content), url)
     except _MISSING as error:
         raise StorageError(
-            f"Got {error} at {url}, but expected to write there."
+            f"Cannot write {url}: {error}. Check that you may write there."
         ) from error
 
 
 def _patiently(work: Callable[[], Any], url: str) -> Any:
+    """Repeat requests that fail, with growing pauses; raise StorageError in the end."""
     start, pause = time.monotonic(), 1.0
     while True:
         try:
             return work()
         except (*_MISSING, FeatxError, tarfile.TarError):
-            raise  # another time would end the same
+            raise  # repeating would not help
         except Exception as error:  # every library has errors of its own
             waited = time.monotonic() - start
-            hopeless = re.search("credential|auth|token", type(error).__name__, re.I)
-            if hopeless or waited + pause > _PATIENCE:
+            is_refusal = re.search("credential|auth|token", type(error).__name__, re.I)
+            if is_refusal or waited + pause > _PATIENCE:
                 raise StorageError(
-                    f"Got {type(error).__name__} ({error}) at {url}, after {waited:.0f} "
-                    "seconds of asking. Look whether the storage answers you; the same "
-                    "command goes on from what is finished."
+                    f"Cannot reach {url} ({type(error).__name__}: {error}) after trying "
+                    f"for {waited:.0f} seconds. Check the storage, then rerun the same "
+                    "command to resume."
                 ) from error
         time.sleep(pause)
         pause = min(2 * pause, _LONGEST_PAUSE)

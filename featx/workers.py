@@ -1,4 +1,4 @@
-"""Who does the work: processes of this machine, or the workers of a Ray cluster."""
+"""Who does many tasks: processes of this machine, or the workers of a Ray cluster."""
 
 from __future__ import annotations
 
@@ -22,67 +22,56 @@ from joblib.externals.loky.backend import resource_tracker as loky_resource_trac
 from featx.errors import FeatxError, missing_library, unknown_name
 
 ENGINES = ("local", "ray")
-_WAITING = 4  # tasks for each worker of a cluster that are handed out ahead
-_WATCH_SECONDS = 1.0  # between looks for the process that started this one
+_WAITING = 4  # tasks handed out ahead, for each worker of a cluster
+_WATCH_SECONDS = 1.0  # between checks that the parent process lives
 _RETRIES = 10  # of a task whose worker died; one that kills every worker must end
 # work, arguments of each task -> (number of the task, result), in any order
-Spread = Callable[
+Executor = Callable[
     [Callable[..., Any], Sequence[tuple[Any, ...]]], Iterator[tuple[int, Any]]
 ]
 
 
-def make_spread(engine: str, address: str | None = None) -> Spread:
-    """Choose who does many tasks.
+def make_executor(engine: str, address: str | None = None) -> Executor:
+    """Choose who does many tasks: processes of this machine, or a Ray cluster.
 
-    Parameters
-    ----------
-    engine : {"local", "ray"}
-        The processes of this machine, or the workers of a Ray cluster.
-    address : str, default=None
-        Of the cluster; without it Ray is started on this machine.
-
-    Returns
-    -------
-    callable
-        Called with a function and a sequence of tuples of arguments; gives
-        ``(number, result)`` for each, in any order.
-
-    Raises
-    ------
-    ParameterError
-        If the engine is not known.
-    DependencyError
-        If Ray is wanted and not installed.
+    Without an `address`, Ray is started on this machine. Raises ParameterError for an
+    unknown engine and DependencyError if Ray is needed but not installed.
 
     Examples
     --------
-    >>> sorted(make_spread("local")(pow, [(2, 3), (3, 2)]))
+    >>> sorted(make_executor("local")(pow, [(2, 3), (3, 2)]))
     [(0, 8), (1, 9)]
     """
     if engine == "local":
-        return spread_here
+        return map_local
     if engine == "ray":
         import_ray()
-        return partial(_spread_on_ray, address)
+        return partial(_map_on_ray, address)
     raise unknown_name("engine", engine, ENGINES)
 
 
-def in_turn(
+def map_serial(
     work: Callable[..., Any], tasks: Sequence[tuple[Any, ...]]
 ) -> Iterator[tuple[int, Any]]:
-    """Do one task after the other in this process."""
+    """Do one task after another in this process."""
     for number, task in enumerate(tasks):
         yield number, work(*task)
 
 
-def spread_here(
+def map_local(
     work: Callable[..., Any], tasks: Sequence[tuple[Any, ...]]
 ) -> Iterator[tuple[int, Any]]:
-    """Do tasks in as many processes as there are cores."""
+    """Do tasks in processes of this machine, one per core.
+
+    There are no more processes than tasks, so that few tasks get several cores each.
+    """
     pool = joblib.Parallel(
-        n_jobs=-1, return_as="generator_unordered", initializer=end_with_parent
+        backend="loky",
+        n_jobs=max(1, min(len(tasks), joblib.cpu_count())),
+        return_as="generator_unordered",
+        initializer=end_with_parent,
     )
-    with deaf_to_interrupts():  # the processes start here, and work goes on below
+    with interrupts_blocked():  # processes start here and are waited for below
         results = pool(
             joblib.delayed(_numbered)(number, work, task)
             for number, task in enumerate(tasks)
@@ -97,12 +86,11 @@ def spread_here(
 
 
 @contextmanager
-def deaf_to_interrupts() -> Iterator[None]:
-    """Put Ctrl-C off while processes start, and keep it from them for all their life.
+def interrupts_blocked() -> Iterator[None]:
+    """Delay Ctrl-C here while processes start, and block it in them for good.
 
-    They inherit the mask of signals. A terminal sends Ctrl-C to all of them, and each would
-    print what it was doing; it is for this process alone, which ends the others. One that
-    comes meanwhile is received at the end.
+    Processes inherit the signal mask. A terminal sends Ctrl-C to all of them, and each
+    would print a traceback; only this process should receive it, and end the others.
     """
     if os.name != "posix":
         yield  # there are no masks
@@ -123,10 +111,10 @@ def _numbered(
 
 
 def end_with_parent() -> None:
-    """Let a worker of a pool end with the process that started it, however that ended.
+    """Make a worker of a pool end when the process that started it has ended, even killed.
 
-    Its own queue would keep it waiting for minutes. Does nothing in other processes, nor
-    on Windows, where a process is not told who started it.
+    Otherwise it would wait at its queue for minutes. Does nothing in other processes, nor
+    on Windows, where a process cannot see who started it.
     """
     parent = multiprocessing.parent_process()
     watched = any(thread.name == _WATCH for thread in threading.enumerate())
@@ -144,10 +132,10 @@ def _watch(parent: int) -> None:
     os._exit(1)
 
 
-def _spread_on_ray(
+def _map_on_ray(
     address: str | None, work: Callable[..., Any], tasks: Sequence[tuple[Any, ...]]
 ) -> Iterator[tuple[int, Any]]:
-    """Do tasks in the workers of a cluster; one that is lost is done by another."""
+    """Do tasks in the workers of a cluster; another worker repeats a task that is lost."""
     ray = start_ray(address)
     ahead = _WAITING * int(ray.cluster_resources().get("CPU", 1))
     do = ray.remote(_numbered).options(max_retries=_RETRIES)
@@ -163,38 +151,23 @@ def _spread_on_ray(
             (done,), waiting = ray.wait(waiting)
             yield ray.get(done)
     except ray.exceptions.RayError as error:
-        raise as_our_own(error) from error
+        raise as_featx_error(error) from error
 
 
-def as_our_own(error: BaseException) -> FeatxError:
-    """Find the error of featx that a worker raised, or say that the cluster failed."""
+def as_featx_error(error: BaseException) -> FeatxError:
+    """Find the error of featx that a worker raised, or build one that says Ray failed."""
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, FeatxError):
             return cause
         cause = getattr(cause, "cause", None) or cause.__cause__
-    return FeatxError(f"The Ray cluster could not do its work: {error}")
+    return FeatxError(f"The Ray cluster failed: {error}")
 
 
 def start_ray(address: str | None) -> Any:
-    """Connect to a Ray cluster, or start Ray on this machine; return its module.
+    """Connect to a Ray cluster, or start Ray on this machine; return the module ``ray``.
 
-    Parameters
-    ----------
-    address : str or None
-        Of the cluster.
-
-    Returns
-    -------
-    module
-        ``ray``, ready.
-
-    Raises
-    ------
-    DependencyError
-        If Ray is not installed.
-    FeatxError
-        If there is no cluster at the address.
+    Raises DependencyError if Ray is not installed, FeatxError if no cluster answers.
     """
     ray = import_ray()
     if not ray.is_initialized():
@@ -208,7 +181,7 @@ def start_ray(address: str | None) -> Any:
             )
         except (OSError, ValueError, RuntimeError) as error:
             raise FeatxError(
-                f"Got no Ray cluster at {address!r} ({error}). Start one with 'ray start "
+                f"Found no Ray cluster at {address!r} ({error}). Start one with 'ray start "
                 "--head', or leave --address out to use this machine alone."
             ) from error
     return ray
@@ -221,18 +194,7 @@ def _check_reachable(address: str | None) -> None:
 
 
 def import_ray() -> Any:
-    """Import Ray.
-
-    Returns
-    -------
-    module
-        ``ray``.
-
-    Raises
-    ------
-    DependencyError
-        If it is not installed.
-    """
+    """Import Ray; raise DependencyError if it is not installed."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is sent anywhere
     try:
         import ray

@@ -26,7 +26,7 @@ from featx.errors import DataError, FeatxError
 from featx.features import FeatureCache, chunks
 from featx.features.engines import RayEngine, make_engine
 from featx.images import decoding
-from featx.workers import make_spread
+from featx.workers import make_executor
 
 ray = pytest.importorskip("ray")
 pytestmark = [pytest.mark.ray, pytest.mark.filterwarnings("default")]
@@ -133,7 +133,7 @@ def test_tasks_of_killed_workers_are_done_by_others(tmp_path, monkeypatch):
     ray.shutdown()
     ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])
     monkeypatch.setenv("FEATX_TEST_BEGUN", str(tmp_path))
-    done = list(make_spread("ray")(squared, [(i,) for i in range(40)]))
+    done = list(make_executor("ray")(squared, [(i,) for i in range(40)]))
     assert sorted(done) == [(i, i**2) for i in range(40)]  # each once
     assert sorted(int(file.name) for file in tmp_path.iterdir()) == list(DEADLY)
     ray.shutdown()

@@ -137,7 +137,7 @@ def test_storage_that_fails_is_asked_again_and_no_image_is_lost(
     )
     unsteady = Unsteady(bucket, failures)
     if pauses is None:
-        with pytest.raises(StorageError, match=r"ConnectionResetError.*after 91 sec"):
+        with pytest.raises(StorageError, match=r"ConnectionResetError.*for 91 sec"):
             featx.load_dataset("memory://images", cache_dir=tmp_path / "2")
         assert slept == [1, 2, 4, 8, 16, 30, 30]
         return
@@ -186,7 +186,7 @@ def test_who_may_not_ask_is_told_at_once(monkeypatch):
         raise NoCredentialsError("Unable to locate credentials")
 
     monkeypatch.setattr(remote.time, "sleep", None)
-    with pytest.raises(StorageError, match=r"Unable to locate credentials.*after 0 s"):
+    with pytest.raises(StorageError, match=r"Unable to locate credentials.*for 0 s"):
         remote._patiently(refuse, "s3://bucket")
 
 

@@ -13,15 +13,15 @@ from scipy.stats import binomtest
 
 @dataclass(frozen=True)
 class Comparison:
-    """A paired test between two rows: McNemar's exact one [1]_, or its like for seeds.
+    """A paired test between two rows: McNemar's exact test [1]_, or sign flips for seeds.
 
     Parameters
     ----------
     row, other : str
         Names of the rows, ``"encoder + classifier"``.
     only_row, only_other : int
-        Test images that just one of the two predicted right; of several seeds,
-        predictions, an image under a seed.
+        Test images that only one of the two predicted right; with several seeds,
+        predictions.
     p_value : float
         Two-sided, Holm-corrected over all comparisons made together.
 
@@ -54,7 +54,7 @@ class Comparison:
         return cls(**{key: value for key, value in plain.items() if key != "verdict"})
 
     def seen_from(self, row: str) -> Comparison:
-        """Turn the comparison round, if need be, so that `row` comes first."""
+        """Return the comparison with `row` first."""
         if row == self.row:
             return self
         return Comparison(
@@ -65,19 +65,10 @@ class Comparison:
 def compare(
     right: Mapping[str, NDArray[np.bool_]], pairs: Sequence[tuple[str, str]]
 ) -> list[Comparison]:
-    """Compare pairs of rows on the same test images.
+    """Compare pairs of rows on the same test images, with p-values corrected together.
 
-    Parameters
-    ----------
-    right : mapping of str to ndarray of bool, shape (n_test,) or (n_seeds, n_test)
-        For each row, which test images it predicted right.
-    pairs : sequence of (str, str)
-        The rows to compare; their p-values are corrected together (Holm).
-
-    Returns
-    -------
-    list of Comparison
-        One for each pair, in their order.
+    `right` says for each row which test images it predicted right, as booleans of shape
+    (n_test,) or (n_seeds, n_test).
 
     Examples
     --------
@@ -105,20 +96,12 @@ def _times_right(right: NDArray[np.bool_]) -> NDArray[np.int64]:
 
 
 def sign_flips(differences: NDArray[np.int64]) -> float:
-    """Test exactly whether paired differences are as often for as against [1]_.
+    """Test exactly whether paired differences favor one side [1]_; two-sided.
 
     If neither row is better, each image's difference could as well have had the other
-    sign, whatever the images have in common under several seeds.
-
-    Parameters
-    ----------
-    differences : ndarray of int64, shape (n,)
-        For each test image, under how many seeds more one row was right.
-
-    Returns
-    -------
-    float
-        Two-sided p-value. If no difference exceeds one, this is McNemar's exact test.
+    sign, however dependent an image's predictions are under several seeds. `differences`,
+    of shape (n,), are under how many seeds more one row was right. If none exceeds one,
+    this is McNemar's exact test.
 
     References
     ----------
@@ -136,26 +119,16 @@ def sign_flips(differences: NDArray[np.int64]) -> float:
     if len(sizes) == 1:
         return float(binomtest(int((differences > 0).sum()), int(counts[0])).pvalue)
     # the distribution of the sum of sizes with random signs, by its characteristic function
-    most, found = int(sizes @ counts), abs(int(differences.sum()))
-    turns = 2 * np.pi * np.arange(most + 1) / (2 * most + 1)
-    waves = np.cos(np.outer(sizes, turns)) ** counts[:, None]
+    most, total = int(sizes @ counts), abs(int(differences.sum()))
+    angles = 2 * np.pi * np.arange(most + 1) / (2 * most + 1)
+    waves = np.cos(np.outer(sizes, angles)) ** counts[:, None]
     chances = np.fft.irfft(waves.prod(axis=0), 2 * most + 1)  # of 0, 1, ..., -2, -1
-    beyond = 2 * float(chances[found : most + 1].sum())
-    return min(1.0, max(0.0, beyond)) if found else 1.0
+    p_value = 2 * float(chances[total : most + 1].sum())
+    return min(1.0, max(0.0, p_value)) if total else 1.0
 
 
 def holm(p_values: Sequence[float]) -> NDArray[np.float64]:
-    """Correct p-values for being looked at together, after Holm [1]_.
-
-    Parameters
-    ----------
-    p_values : sequence of float, in [0, 1]
-        Each as if it were alone.
-
-    Returns
-    -------
-    ndarray of float64, in [0, 1]
-        In the same order.
+    """Correct p-values for multiple tests, after Holm [1]_; the order stays.
 
     References
     ----------
@@ -168,8 +141,8 @@ def holm(p_values: Sequence[float]) -> NDArray[np.float64]:
     [0.06, 0.03, 0.06]
     """
     order = np.argsort(p_values, kind="stable")
-    falling = np.arange(len(order), 0, -1)  # each of them bounds those that follow
-    steps = np.maximum.accumulate(falling * np.asarray(p_values)[order])
+    factors = np.arange(len(order), 0, -1)
+    steps = np.maximum.accumulate(factors * np.asarray(p_values)[order])
     corrected = np.empty(len(order))
     corrected[order] = np.minimum(steps, 1)
     return corrected

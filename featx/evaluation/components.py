@@ -13,7 +13,7 @@ from featx.classifiers import WhitenedPCA
 from featx.storage import release_pages
 
 N_COMPONENTS = 256
-_FLOOR = 30.0  # components well above it weigh the same, those below fade
+_FLOOR = 30.0  # components far above it weigh the same, those below it fade
 _FIT_ROWS = 8192
 _BATCH_VALUES = 2**25
 
@@ -21,19 +21,10 @@ _BATCH_VALUES = 2**25
 def components(
     train: NDArray[Any], test: NDArray[Any], *, seed: int = 0
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Reduce features to at most 256 components, without labels.
+    """Reduce training and test features to at most 256 components, without labels.
 
-    Parameters
-    ----------
-    train, test : ndarray or memmap of float, shape (n_train, d) and (n_test, d)
-        Features; a memory map is read in pieces.
-    seed : int, default=0
-        Seed of the choice of rows and of the decomposition.
-
-    Returns
-    -------
-    train, test : ndarray of float32, shape (n_train, k) and (n_test, k)
-        Whitened principal components, learned from at most 8,192 training rows.
+    They are whitened principal components, learned from at most 8,192 training rows.
+    Memory maps are read in pieces.
 
     Examples
     --------
@@ -43,10 +34,10 @@ def components(
     [(30, 5), (10, 5)]
     """
     rng = np.random.default_rng(seed)
-    some = np.sort(rng.choice(len(train), min(len(train), _FIT_ROWS), replace=False))
+    rows = np.sort(rng.choice(len(train), min(len(train), _FIT_ROWS), replace=False))
     reduce = make_pipeline(
         StandardScaler(), WhitenedPCA(N_COMPONENTS, floor=_FLOOR, random_state=seed)
-    ).fit(np.asarray(train[some], np.float32))
+    ).fit(np.asarray(train[rows], np.float32))
 
     def reduced(X: NDArray[Any]) -> NDArray[np.float32]:
         size = max(1, _BATCH_VALUES // X.shape[1])

@@ -21,18 +21,8 @@ def compare_with_controls(
 ) -> list[Comparison]:
     """Test every row against the controls with its classifier, and the best against all.
 
-    No pair is tested twice; p-values are corrected together.
-
-    Parameters
-    ----------
-    results : sequence of Result
-        Rows of the table.
-    predictions : mapping of str to ndarray of int64, shape (n_test,) or (n_seeds, n_test)
-        Predicted labels by row name.
-    y_true : ndarray of int64, shape (n_test,)
-        True labels.
-    controls : sequence of str
-        Names of the encoders that serve as controls.
+    `predictions` are labels by row name, of shape (n_test,) or (n_seeds, n_test). No pair
+    is tested twice, and all p-values are corrected together.
     """
     by_name = {result.name: result for result in results}
     pairs = [
@@ -42,12 +32,12 @@ def compare_with_controls(
         if result.encoder not in controls
         and f"{control} + {result.classifier}" in by_name
     ]
-    best, *others = sorted(results, key=lambda r: -r.scores.accuracy)
+    best, *others = sorted(results, key=lambda row: -row.scores.accuracy)
     tested = set(map(frozenset, pairs))
     pairs += [
-        (best.name, one.name)
-        for one in others
-        if frozenset((best.name, one.name)) not in tested
+        (best.name, other.name)
+        for other in others
+        if frozenset((best.name, other.name)) not in tested
     ]
     right = {name: predicted == y_true for name, predicted in predictions.items()}
     return compare(right, pairs)

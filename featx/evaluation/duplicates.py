@@ -32,7 +32,7 @@ class Duplicates:
     of : ndarray of int64, shape (n_test,)
         The row of the training image, -1 where there is none.
     likeness : ndarray of float32, shape (n_test,)
-        Correlation of the two, shrunk to at most 16 x 16 and less the mean of each
+        Correlation of the two, shrunk to at most 16 x 16 and without the mean of each
         channel; 1 where all pixels are equal, 0 where there is no copy.
     """
 
@@ -41,21 +41,18 @@ class Duplicates:
 
     @property
     def n_searched(self) -> int:
-        """For how many test images near copies were searched; equal ones for all."""
+        """Number of test images whose near copies were searched; equal ones are for all."""
         return min(len(self.of), N_SEARCHED)
 
     @cached_property
     def test_rows(self) -> NDArray[np.int64]:
-        """Rows of the test images that are copies, the likest first."""
-        found = np.flatnonzero(self.of >= 0)
-        ordered: NDArray[np.int64] = found[
-            np.argsort(-self.likeness[found], kind="stable")
-        ]
-        return ordered
+        """Rows of the test images that are copies, the most similar first."""
+        rows = np.flatnonzero(self.of >= 0)
+        return rows[np.argsort(-self.likeness[rows], kind="stable")]
 
     @property
     def n_exact(self) -> int:
-        """How many equal a training image in every pixel."""
+        """Number of test images that equal a training image in every pixel."""
         return int((self.likeness == 1).sum())
 
     def describe(self) -> str:
@@ -72,12 +69,10 @@ class Duplicates:
         if not n:
             return ""
         exact = f", {self.n_exact:,} of them in every pixel" if self.n_exact else ""
-        are = (
-            "is a copy of a training image"
-            if n == 1
-            else "are copies of training images"
-        )
-        return f"{n:,} of {len(self.of):,} test images {are}{exact}."
+        copies = "is a copy of a training image"
+        if n > 1:
+            copies = "are copies of training images"
+        return f"{n:,} of {len(self.of):,} test images {copies}{exact}."
 
     def to_dict(self) -> dict[str, int]:
         """Count them, for the JSON document."""
@@ -93,25 +88,15 @@ def find_duplicates(
 ) -> Duplicates:
     """Find test images that equal or nearly equal a training image.
 
-    Equal ones by a digest of their pixels. Near ones, by the distance to the nearest
-    training image: what chance would bring so near is told from the neighbors farther off,
-    which no few copies can move. In a space of m dimensions, the number of images within a
-    distance grows with its m-th power, and m follows from the distances to the 32nd and
-    the 64th neighbor [1]_. An image is a copy if fewer than 1 in 1,000 would have a
-    neighbor so near, and the two correlate with at least 0.9.
+    Equal ones are found by a digest of their pixels, near ones by the distance to the
+    nearest training image. How near chance alone would bring it is estimated from the
+    farther neighbors, which a few copies cannot move: in a space of m dimensions, the
+    number of images within a distance grows with its m-th power, and m follows from the
+    distances to the 32nd and the 64th neighbor [1]_. An image is a copy if fewer than 1 in
+    1,000 would have a neighbor so near by chance, and the two correlate with at least 0.9.
 
-    Parameters
-    ----------
-    train, test : ndarray or memmap of uint8, shape (n, h, w, c)
-        The images.
-    seed : int, default=0
-        Seed of the choice of images where there are more than 50,000 test or 200,000
-        training images.
-
-    Returns
-    -------
-    Duplicates
-        At most one training image for each test image.
+    Images are uint8 of shape (n, h, w, c). Near copies of at most 50,000 test images are
+    searched, among at most 200,000 training images, both chosen by `seed`.
 
     References
     ----------
@@ -156,15 +141,15 @@ def _batches(
 def _equal_pixels(
     train: NDArray[np.uint8], test: NDArray[np.uint8]
 ) -> NDArray[np.int64]:
-    """Find the first training image of the same pixels, -1 where there is none."""
+    """Find the first training image of the same pixels; -1 if there is none."""
     if train.shape[1:] != test.shape[1:]:
         return np.full(len(test), -1)
-    asked = list(_digests(test))
-    wanted, first = set(asked), dict[bytes, int]()
+    digests = list(_digests(test))
+    first = dict.fromkeys(digests, -1)
     for row, digest in enumerate(_digests(train)):
-        if digest in wanted:
-            first.setdefault(digest, row)
-    return np.array([first.get(digest, -1) for digest in asked], np.int64)
+        if first.get(digest) == -1:
+            first[digest] = row
+    return np.array([first[digest] for digest in digests], np.int64)
 
 
 def _digests(X: NDArray[np.uint8]) -> Iterator[bytes]:
@@ -178,15 +163,15 @@ def _descriptors(
 ) -> NDArray[np.float32]:
     """Shrink images by averaging, to vectors of length 1; flat images to 0.
 
-    The mean of each channel is taken away: else the blue of two skies makes them alike.
+    The mean of each channel is subtracted, or the blue of two skies would make them alike.
     """
     parts = []
     for batch in _batches(X, indices):
         small = _shrunk(_shrunk(batch.astype(np.float32), 1), 2)
-        small -= small.mean(axis=(1, 2), keepdims=True)  # of each channel
+        small -= small.mean(axis=(1, 2), keepdims=True)
         rows = small.reshape(len(batch), -1)
         length = np.linalg.norm(rows, axis=1, keepdims=True)
-        flat = length < 0.5 * np.sqrt(rows.shape[1])  # less than rounding of pixels
+        flat = length < 0.5 * np.sqrt(rows.shape[1])  # pixels were rounded by more
         parts.append(np.where(flat, 0, rows / np.where(flat, 1, length)))
     return np.concatenate(parts).astype(np.float32)
 
@@ -203,7 +188,7 @@ def _shrunk(X: NDArray[Any], axis: int) -> NDArray[Any]:
 def _near(
     train: NDArray[np.float32], test: NDArray[np.float32]
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """Find the nearest training image, -1 where it is no nearer than chance brings it."""
+    """Find the nearest training image; -1 if chance alone brings one as near."""
     none = np.full(len(test), -1), np.zeros(len(test), np.float32)
     k = min(_N_NEIGHBORS, len(train) // 2)
     if k < 4:
@@ -211,10 +196,10 @@ def _near(
     search = NearestNeighbors(n_neighbors=k, algorithm="brute").fit(train)
     distances, rows = search.kneighbors(test)
     nearest, middle, far = distances[:, 0], distances[:, k // 2 - 1], distances[:, -1]
-    told = middle > 0
-    if not told.any():
+    apart = middle > 0
+    if not apart.any():
         return none
-    growth = float(np.median(far[told] / middle[told]))
+    growth = float(np.median(far[apart] / middle[apart]))
     dimension = np.log(k / (k // 2)) / np.log(max(growth, 1 + 1e-6))
     ratio = np.divide(nearest, far, out=np.ones_like(far), where=far > 0)
     by_chance = k * ratio**dimension

@@ -24,6 +24,7 @@ N_QUERIES = 12
 MAP_METHODS = ("pca", "tsne")
 N_LISTED = 200
 N_JUDGED = 200_000
+_DAMAGE = (ValueError, KeyError, EOFError, BadZipFile, zlib.error)
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ class Evidence:
         Training images that look mislabelled, and the class that each looks like; the
         clearest first, at most 200.
     mislabelled_margin : ndarray of float32, shape (s,)
-        By how much that class's score exceeds the given one's.
+        By how much that class's score exceeds the score of the label.
     n_mislabelled : int
         How many there are in all.
     n_judged : int
@@ -68,65 +69,38 @@ class Evidence:
     left_out_accuracy: float
 
     def to_npz(self) -> bytes:
-        """Write all of it as a NumPy archive."""
+        """Write all fields as a NumPy archive."""
         buffer = io.BytesIO()
-        arrays = {one.name: np.asarray(getattr(self, one.name)) for one in fields(self)}
+        arrays = {name: np.asarray(value) for name, value in vars(self).items()}
         np.savez_compressed(buffer, allow_pickle=False, **arrays)
         return buffer.getvalue()
 
     @classmethod
     def from_npz(cls, file: Path) -> Self:
-        """Read what `to_npz` wrote.
-
-        Raises
-        ------
-        CacheError
-            If the file is damaged.
-        FileNotFoundError
-            If it is not there.
-        """
+        """Read what `to_npz` wrote; raise CacheError if the file is damaged."""
         try:
             with file.open("rb") as stream, np.load(stream) as arrays:
-                values: dict[str, Any] = {
-                    one.name: arrays[one.name] for one in fields(cls)
-                }
+                values = {part.name: arrays[part.name] for part in fields(cls)}
         except FileNotFoundError:
             raise
-        except (
-            ValueError,
-            KeyError,
-            EOFError,
-            OSError,
-            BadZipFile,
-            zlib.error,
-        ) as error:
+        except (*_DAMAGE, OSError) as error:
             raise CacheError(
-                f"Got a damaged file {file} ({error}), but expected what was found in "
-                "features. Remove it and run again."
+                f"The file {file} is damaged ({error}). Remove it and run again."
             ) from error
-        plain = {k: v.item() if v.ndim == 0 else v for k, v in values.items()}
+        plain: dict[str, Any] = {
+            name: value.item() if value.ndim == 0 else value
+            for name, value in values.items()
+        }
         return cls(**plain)
 
 
 def draw_evenly(
     y: NDArray[np.int64], n: int, rng: np.random.Generator
 ) -> NDArray[np.int64]:
-    """Draw images so that the first ones, however many, cover the classes evenly.
+    """Draw `n` rows so that the first ones, however many, cover the classes evenly.
 
-    Parameters
-    ----------
-    y : ndarray of int64, shape (n_images,)
-        Their labels.
-    n : int
-        How many to draw, at most all.
-    rng : Generator
-        Source of the order.
-
-    Returns
-    -------
-    ndarray of int64, shape (min(n, n_images),)
-        Rows: one image of each class in random order, then a second one of each, and so
-        on; classes that have no more are passed over.
+    One image of each class comes in random order, then a second one of each, and so on;
+    classes without more images are skipped. If `n` exceeds the images, all are drawn.
 
     Examples
     --------
@@ -138,33 +112,16 @@ def draw_evenly(
     order = rng.permutation(len(y))
     by_class = np.argsort(y[order], kind="stable")
     counts = np.bincount(y)
-    turn = np.empty(len(y), np.int64)  # of each image among those of its class
+    turn = np.empty(len(y), np.int64)  # position of each image within its class
     turn[by_class] = np.arange(len(y)) - np.repeat(np.cumsum(counts) - counts, counts)
-    drawn: NDArray[np.int64] = order[np.argsort(turn, kind="stable")][:n].astype(
-        np.int64
-    )
-    return drawn
+    return order[np.argsort(turn, kind="stable")][:n].astype(np.int64)
 
 
 def map_positions(evidence: Evidence, method: str = "pca") -> NDArray[np.float64]:
-    """Place the images of the map on a plane.
+    """Place the images of the map on a plane, from 0 to 1 on both axes, shape (m, 2).
 
-    Parameters
-    ----------
-    evidence : Evidence
-        With at least one image on the map.
-    method : {"pca", "tsne"}, default="pca"
-        The first two components, or t-SNE [1]_ of all, with a fixed seed.
-
-    Returns
-    -------
-    ndarray of float64, shape (m, 2)
-        From 0 to 1 on both axes.
-
-    Raises
-    ------
-    ParameterError
-        If the method is not known.
+    `method` is "pca", the first two components, or "tsne" of all of them [1]_, with a
+    fixed seed; ParameterError otherwise.
 
     References
     ----------
@@ -193,25 +150,10 @@ def look_into(
     *,
     seed: int = 0,
 ) -> Evidence:
-    """Look into the features of an encoder.
+    """Look into the features of an encoder; neighbours are found for `query_rows`.
 
-    Parameters
-    ----------
-    dataset : Dataset
-        The images.
-    encoded : EncodedDataset
-        Their features.
-    encoder : str
-        What the table calls the encoder.
-    query_rows : ndarray of int64, shape (q,)
-        Test images whose neighbours are wanted.
-    seed : int, default=0
-        Seed of every choice of rows.
-
-    Returns
-    -------
-    Evidence
-        Beyond the choice of the encoder, nothing in it saw the labels of the test part.
+    Apart from the choice of the encoder, nothing in it depends on the labels of the test
+    part.
     """
     train, test = components(encoded.train.X, encoded.test.X, seed=seed)
     rng = np.random.default_rng(seed)
@@ -221,13 +163,13 @@ def look_into(
     wrong = find_mislabelled(
         train[judged], dataset.train.y[judged], len(dataset.class_names), seed=seed
     )
-    asked = find_neighbours(train[judged], test[query_rows])
+    neighbours = find_neighbours(train[judged], test[query_rows])
     return Evidence(
         encoder=encoder,
         map_rows=on_map.astype(np.int64),
         map_components=test[on_map, :MAP_COMPONENTS],
         query_rows=query_rows,
-        neighbour_rows=judged[asked],
+        neighbour_rows=judged[neighbours],
         mislabelled_rows=judged[wrong.rows[:N_LISTED]],
         mislabelled_as=wrong.suggested[:N_LISTED],
         mislabelled_margin=wrong.margin[:N_LISTED],

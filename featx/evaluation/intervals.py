@@ -1,4 +1,4 @@
-"""Confidence intervals of parts of a whole."""
+"""Confidence intervals of proportions."""
 
 from __future__ import annotations
 
@@ -10,17 +10,9 @@ _Z = float(ndtri(0.975))
 
 
 def wilson(right: ArrayLike, n: ArrayLike) -> NDArray[np.float64]:
-    """Give the 95 % interval of each part, after Wilson [1]_.
+    """Return the ends of each proportion's 95 % interval, shape (2, k) or (2,) [1]_.
 
-    Parameters
-    ----------
-    right, n : array-like of float, shape (k,) or ()
-        How many of how many, at least one; means over seeds need not be whole.
-
-    Returns
-    -------
-    ndarray of float64, shape (2, k) or (2,)
-        Lower and upper ends, in [0, 1].
+    `right` of `n`, each of shape (k,) or (), need not be whole: means over seeds are not.
 
     References
     ----------
@@ -38,26 +30,17 @@ def wilson(right: ArrayLike, n: ArrayLike) -> NDArray[np.float64]:
     middle = share + _Z**2 / (2 * n)
     reach = _Z * np.sqrt(share * (1 - share) / n + _Z**2 / (4 * n**2))
     low, high = np.array([middle - reach, middle + reach]) / (1 + _Z**2 / n)
-    # to the bit, where rounding would leave something
+    # exactly 0 and 1, which rounding would miss
     return np.stack([np.where(right == 0, 0, low), np.where(right == n, 1, high)])
 
 
 def interval_of_mean(right: NDArray[np.bool_]) -> tuple[float, float]:
-    """Give the 95 % interval of an accuracy over seeds; the test images are the units.
+    """Return the ends of the 95 % interval of an accuracy over seeds.
 
-    It is Wilson's with an effective number of images [1]_: as many as would, predicted
-    once, make the mean as sure as the images' own means over the seeds make it.
-
-    Parameters
-    ----------
-    right : ndarray of bool, shape (n_seeds, n_test)
-        Which images were predicted right under each seed.
-
-    Returns
-    -------
-    tuple of float
-        Lower and upper end, in [0, 1]. For one seed it is Wilson's interval, and for
-        seeds that all say the same too.
+    The test images are the units. It is Wilson's interval with an effective number of
+    images [1]_: as many as would, predicted once, make the mean as certain as the images'
+    own means over the seeds make it. For one seed, or seeds that all predict the same, it
+    is Wilson's interval. `right` has shape (n_seeds, n_test).
 
     References
     ----------
@@ -75,9 +58,9 @@ def interval_of_mean(right: NDArray[np.bool_]) -> tuple[float, float]:
     n_seeds, n = right.shape
     shares = right.mean(axis=0)
     mean = float(shares.mean())
-    alone = mean * (1 - mean)
-    worth = 1.0  # of an image under all seeds, in images predicted once
-    if alone:
-        worth = alone / max(float(shares.var()), alone / n_seeds)
-    low, high = wilson(mean * worth * n, worth * n)
+    variance = mean * (1 - mean)  # of an image predicted once
+    weight = 1.0  # of an image under all seeds, in images predicted once
+    if variance:
+        weight = variance / max(float(shares.var()), variance / n_seeds)
+    low, high = wilson(mean * weight * n, weight * n)
     return float(low), float(high)

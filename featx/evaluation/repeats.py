@@ -34,20 +34,22 @@ def with_repeats(runs: Sequence[BenchResults]) -> BenchResults:
     first = runs[0]
     if len(runs) == 1:
         return first
-    every = {
+    predictions = {
         row.name: np.stack([run.predictions[row.name] for run in runs])
         for row in first.rows
     }
     names = first.data["class_names"]
     results = [
-        _joined(rows, score_seeds(first.y_true, every[rows[0].name], names))
+        _joined(rows, score_seeds(first.y_true, predictions[rows[0].name], names))
         for rows in zip(*(run.rows for run in runs), strict=True)
     ]
     return replace(
         first,
         rows=results,
-        comparisons=compare_with_controls(results, every, first.y_true, first.controls),
-        repeat_predictions=every,
+        comparisons=compare_with_controls(
+            results, predictions, first.y_true, first.controls
+        ),
+        repeat_predictions=predictions,
         protocol=first.protocol
         | {
             "seeds": [run.protocol["seed"] for run in runs],
@@ -58,7 +60,7 @@ def with_repeats(runs: Sequence[BenchResults]) -> BenchResults:
 
 
 def _joined(rows: Sequence[Result], scores: Scores) -> Result:
-    """Make one row of the same row under several seeds."""
+    """Join the same row under several seeds."""
     means: dict[str, Any] = {
         name: float(np.mean([getattr(row, name) for row in rows])) for name in MEASURED
     }

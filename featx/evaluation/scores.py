@@ -1,4 +1,4 @@
-"""Scores of one prediction on the test part."""
+"""Scores of predictions on the test part."""
 
 from __future__ import annotations
 
@@ -7,10 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.metrics import (
-    confusion_matrix,
-    precision_recall_fscore_support,
-)
+from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
 from featx.evaluation.intervals import interval_of_mean, wilson
 
@@ -18,7 +15,7 @@ UNEVEN = 1.1  # times as many images of the largest class as of the smallest
 
 
 def is_uneven(class_counts: NDArray[np.int64]) -> bool:
-    """Whether the class counts differ by more than chance of a stratified split.
+    """Whether the class counts differ by more than a stratified split makes them differ.
 
     Examples
     --------
@@ -38,7 +35,7 @@ class ClassScores:
     precision, recall, f1 : float
         In [0, 1]; recall is what is often called the class's accuracy.
     support : int
-        Test images of this class; of several seeds, predictions.
+        Number of test images of this class; with several seeds, of predictions.
     """
 
     precision: float
@@ -49,22 +46,22 @@ class ClassScores:
 
 @dataclass(frozen=True)
 class Scores:
-    """Scores of one row of the table.
+    """Scores of one row of the table; with several seeds, their means.
 
     Parameters
     ----------
     accuracy : float
-        Fraction of test images predicted right, in [0, 1]; of several seeds, the mean.
+        Fraction of test images predicted right, in [0, 1].
     accuracy_ci95 : tuple of float
-        Wilson's 95 % interval of the accuracy [1]_; of several seeds, `interval_of_mean`.
+        Wilson's 95 % interval of the accuracy [1]_; with several seeds, `interval_of_mean`.
     balanced_accuracy : float
-        Mean recall over the classes; of several seeds, the mean.
+        Mean recall over the classes.
     macro_f1 : float
-        Mean F1 over the classes; of several seeds, the mean.
+        Mean F1 over the classes.
     per_class : dict of str to ClassScores
         In the order of the class names.
     confusion : ndarray of int64, shape (n_classes, n_classes)
-        Rows are the true classes, columns the predicted ones; of several seeds, the sum.
+        Rows are true classes, columns predicted ones; with several seeds, the sum.
 
     References
     ----------
@@ -83,19 +80,7 @@ class Scores:
 def score(
     y_true: NDArray[np.int64], y_pred: NDArray[np.int64], class_names: Sequence[str]
 ) -> Scores:
-    """Score predictions against the truth.
-
-    Parameters
-    ----------
-    y_true, y_pred : ndarray of int64, shape (n,)
-        Labels, indices into `class_names`.
-    class_names : sequence of str
-        Names of the classes.
-
-    Returns
-    -------
-    Scores
-        All scores of the row.
+    """Score predicted labels, indices into `class_names`, against the true ones.
 
     Examples
     --------
@@ -112,8 +97,8 @@ def score(
     columns = precision_recall_fscore_support(
         y_true, y_pred, labels=labels, zero_division=0.0
     )
-    asked = columns[3] > 0  # classes that stand in the test part
-    known = asked | np.isin(labels, y_pred)
+    present = columns[3] > 0  # in the test part
+    known = present | np.isin(labels, y_pred)
     per_class = {
         name: ClassScores(float(p), float(r), float(f), int(s))
         for name, p, r, f, s in zip(class_names, *columns, strict=True)
@@ -121,7 +106,7 @@ def score(
     return Scores(
         accuracy=right / len(y_true),
         accuracy_ci95=(float(low), float(high)),
-        balanced_accuracy=float(columns[1][asked].mean()),
+        balanced_accuracy=float(columns[1][present].mean()),
         macro_f1=float(columns[2][known].mean()),
         per_class=per_class,
         confusion=confusion_matrix(y_true, y_pred, labels=labels),
@@ -131,35 +116,15 @@ def score(
 def score_seeds(
     y_true: NDArray[np.int64], y_pred: NDArray[np.int64], class_names: Sequence[str]
 ) -> Scores:
-    """Score predictions that were made under several seeds.
+    """Score predictions that were made under several seeds, of shape (n_seeds, n).
 
-    Parameters
-    ----------
-    y_true : ndarray of int64, shape (n,)
-        Labels, indices into `class_names`.
-    y_pred : ndarray of int64, shape (n_seeds, n)
-        Predicted labels under each seed.
-    class_names : sequence of str
-        Names of the classes.
-
-    Returns
-    -------
-    Scores
-        Means over the seeds; the confusion matrix and what is said of single classes
-        come from the predictions of all seeds together.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> y, said = np.array([0, 1]), np.array([[0, 1], [1, 1]])
-    >>> s = score_seeds(y, said, ["cat", "dog"])
-    >>> s.accuracy, s.confusion.tolist()
-    (0.75, [[1, 1], [0, 2]])
+    Scores are means over the seeds; the confusion matrix and the scores of single classes
+    come from the predictions of all seeds together.
     """
     together = score(np.tile(y_true, len(y_pred)), y_pred.ravel(), class_names)
-    each = [score(y_true, said, class_names) for said in y_pred]
+    scores = [score(y_true, predicted, class_names) for predicted in y_pred]
     return replace(
         together,
         accuracy_ci95=interval_of_mean(y_pred == y_true),
-        macro_f1=float(np.mean([one.macro_f1 for one in each])),
+        macro_f1=float(np.mean([each.macro_f1 for each in scores])),
     )

@@ -26,10 +26,10 @@ class Mislabelled:
     suggested : ndarray of int64, shape (k,)
         The class that each looks like.
     margin : ndarray of float32, shape (k,)
-        By how much its score exceeds that of the given class; above 0.
+        By how much its score exceeds that of the label; above 0.
     accuracy : float
-        Fraction of all training images whose class was predicted right, in [0, 1]: the
-        less, the less is a suspicion worth.
+        Fraction of all training images whose label was predicted, in [0, 1]. The lower it
+        is, the less a suspicion means.
     """
 
     rows: NDArray[np.int64]
@@ -46,24 +46,8 @@ def find_mislabelled(
     Every image is judged by a kernel ridge regression (RBF kernel by Nystroem's method,
     one output per class) of all others: leaving one image out has a closed form. An
     image is listed if another class has the highest score, and one that a quarter of the
-    images of that class do not reach. Confident learning [1]_ asks for their mean instead
-    of their quarter, which misses more.
-
-    Parameters
-    ----------
-    Z : ndarray of float32, shape (n, k)
-        Components of the images.
-    y : ndarray of int64, shape (n,)
-        Their labels.
-    n_classes : int
-        Classes that there are.
-    seed : int, default=0
-        Seed of the choice of landmarks.
-
-    Returns
-    -------
-    Mislabelled
-        The clearest first.
+    images of that class do not reach. Confident learning [1]_ compares with their mean
+    instead of their quarter, which misses more.
 
     References
     ----------
@@ -83,14 +67,14 @@ def find_mislabelled(
     scores = _left_out_scores(Z, y, n_classes, seed)
     best = scores.argmax(axis=1)
     rows = np.arange(len(y))
-    given = scores[rows, y]
+    own = scores[rows, y]
     usual = np.array(
         [
-            np.quantile(given[y == c], 0.25) if (y == c).any() else np.inf
+            np.quantile(own[y == c], 0.25) if (y == c).any() else np.inf
             for c in range(n_classes)
         ]
     )
-    margin = scores[rows, best] - given
+    margin = scores[rows, best] - own
     found = np.flatnonzero((best != y) & (scores[rows, best] >= usual[best]))
     found = found[np.argsort(-margin[found], kind="stable")]
     return Mislabelled(
@@ -104,7 +88,7 @@ def find_mislabelled(
 def _left_out_scores(
     Z: NDArray[np.float32], y: NDArray[np.int64], n_classes: int, seed: int
 ) -> NDArray[np.float32]:
-    """Score each image by a regression of the others, shape (n, n_classes)."""
+    """Score each image by a regression on the others, shape (n, n_classes)."""
     n = len(y)
     spread = float(np.square(Z - Z.mean(axis=0)).sum(axis=1).mean())
     kernel = Nystroem(
@@ -129,36 +113,26 @@ def _left_out_scores(
 
     def left_out(rows: NDArray[np.int64] | slice, penalty: float) -> NDArray[Any]:
         features = (kernel.transform(Z[rows]) - mean) @ vectors
-        said = features @ (rotated / (values + penalty)[:, None]) + offset
+        fitted = features @ (rotated / (values + penalty)[:, None]) + offset
         weight = np.square(features) @ (1 / (values + penalty)) + 1 / n
         rest = np.maximum(1 - weight, 1e-6)[:, None]
-        return (target[rows] - (target[rows] - said) / rest).astype(np.float32)
+        return (target[rows] - (target[rows] - fitted) / rest).astype(np.float32)
 
-    some = np.arange(0, n, -(-n // _BATCH))  # of all classes, however they are sorted
-    right = {}
+    some = np.arange(0, n, -(-n // _BATCH))  # of all classes, even if sorted by class
+    accuracy = {}
     for share in _PENALTIES:
         penalty = share * max(values.mean(), 1e-12)
-        right[penalty] = (left_out(some, penalty).argmax(axis=1) == y[some]).mean()
-    best = max(right, key=lambda penalty: right[penalty])
+        accuracy[penalty] = (left_out(some, penalty).argmax(axis=1) == y[some]).mean()
+    best = max(accuracy, key=accuracy.__getitem__)
     return np.concatenate([left_out(rows, best) for rows in batches])
 
 
 def find_neighbours(
     train: NDArray[np.float32], test: NDArray[np.float32], k: int = 8
 ) -> NDArray[np.int64]:
-    """Find the training images that lie nearest to each test image.
+    """Find the `k` training images nearest to each test image, the nearest first.
 
-    Parameters
-    ----------
-    train, test : ndarray of float32, shape (n, d)
-        Components.
-    k : int, default=8
-        Neighbours, fewer if there are fewer training images.
-
-    Returns
-    -------
-    ndarray of int64, shape (n_test, k)
-        Rows among the training images, the nearest first; searched without approximation.
+    The search is exact; if there are fewer training images, there are fewer neighbours.
 
     Examples
     --------

@@ -23,7 +23,7 @@ from featx.experiment.budget import Budget
 from featx.experiment.clock import TimeShares
 from featx.experiment.columns import Column, RowCounter, run_column
 from featx.experiment.diagnostics import duplicates_of, evidence_of
-from featx.experiment.parallel import fit_rows
+from featx.experiment.parallel import executor_of, fit_rows
 from featx.experiment.plan import Plan
 from featx.experiment.protocol import Backend, Observer, Protocol
 from featx.features import FeatureCache
@@ -59,16 +59,17 @@ def bench(
         Names of classifiers; by default ``linear-svm`` and ``svm``, or ``logreg`` instead
         of the latter for very many images.
     protocol : Protocol
-        How it is judged: tuning, repeats, seed, controls.
+        How rows are judged: tuning, repeats, seed, controls.
     backend : Backend
         Where it runs: this machine or a cluster, one fit after another or side by side.
     cache : FeatureCache, default=None
-        Where encoders, features and rows are kept; the user's cache by default.
+        Where encoders, features and rows are kept; by default the user's cache.
     budget : Budget or float, default=None
-        Seconds that the whole table may take, about. Epochs and filters that are left
-        to the encoders, and the images that a classifier is fitted on, are chosen to fit.
+        Seconds that the whole table may take, about. Epochs and filters that are
+        ``"auto"``, and the number of images that a classifier is fitted on, are chosen
+        to fit.
     observer : Observer
-        Is told of progress and of every row.
+        Is told of the progress and of every row.
 
     Returns
     -------
@@ -106,7 +107,7 @@ def bench(
     for note in plan.notes:
         observer.on_message(note)
     duplicates = _find_duplicates(plan)
-    return with_repeats([_run(one, duplicates) for one in plan.repeats()])
+    return with_repeats([_run(repeat, duplicates) for repeat in plan.repeats()])
 
 
 def _find_duplicates(plan: Plan) -> Duplicates:
@@ -118,7 +119,7 @@ def _find_duplicates(plan: Plan) -> Duplicates:
 
 
 def _run(plan: Plan, duplicates: Duplicates) -> BenchResults:
-    """Make the table under one seed."""
+    """Make the table for one seed."""
     dataset, protocol = plan.dataset, plan.protocol
     rng = np.random.default_rng(protocol.seed)
     n_examples = min(protocol.n_examples, len(dataset.test))
@@ -151,8 +152,8 @@ def _run(plan: Plan, duplicates: Duplicates) -> BenchResults:
             for column in columns
             if (history := column.encoded.encoder.history)
         },
-        reconstructions=_drawn(columns, "reconstructions"),
-        filters=_drawn(columns, "filters"),
+        reconstructions=_pictures(columns, "reconstructions"),
+        filters=_pictures(columns, "filters"),
         evidence=_diagnose(plan, diagnosed, example_rows),
         duplicates=duplicates,
         examples=examples,
@@ -161,7 +162,7 @@ def _run(plan: Plan, duplicates: Duplicates) -> BenchResults:
 
 
 def _run_columns(plan: Plan, examples: NDArray[np.uint8]) -> list[Column]:
-    """Run every encoder, cheap ones first, and return them in the order of the plan."""
+    """Run every encoder, cheap ones first; return the columns in the plan's order."""
     seconds, counter, columns = plan.seconds, RowCounter(plan), dict[str, Column]()
     shares = None
     if plan.budget is not None and not plan.keeps_rows:
@@ -175,32 +176,33 @@ def _run_columns(plan: Plan, examples: NDArray[np.uint8]) -> list[Column]:
 
 
 def _fit_side_by_side(plan: Plan, columns: list[Column]) -> None:
-    """Fit what the columns left to be fitted."""
+    """Fit the tasks that the columns left for workers."""
     tasks = [task for column in columns for task in column.tasks.values()]
     if not tasks or plan.backend.joblib is None:
         return
     plan.observer.on_progress(f"fit {len(tasks)} rows side by side", 0, 0)
-    rows = iter(
-        fit_rows(tasks, plan.cache.folder, plan.backend.joblib, plan.backend.address)
-    )
+    executor = executor_of(plan.backend.joblib, plan.backend.address)
+    rows = iter(fit_rows(tasks, plan.cache.folder, executor))
     for column in columns:
         column.rows |= {classifier: next(rows) for classifier in column.tasks}
 
 
-def _drawn(columns: list[Column], name: str) -> dict[str, NDArray[np.uint8]]:
+def _pictures(columns: list[Column], name: str) -> dict[str, NDArray[np.uint8]]:
     """Collect the pictures of the columns that have some."""
-    pictures = {column.encoder: getattr(column, name) for column in columns}
-    return {name: drawn for name, drawn in pictures.items() if drawn is not None}
+    return {
+        column.encoder: pictures
+        for column in columns
+        if (pictures := getattr(column, name)) is not None
+    }
 
 
 def _diagnose(
     plan: Plan, column: Column, example_rows: NDArray[np.int64]
 ) -> Evidence | None:
-    """Look into the features of a column; without that, the table itself is whole."""
+    """Look into the features of a column; the table is complete without that."""
     if not plan.protocol.diagnose:
         return None
-    what = f"look into the features of {column.encoder}"
-    plan.observer.on_progress(what, 0, 0)
+    plan.observer.on_progress(f"look into the features of {column.encoder}", 0, 0)
     try:
         return evidence_of(
             plan.cache.folder,
@@ -212,6 +214,6 @@ def _diagnose(
         )
     except (CacheError, MemoryError) as error:
         plan.observer.on_message(
-            f"The features of {column.encoder} were not looked into: {error}"
+            f"The features of {column.encoder} could not be looked into: {error}"
         )
         return None

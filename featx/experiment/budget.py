@@ -1,4 +1,4 @@
-"""What fits into the time there is: epochs and filters, chosen before anything runs."""
+"""Epochs and filters that fit into the time there is, chosen before anything runs."""
 
 from __future__ import annotations
 
@@ -12,24 +12,14 @@ from featx.images import Dataset
 
 _EPOCHS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 50)
 _FILTERS = (50, 100, 200, 400, 800, 1200, 1600)
-_IMAGES_PER_FILTER = 30  # fewer filters than that would waste what the images can teach
+_IMAGES_PER_FILTER = 30  # with fewer filters, images would be wasted
 _PLANNED = 0.85  # of the time; the rest is for reading images, scores and the page
-# which encoders get their least first: the one to try, controls, and then the others
+# these encoders get time before all others: the one to try first, and controls
 PRECEDENCE = ("patch", "raw", "pca", "random-patches", "untrained")
 
 
 def default_seconds(n_images: int) -> float:
-    """Time that a comparison may take with nothing else said.
-
-    Parameters
-    ----------
-    n_images : int
-        Images of all parts.
-
-    Returns
-    -------
-    float
-        Five minutes up to 5,000 images, thirty at 60,000, and so on.
+    """Seconds that a comparison may take by default: 300 up to 5,000 images, then more.
 
     Examples
     --------
@@ -46,14 +36,14 @@ class Budget:
     Parameters
     ----------
     seconds : float
-        For the whole table, about. Epochs and filters that are left to the encoders are
-        chosen to fit.
+        For the whole table, about. Epochs and filters that are ``"auto"`` are chosen
+        to fit.
     may_leave_out : bool, default=False
-        Leave out encoders that do not fit even at their least. Otherwise they are run
-        at their least and take longer.
+        Leave out encoders that do not fit even with the fewest epochs or filters. By
+        default they are run with these, and take longer.
     limits_fits : bool, default=True
-        Fit slow classifiers on fewer images where time gets short. It is measured, so that
-        rows depend on the machine, and none is kept in the cache.
+        Fit slow classifiers on fewer images where time gets short. As the time is measured,
+        the rows depend on the machine, and none is kept in the cache.
 
     Examples
     --------
@@ -75,9 +65,9 @@ class AffordableEncoders:
     encoders : dict of str to estimator
         Unfitted, some of them with fewer epochs or filters than usual.
     reduced : dict of str to dict
-        Parameters that were lowered to save time, by encoder.
+        By encoder, the parameters that were lowered to save time.
     notes : list of str
-        What was reduced or left out, and how to ask for it; a line each.
+        Lines that say what was reduced or left out, and how to ask for it.
     """
 
     encoders: dict[str, BaseEstimator] = field(default_factory=dict)
@@ -93,31 +83,17 @@ def fit_budget(
 ) -> AffordableEncoders:
     """Choose epochs and filters so that all encoders and classifiers keep to a budget.
 
-    Each encoder of `PRECEDENCE` gets the least that makes sense for so many images; then,
-    in that order, as much more as there is time for; then the others likewise.
-
-    Parameters
-    ----------
-    encoders : mapping of str to estimator
-        Unfitted. Parameters that are not ``"auto"`` stay as they are.
-    classifiers : sequence of str
-        Names of the classifiers that are fitted on the features of each.
-    dataset : Dataset
-        Its images are counted, not read.
-    budget : Budget
-        For everything.
-
-    Returns
-    -------
-    AffordableEncoders
-        In the order of `encoders`.
+    Each encoder of `PRECEDENCE` first gets the least that makes sense for the number of
+    images; then, in that order, as much more as there is time for; then the others
+    likewise. Parameters that are not ``"auto"`` stay as they are. The result is in the
+    order of `encoders`.
     """
 
     def price(encoder: BaseEstimator) -> float:
         return expected_seconds(encoder, classifiers, dataset)
 
     left = _PLANNED * budget.seconds
-    ladders = {name: _ladder(one, dataset) for name, one in encoders.items()}
+    ladders = {name: _ladder(encoder, dataset) for name, encoder in encoders.items()}
     names = sorted(encoders, key=_precedence)
     result, chosen = AffordableEncoders(), dict[str, BaseEstimator]()
     core = [name for name in names if name in PRECEDENCE]
@@ -145,8 +121,8 @@ def fit_budget(
 
 def _left_out(name: str, seconds: float) -> str:
     return (
-        f"{name} is left out: it would take about {_minutes(seconds)} here. Ask for it "
-        f"with --encoders {name}, or for more time with --budget."
+        f"{name} is left out: it would take about {_minutes(seconds)} here. To include "
+        f"it, use --encoders {name}, or allow more time with --budget."
     )
 
 
@@ -157,15 +133,15 @@ def _precedence(name: str) -> int:
 def _grown_together(
     names: Sequence[str], ladders: Mapping[str, list[BaseEstimator]]
 ) -> list[list[str]]:
-    """Group patch encoders, for learned and random filters compare where they are as many.
+    """Group patch encoders: learned and random filters compare only at equal numbers.
 
-    The others are on their own.
+    Each other encoder is a group of its own.
     """
     groups: dict[object, list[str]] = {}
     for name in names:
-        filters = tuple(one.get_params().get("n_components") for one in ladders[name])
-        alike = filters if "n_patches" in ladders[name][0].get_params() else name
-        groups.setdefault(alike, []).append(name)
+        filters = tuple(rung.get_params().get("n_components") for rung in ladders[name])
+        key = filters if "n_patches" in ladders[name][0].get_params() else name
+        groups.setdefault(key, []).append(name)
     return list(groups.values())
 
 
@@ -192,12 +168,12 @@ def _note_reduction(
     before, now = usual.get_params(), result.encoders[name].get_params()
     lowered = {key: value for key, value in now.items() if value != before[key]}
     result.reduced[name] = lowered
-    what = ", ".join(
+    numbers = ", ".join(
         f"{value} {'epochs' if key == 'max_epochs' else 'filters'}"
         for key, value in lowered.items()
     )
     result.notes.append(
-        f"{name} is reduced to {what} to save time. Ask for more with --budget MINUTES."
+        f"{name} is reduced to {numbers} to save time. Allow more with --budget MINUTES."
     )
 
 

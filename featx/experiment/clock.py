@@ -7,14 +7,9 @@ from collections.abc import Mapping
 
 
 class TimeLeft:
-    """How long a comparison will still take, from what its parts took so far.
+    """How long a comparison will still take, judging by its parts so far.
 
-    Parameters
-    ----------
-    seconds : dict of str to float
-        What each encoder and its classifiers are expected to take.
-    n_classifiers : int
-        Rows of each encoder.
+    `seconds` are those that each encoder and its `n_classifiers` rows are expected to take.
 
     Examples
     --------
@@ -25,7 +20,7 @@ class TimeLeft:
     """
 
     def __init__(self, seconds: Mapping[str, float], n_classifiers: int) -> None:
-        # a second each, since even what costs nothing must be read and written
+        # a second more for each: even what costs nothing must be read and written
         self._seconds = {name: (s + 1) / n_classifiers for name, s in seconds.items()}
         self._expected = sum(self._seconds.values()) * n_classifiers
         self._done = 0.0
@@ -37,23 +32,19 @@ class TimeLeft:
 
     def __str__(self) -> str:
         passed = time.perf_counter() - self._start
-        # what was expected counts too, lest one slow row decide for all
-        settled = self._expected / 2
-        pace = (passed + settled) / (self._done + settled)
+        # the expected time counts, too, so that one slow row does not decide
+        prior = self._expected / 2
+        pace = (passed + prior) / (self._done + prior)
         left = pace * (self._expected - self._done)
         minutes = round(left / 60)
         return f"about {minutes} min left" if minutes else "less than a minute left"
 
 
 class TimeShares:
-    """Seconds that a comparison may take, shared out as it goes.
+    """The seconds of a comparison, divided among its encoders as it goes.
 
-    Parameters
-    ----------
-    seconds : float
-        For the whole table, from now on.
-    weights : dict of str to float
-        How much of it each encoder and its classifiers should have, against the others.
+    `weights` say how much of the time each encoder and its classifiers should have,
+    relative to the others.
 
     Examples
     --------
@@ -74,6 +65,6 @@ class TimeShares:
         return max(0.0, self._end - time.perf_counter())
 
     def share(self, name: str) -> float:
-        """Seconds for an encoder and its classifiers; it must be the next one."""
+        """Seconds for an encoder and its classifiers, which must be the next to run."""
         total = sum(self._weights.values())
         return self.left * self._weights.pop(name) / total

@@ -27,12 +27,8 @@ class Column:
 
     Parameters
     ----------
-    encoder : str
-        Its name.
-    encoded : EncodedDataset
-        Its features.
     reconstructions, filters : ndarray of uint8 or None
-        What it draws, see `pictures_of`; None if it draws nothing.
+        See `pictures_of`; None if the encoder draws nothing.
     rows : dict of str to Row
         By classifier. Those that are fitted side by side are added later.
     tasks : dict of str to FitTask
@@ -48,13 +44,7 @@ class Column:
 
 
 class RowCounter:
-    """Tells the observer of every row that begins and ends.
-
-    Parameters
-    ----------
-    plan : Plan
-        What runs.
-    """
+    """Tells the observer when a row begins and ends."""
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
@@ -63,12 +53,12 @@ class RowCounter:
         self._widths = max(map(len, plan.encoders)), max(map(len, plan.classifiers))
 
     def begin(self, task: FitTask) -> None:
-        """Tell which row is fitted now."""
+        """Tell which row is being fitted."""
         what = f"fit {task.classifier} on {task.encoder}"
         self._plan.observer.on_progress(what, self._n_done, self._plan.n_rows)
 
     def end(self, task: FitTask, result: Result | None) -> None:
-        """Tell the accuracy of a row; None if it is fitted later."""
+        """Tell the accuracy of a row, or nothing (None) if it is fitted later."""
         self._n_done += 1
         self._left.done(task.encoder)
         if result is not None:
@@ -92,25 +82,10 @@ def run_column(
     counter: RowCounter,
     seconds: float = math.inf,
 ) -> Column:
-    """Encode the data set with one encoder and make its rows.
+    """Encode the data set with one encoder and make its rows in about `seconds`.
 
-    Parameters
-    ----------
-    plan : Plan
-        What runs.
-    encoder : str
-        Name of the encoder.
-    examples : ndarray of uint8, shape (k, h, w, c)
-        Images that it reconstructs.
-    counter : RowCounter
-        Is told of every row.
-    seconds : float
-        For everything.
-
-    Returns
-    -------
-    Column
-        With its rows; with tasks instead where they are to be fitted side by side.
+    `examples` are images to reconstruct. Where rows are fitted side by side, the column
+    has tasks instead of them.
     """
     end = time.perf_counter() + seconds
     column = Column(encoder, _encode(plan, encoder))

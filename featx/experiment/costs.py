@@ -1,7 +1,7 @@
 """What encoders and classifiers cost, counted in operations of a processor.
 
-Nothing is measured: so the same command makes the same plan every time, and finds what it
-made before in the cache.
+Nothing is measured, so that the same command makes the same plan every time, and finds
+its earlier results in the cache.
 """
 
 from __future__ import annotations
@@ -25,27 +25,15 @@ def expected_seconds(
     classifiers: Sequence[str],
     dataset: Dataset,
 ) -> float:
-    """Seconds that an encoder and its classifiers take, roughly, on a quiet machine.
+    """Estimate the seconds that an encoder and its classifiers take on a quiet machine.
 
-    Parameters
-    ----------
-    encoder : estimator
-        Unfitted. It runs on its parameter ``device``, if it has one.
-    classifiers : sequence of str
-        Their names.
-    dataset : Dataset
-        Its images are counted, not read.
-
-    Returns
-    -------
-    float
-        Counted, not measured: the same at every call.
+    The encoder runs on its parameter ``device``, if it has one.
     """
     n_train, n_test = len(dataset.train), len(dataset.test)
     cost = cost_of(encoder, n_train, dataset.train.image_shape)
     encoding = cost.training + cost.encoding * (n_train + n_test)
     fits = sum(fit_operations(name, n_train, cost.n_features) for name in classifiers)
-    # classifiers are nearly all large matrix products, which are three times as fast
+    # classifiers are mostly large matrix products, which are three times as fast
     device = str(encoder.get_params().get("device") or "auto")
     return encoding / operations_per_second(device) + (
         fits / (3 * operations_per_second("cpu"))
@@ -55,7 +43,7 @@ def expected_seconds(
 def cost_of(
     encoder: BaseEstimator, n_images: int, image_shape: tuple[int, int, int]
 ) -> Cost:
-    """Ask an encoder what it costs; a foreign one is taken to be as cheap as pixels."""
+    """Ask an encoder what it costs; other transformers count as no more than pixels."""
     if hasattr(encoder, "cost"):
         cost: Cost = encoder.cost(n_images, image_shape)
         return cost
@@ -72,7 +60,7 @@ def cost_of(
 
 
 def fit_operations(name: str, n_images: int, n_features: int) -> float:
-    """Operations of fitting a classifier, roughly.
+    """Estimate the operations of fitting a classifier.
 
     Examples
     --------

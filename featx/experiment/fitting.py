@@ -38,7 +38,7 @@ class FittedRow(NamedTuple):
     Parameters
     ----------
     row : Row
-        The row, and what was said of every test image.
+        The row, and the predicted label of every test image.
     classifier : Pipeline
         Fitted on the features of the training images.
     """
@@ -48,16 +48,9 @@ class FittedRow(NamedTuple):
 
 
 class Fit(NamedTuple):
-    """A fitted classifier.
+    """A fitted classifier, and notes on the fit for readers of the table.
 
-    Parameters
-    ----------
-    classifier : Pipeline
-        Fitted.
-    notes : list of str
-        What a reader of the table should know of the fit.
-    seconds_saved : float
-        What the fit would have taken longer alone, see `SharedReduction`.
+    `seconds_saved` is the time that `SharedReduction` saved.
     """
 
     classifier: Pipeline
@@ -73,25 +66,9 @@ def fit_row(
 ) -> FittedRow:
     """Fit one classifier on the training features and score it on the test part.
 
-    Parameters
-    ----------
-    task : FitTask
-        What to fit on what.
-    seconds : float
-        Time for the fit; if it is short, fewer images are fitted on, and a note says so.
-    shared : SharedReduction, default=None
-        What other classifiers were fitted with on the same features, and where. The row's
-        time is still that of a fit alone.
-
-    Returns
-    -------
-    FittedRow
-        The row of the table and what it was made with.
-
-    Raises
-    ------
-    DataError
-        If settings are to be searched and all images to fit on are of one class.
+    If `seconds` are short, it is fitted on fewer images, and a note says so. The row's
+    time is that of a fit alone, whatever is taken from `shared`. Raises DataError if
+    settings are to be searched but all images to fit on are of one class.
     """
     start = time.perf_counter()
     sample = choose_sample(task, seconds)
@@ -111,7 +88,7 @@ def _search(task: FitTask, sample: Sample) -> Fit:
     if len(np.unique(sample.y[~sample.validation])) < 2:
         raise DataError(
             "Got images of one class outside the validation part, but expected at "
-            "least two to choose settings. Give another validation part, or leave "
+            "least two to choose settings. Choose another validation part, or leave "
             "tune out."
         )
     n_validation = int(sample.validation.sum())
@@ -140,12 +117,12 @@ def _search(task: FitTask, sample: Sample) -> Fit:
 def _fit_in_blocks(task: FitTask, sample: Sample) -> Fit:
     """Fit on features that exceed memory, read block by block."""
     classifier = task.make(len(sample.y))
-    # a memory map lets go of pages, which a part of it, copied, does not
+    # all rows stay a memory map, whose pages can be released
     X = task.encoded.train.X if len(sample.y) == task.n_images else sample.X
     classifier.set_params(
         **choose_settings(classifier, X, sample.y, uneven=task.balanced)
     )
-    notes = ["learned block by block from disk: the features exceed memory"]
+    notes = ["read block by block from disk: the features exceed memory"]
     notes += _notes_of(lambda: fit_in_blocks(classifier, X, sample.y, task.n_in_memory))
     return Fit(classifier, notes)
 
@@ -153,22 +130,22 @@ def _fit_in_blocks(task: FitTask, sample: Sample) -> Fit:
 def _fit_in_memory(
     task: FitTask, sample: Sample, shared: SharedReduction | None
 ) -> Fit:
-    """Fit with settings that are chosen on the sample; a part of it goes unshared."""
+    """Fit with settings that are chosen on the sample."""
     classifier = task.make(len(sample.y))
-    if shared is None or len(sample.y) < task.n_images:
+    if shared is None or len(sample.y) < task.n_images:  # others see all images
         shared = SharedReduction(task.fit_device)
-    before = shared.seconds_saved
+    saved_before = shared.seconds_saved
     choose = partial(choose_settings, uneven=task.balanced)
     notes = _notes_of(lambda: shared.fit(classifier, sample.X, sample.y, choose))
-    return Fit(classifier, notes, shared.seconds_saved - before)
+    return Fit(classifier, notes, shared.seconds_saved - saved_before)
 
 
 def _warn_of_settings(task: FitTask, sample: Sample) -> list[str]:
-    """Say which settings could not be chosen."""
+    """Note which settings could not be chosen."""
     notes = []
     n_images = len(sample.y)
     if n_images < FEWEST and not task.tune:
-        notes.append(f"settings as usual: {n_images} images are too few to choose by")
+        notes.append(f"usual settings: {n_images} images are too few to choose by")
     if task.balanced and not can_balance(task.make(n_images)):
         notes.append(
             f"{task.classifier} takes no class weights, though the class counts differ"
@@ -182,7 +159,7 @@ def _score_row(
     """Predict the test part with a fitted classifier."""
     if task.classifier == "svm" and "rbf" in classifier.named_steps:
         landmarks = classifier.named_steps["rbf"].n_components
-        notes.append(f"kernel spanned by {landmarks:,} images (Nystroem)")
+        notes.append(f"kernel approximated by {landmarks:,} of the images (Nystroem)")
     start = time.perf_counter()
     X = np.asarray(task.encoded.test.X)
     predicted, confidence = predict_with_confidence(classifier, X)
@@ -200,10 +177,10 @@ def _score_row(
 
 
 def _notes_of(fit: Callable[[], Any]) -> list[str]:
-    """Fit, and return what a reader of the table should know of it."""
+    """Call `fit`, and return what a reader of the table should know about it."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", ConvergenceWarning)
-        # wide features share a few strong components; the penalty is there for that
+        # wide features share a few strong components; the penalty copes with that
         warnings.simplefilter("ignore", LinAlgWarning)
         fit()
     unfinished = any(issubclass(w.category, ConvergenceWarning) for w in caught)
@@ -212,4 +189,8 @@ def _notes_of(fit: Callable[[], Any]) -> list[str]:
             warnings.warn_explicit(
                 other.message, other.category, other.filename, other.lineno
             )
-    return ["stopped at its limit of iterations"] if unfinished else []
+    return (
+        ["stopped at the limit of iterations, before it converged"]
+        if unfinished
+        else []
+    )

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import joblib
 
@@ -14,13 +15,19 @@ from featx.errors import ParameterError
 from featx.experiment.fitting import fit_row
 from featx.experiment.rows import Row, keep_row
 from featx.experiment.tasks import FitTask
-from featx.workers import deaf_to_interrupts, end_with_parent, start_ray
+from featx.workers import Executor, end_with_parent, make_executor, map_local
 
 
-def check_backend(backend: str) -> None:
-    """Raise ParameterError for a back end that joblib does not know."""
-    if backend == "ray":  # known once Ray has started
-        return
+def executor_of(backend: str, address: str | None = None) -> Executor:
+    """Choose who fits the rows by the name of a joblib back end.
+
+    "loky" stands for processes of this machine, "ray" for the Ray cluster at `address`.
+    Raises ParameterError for a name that joblib does not know.
+    """
+    if backend == "loky":
+        return map_local
+    if backend == "ray":
+        return make_executor("ray", address)
     try:
         joblib.parallel_config(backend=backend).unregister()
     except (ValueError, KeyError, ImportError) as error:
@@ -28,59 +35,26 @@ def check_backend(backend: str) -> None:
             f"Got joblib back end {backend!r}, but expected 'loky', 'ray' or "
             "another that is registered with joblib."
         ) from error
+    return partial(_map_joblib, backend)
+
+
+def _map_joblib(
+    backend: str, work: Callable[..., Any], tasks: Sequence[tuple[Any, ...]]
+) -> Iterator[tuple[int, Any]]:
+    with joblib.parallel_config(backend=backend, n_jobs=-1):
+        results = joblib.Parallel()(joblib.delayed(work)(*task) for task in tasks)
+    yield from enumerate(results)
 
 
 def fit_rows(
-    tasks: Sequence[FitTask],
-    cache_folder: Path,
-    backend: str,
-    address: str | None = None,
+    tasks: Sequence[FitTask], cache_folder: Path, execute: Executor
 ) -> list[Row]:
-    """Fit many rows side by side and keep each as soon as it is done.
-
-    Parameters
-    ----------
-    tasks : sequence of FitTask
-        What to fit.
-    cache_folder : Path
-        Folder of the cache, where the rows are kept.
-    backend : str
-        A back end of joblib: "loky" for processes on this machine, "ray", or any that was
-        registered.
-    address : str, default=None
-        Of the Ray cluster.
-
-    Returns
-    -------
-    list of Row
-        In the order of the tasks.
-
-    Raises
-    ------
-    ParameterError
-        If joblib does not know the back end.
-    """
-    check_backend(backend)
-    if backend == "ray":
-        start_ray(address)
-        from ray.util.joblib import register_ray
-
-        register_ray()
-    # no more processes than rows, so that few rows on many cores get several cores each
-    n_jobs = min(len(tasks), joblib.cpu_count()) if backend == "loky" else -1
-    own = backend == "loky"  # processes that are started here
-    # before a worker imports anything; those of other back ends do it with their first row
-    begin = {"initializer": end_with_parent} if own else {}
-    with joblib.parallel_config(backend=backend, n_jobs=n_jobs):
-        pool = joblib.Parallel(return_as="generator" if own else "list", **begin)
-        with deaf_to_interrupts() if own else nullcontext():
-            made = pool(
-                joblib.delayed(_fit_and_keep)(task, cache_folder) for task in tasks
-            )
-        rows: list[Row | None] = list(made)
+    """Fit many rows side by side, and keep each in the cache as soon as it is done."""
+    arguments = [(task, cache_folder) for task in tasks]
+    rows: dict[int, Row | None] = dict(execute(_fit_and_keep, arguments))
     return [
-        keep_row(cache_folder, task, fit_row(task).row) if row is None else row
-        for task, row in zip(tasks, rows, strict=True)
+        rows[number] or keep_row(cache_folder, task, fit_row(task).row)
+        for number, task in enumerate(tasks)
     ]
 
 
@@ -97,10 +71,10 @@ def _fit_and_keep(task: FitTask, cache_folder: Path) -> Row | None:
 
 
 def limit_threads() -> None:
-    """Keep scikit-learn-intelex to the threads that OMP_NUM_THREADS grants.
+    """Limit scikit-learn-intelex to the threads that OMP_NUM_THREADS grants.
 
-    Back ends of joblib share out the cores among their workers by that variable. BLAS,
-    OpenMP and torch follow it; the threads of scikit-learn-intelex do not.
+    With that variable, back ends of joblib divide the cores among their workers. BLAS,
+    OpenMP and torch follow it; scikit-learn-intelex does not.
     """
     granted = os.environ.get("OMP_NUM_THREADS", "")
     if accelerated() and granted.isdecimal():

@@ -1,4 +1,4 @@
-"""A comparison that was checked: what will run, and everything that is refused."""
+"""A checked comparison: what will run, and everything that is refused."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from featx.errors import ParameterError
 from featx.evaluation import is_uneven
 from featx.experiment.budget import Budget, fit_budget
 from featx.experiment.costs import expected_seconds
-from featx.experiment.parallel import check_backend
+from featx.experiment.parallel import executor_of
 from featx.experiment.protocol import Backend, Observer, Protocol
 from featx.features import FeatureCache
 from featx.features.engines import make_engine
@@ -31,18 +31,12 @@ class Plan:
 
     Parameters
     ----------
-    dataset, protocol, backend, cache, observer
-        As `bench` takes them.
     encoders : dict of str to estimator
         Unfitted, in the order of the table; those that fit into the budget.
-    classifiers : list of str
-        Their names.
     budget : Budget or None
         Of one repeat.
     reduced : dict of str to dict
-        Parameters of encoders that were lowered to save time, by encoder.
-    notes : list of str
-        What the user should know of the plan.
+        By encoder, the parameters that were lowered to save time.
     """
 
     dataset: Dataset
@@ -69,17 +63,9 @@ class Plan:
         budget: Budget | float | None,
         observer: Observer,
     ) -> Self:
-        """Check the arguments of `bench` and choose what is left to choose.
+        """Check the arguments of `bench` and choose what they leave open.
 
-        Returns
-        -------
-        Plan
-            Ready to run.
-
-        Raises
-        ------
-        ParameterError
-            If a value is not known or two do not go together.
+        Raises ParameterError if a value is not known or two do not go together.
         """
         if classifiers is None:
             classifiers = default_classifiers(len(dataset.train))
@@ -114,8 +100,8 @@ class Plan:
         return plan if budget is None else plan._keep_to(budget)
 
     def _keep_to(self, budget: Budget) -> Self:
-        one = replace(budget, seconds=budget.seconds / self.protocol.repeats)
-        affordable = fit_budget(self.encoders, self.classifiers, self.dataset, one)
+        share = replace(budget, seconds=budget.seconds / self.protocol.repeats)
+        affordable = fit_budget(self.encoders, self.classifiers, self.dataset, share)
         if not affordable.encoders:
             raise ParameterError(
                 f"Got a budget of {budget.seconds:.0f} s, but expected time for at least "
@@ -126,17 +112,16 @@ class Plan:
             encoders=affordable.encoders,
             reduced=affordable.reduced,
             notes=affordable.notes,
-            budget=one,
+            budget=share,
         )
 
     def repeats(self) -> list[Self]:
-        """Split into plans of one seed each; pictures and diagnoses are the first's."""
+        """Split into plans of one seed each; only the first has pictures and diagnoses."""
         plans = []
         for i, seed in enumerate(self.protocol.seeds):
-            more: dict[str, Any] = (
-                {} if i == 0 else {"n_examples": 0, "diagnose": False}
-            )
-            protocol = replace(self.protocol, repeats=1, seed=seed, **more)
+            protocol = replace(self.protocol, repeats=1, seed=seed)
+            if i > 0:
+                protocol = replace(protocol, n_examples=0, diagnose=False)
             encoders = {
                 name: _with_later_seed(encoder, i)
                 for name, encoder in self.encoders.items()
@@ -151,17 +136,17 @@ class Plan:
 
     @property
     def recalls_rows(self) -> bool:
-        """Whether rows are recalled from the cache; those that depend on time are not."""
+        """Whether rows are recalled from the cache."""
         return self.keeps_rows and self.observer.on_fitted is None
 
     @property
     def keeps_rows(self) -> bool:
-        """Whether rows are kept in the cache."""
+        """Whether rows are kept in the cache; those that depend on time are not."""
         return not _limits_fits(self.budget)
 
     @cached_property
     def seconds(self) -> dict[str, float]:
-        """What each encoder and its classifiers are expected to take."""
+        """The time that each encoder and its classifiers are expected to take."""
         return {
             name: expected_seconds(encoder, self.classifiers, self.dataset)
             for name, encoder in self.encoders.items()
@@ -173,7 +158,7 @@ class Plan:
         return len(self.encoders) * len(self.classifiers)
 
     def describe(self) -> dict[str, Any]:
-        """Give the protocol as plain data, for the results."""
+        """Describe the protocol as plain data, for the results."""
         return {
             "encoder_sees": "training images without labels",
             "tuned": self.protocol.tune,
@@ -194,7 +179,7 @@ def _limits_fits(budget: Budget | None) -> bool:
 
 
 def _check_values(protocol: Protocol, backend: Backend, budget: Budget | None) -> None:
-    """Refuse what makes no sense by itself."""
+    """Refuse values that make no sense by themselves."""
     if protocol.repeats < 1:
         raise ParameterError(
             f"Got repeats={protocol.repeats}, but expected at least 1."
@@ -215,46 +200,48 @@ def _check_values(protocol: Protocol, backend: Backend, budget: Budget | None) -
         )
     make_engine(backend.engine, backend.address)
     if backend.joblib:
-        check_backend(backend.joblib)  # where every row is cached, nobody else would
+        executor_of(backend.joblib, backend.address)
 
 
 def _check_together(
     protocol: Protocol, backend: Backend, budget: Budget | None, observer: Observer
 ) -> None:
-    """Refuse what does not go together."""
+    """Refuse values that do not go together."""
     if protocol.tune and _limits_fits(budget):
         raise ParameterError(
-            "Got both tune and a budget, but searches cannot be kept to a time. Use one "
-            "of them."
+            "Got both tune and a budget, but a search cannot be kept to a time limit. "
+            "Use one of them."
         )
     side_by_side = backend.joblib or ("ray" if backend.engine == "ray" else None)
     if _limits_fits(budget) and side_by_side:
         raise ParameterError(
-            f"Got a budget and fits side by side with {side_by_side!r}, which share the "
-            "time in no known way. Use one of them."
+            f"Got a budget and fits side by side with {side_by_side!r}, but a time limit "
+            "needs fits one after another. Use one of them."
         )
     if backend.joblib and observer.on_fitted:
         raise ParameterError(
-            f"Got on_fitted and fits side by side with {backend.joblib!r}, where the "
+            f"Got on_fitted and fits side by side with {backend.joblib!r}, but there the "
             "fitted classifiers stay in the workers. Use one of them."
         )
 
 
 def _resolved(protocol: Protocol, backend: Backend, observer: Observer) -> Backend:
-    """Say where classifiers are fitted: back end of joblib and device."""
+    """Fill in where classifiers are fitted: back end of joblib and device."""
     joblib = backend.joblib
     if backend.engine == "ray" and observer.on_fitted is None:
         joblib = joblib or "ray"
     device = backend.device
     if device and (protocol.tune or joblib):
-        why = "searches take no tensors" if protocol.tune else "workers share one GPU"
-        observer.on_message(f"Classifiers are fitted on the processor: {why}.")
+        reason = (
+            "searches take no tensors" if protocol.tune else "workers share one GPU"
+        )
+        observer.on_message(f"Classifiers are fitted on the processor: {reason}.")
         device = None
     return replace(backend, joblib=joblib, device=device)
 
 
 def _with_later_seed(encoder: BaseEstimator, i: int) -> BaseEstimator:
-    """Count up every seed of an encoder; `i` of 0 changes nothing."""
+    """Add `i` to every seed of an encoder."""
     seeds = {
         name: int(value) + i
         for name, value in encoder.get_params().items()

@@ -1,4 +1,4 @@
-"""How a comparison is judged, where it runs, and who is told of it."""
+"""How a comparison is judged, where it runs, and who is told about it."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ class Protocol:
     repeats : int, default=1
         Run with this many seeds. Ranking, intervals and tests count all of them.
     seed : int, default=0
-        The first seed, of the classifiers and of the choice of examples. The encoders of
-        the comparison have their own; each repeat counts theirs up by one, too.
+        The first seed, for the classifiers and the choice of examples. Each repeat adds
+        one to it, and to the encoders' own seeds.
     controls : sequence of str
         Names of the encoders that the others are tested against.
     n_examples : int, default=48
-        Test images that are kept with their reconstructions, for the figures.
+        Number of test images that are kept with their reconstructions, for the figures.
     diagnose : bool, default=True
-        Look into the features of the best row: for a map, the nearest neighbors of some
+        Look into the features of the best row: a map, the nearest neighbors of some
         images, and images that may be labeled wrong.
 
     Examples
@@ -64,14 +64,14 @@ class Backend:
     engine : {"local", "ray"}, default="local"
         Where images are encoded and, by default, classifiers are fitted.
     address : str, default=None
-        Of the Ray cluster; without it Ray is started on this machine.
+        Address of the Ray cluster; by default Ray is started on this machine.
     joblib : str, default=None
-        Fit the classifiers side by side with this back end of joblib, such as "loky"; with
-        Ray where that is the engine, one after another otherwise.
+        Fit the classifiers side by side with this back end of joblib, such as "loky". By
+        default they are fitted with Ray if that is the engine, else one after another.
     device : str, default=None
-        Such as "cuda": find the scaling and the components of wide features there, and fit
-        `logreg` and `ridge`. Needs SCIPY_ARRAY_API=1 in the environment. Encoders have a
-        device of their own.
+        Such as "cuda": scale features, find the components of wide ones, and fit `logreg`
+        and `ridge` there. Needs SCIPY_ARRAY_API=1 in the environment. Encoders have a
+        parameter ``device`` of their own.
     """
 
     engine: str = "local"
@@ -86,17 +86,17 @@ def _ignore(*_: object) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class Observer:
-    """Who is told of a comparison while it runs. By default nobody is.
+    """Who is told about a comparison while it runs; by default nobody.
 
     Parameters
     ----------
     on_progress : callable
-        Called with a description, the steps done and the steps in all, 0 if unknown.
+        Called with a description, the steps done and the total, 0 if unknown.
     on_message : callable
-        Called with a line of text: what was reduced or chosen, and each finished row.
+        Called with a line of text: what was reduced or chosen, and every finished row.
     on_fitted : callable, default=None
-        Called with the fitted encoder and the `FittedRow` of each row. Rows are fitted
-        anew for it, not recalled from the cache.
+        Called with the fitted encoder and the `FittedRow` of each row. Rows are then
+        fitted anew, not recalled from the cache.
     """
 
     on_progress: Progress = _ignore

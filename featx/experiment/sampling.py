@@ -1,4 +1,4 @@
-"""Which training images a classifier is fitted on, where time or memory are short."""
+"""Which training images a classifier is fitted on if time or memory are short."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from featx.experiment.tasks import FitTask
 
 _QUADRATIC = ("svm", "knn")  # their time grows with the square of the images
 _GRAM = ("ridge", "linear-svm")  # so does theirs, up to as many images as features
-_FEW = 4000  # images; fewer are fitted fast enough
+_FEW = 4000  # fewer images are fitted fast enough
 
 
 class Sample(NamedTuple):
@@ -47,35 +47,25 @@ class Sample(NamedTuple):
 def choose_sample(task: FitTask, seconds: float = math.inf) -> Sample:
     """Choose training images for a fit: all of them, unless time or memory are short.
 
-    Parameters
-    ----------
-    task : FitTask
-        What is to be fitted.
-    seconds : float
-        Time for the fit.
-
-    Returns
-    -------
-    Sample
-        With every class of the training part among its images.
+    Every class of the training part is among them.
     """
     X, y = np.asarray(task.encoded.train.X), task.encoded.train.y
     n_in_memory, notes, rows = task.n_in_memory, [], np.arange(len(y))
 
-    def fewer(reason: str) -> str:
+    def note(reason: str) -> str:
         return f"fitted on {len(rows):,} of {len(y):,} images, to fit {reason}"
 
     if seconds < math.inf:
         rows = rows_within(task.classifier, task.make, X, y, seconds, n_in_memory)
         if len(rows) < len(y):
-            notes.append(fewer("the budget"))
+            notes.append(note("the budget"))
     too_many = len(rows) > n_in_memory
     in_blocks = (
         too_many and not task.tune and can_fit_in_blocks(task.make(len(rows)), X)
     )
     if too_many and not in_blocks:
         rows = rows[stratified_subsample(y[rows], n_in_memory)]
-        notes.append(fewer("into memory"))
+        notes.append(note("into memory"))
     if len(rows) == len(y):
         return Sample(X, y, task.validation, in_blocks, ())
     return Sample(X[rows], y[rows], task.validation[rows], in_blocks, tuple(notes))
@@ -91,26 +81,9 @@ def rows_within(
 ) -> NDArray[np.int64]:
     """Choose as many rows as a classifier can be fitted on in about `seconds`.
 
-    Parameters
-    ----------
-    name : str
-        Name of the classifier.
-    make : callable
-        Builds it for a number of rows.
-    X : ndarray, shape (n, n_features)
-        Features.
-    y : ndarray of int64, shape (n,)
-        Labels.
-    seconds : float
-        For the fit.
-    n_in_memory : int
-        Most rows, if they are not all.
-
-    Returns
-    -------
-    ndarray of int64
-        Rows in ascending order with every class among them, all n of them where the time
-        allows it or there are fewer than 4,000.
+    `make` builds the classifier for a number of rows. The result is ascending, with every
+    class among it: all rows if the time allows it or there are fewer than 4,000,
+    otherwise at most `n_in_memory`, or one per class if that is more.
     """
     n = len(y)
     if n < _FEW:
@@ -118,8 +91,10 @@ def rows_within(
     probe = stratified_subsample(y, min(n // 8, n_in_memory))
     classifier = make(len(probe))
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the fit that counts will tell
-        taken = _seconds(lambda: classifier.fit(np.asarray(X[probe]), y[probe]))
+        warnings.simplefilter("ignore")  # the final fit will warn
+        start = time.perf_counter()
+        classifier.fit(np.asarray(X[probe]), y[probe])
+        taken = time.perf_counter() - start
     wide = name in _GRAM and len(probe) < X.shape[1]
     power = 2.0 if wide or name in _QUADRATIC else 1.0
     allowed = len(probe) * (max(seconds - taken, 1e-9) / taken) ** (1 / power)
@@ -129,14 +104,8 @@ def rows_within(
 
 
 def stratified_subsample(y: NDArray[np.int64], n_rows: int) -> NDArray[np.int64]:
-    """About `n_rows` rows, spread evenly within each class, one of each at least."""
+    """Choose about `n_rows` rows, evenly within each class, at least one of each."""
     order = np.argsort(y, kind="stable")
     places = np.linspace(0, len(y), n_rows, endpoint=False).astype(np.int64)
     _, first = np.unique(y, return_index=True)
     return np.union1d(order[places], first)
-
-
-def _seconds(work: Any) -> float:
-    start = time.perf_counter()
-    work()
-    return time.perf_counter() - start

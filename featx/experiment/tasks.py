@@ -1,4 +1,4 @@
-"""What is to be fitted for one row of the table, and the key it is cached under."""
+"""A row of the table that is to be fitted, and the key it is cached under."""
 
 from __future__ import annotations
 
@@ -29,17 +29,13 @@ class FitTask:
         Their names.
     encoded : EncodedDataset
         The features; they travel as names of files.
-    class_names : tuple of str
-        Names of the classes.
     validation : ndarray of bool, shape (n_train,)
         The validation part.
     tune : bool
         Search the classifier's space on the validation part first.
     balanced : bool
-        The class counts differ: whether classes are weighted is chosen, too, and all
-        settings so that rare classes count; see `merit`.
-    seed : int
-        Seed of the classifier.
+        The class counts differ: choose class weights, too, and all settings so that rare
+        classes count; see `merit`.
     device : str, default=None
         As for `SharedReduction`.
     """
@@ -56,26 +52,26 @@ class FitTask:
 
     @property
     def n_features(self) -> int:
-        """Columns of the feature array."""
+        """Number of columns of the feature array."""
         return int(self.encoded.train.X.shape[1])
 
     @property
     def n_images(self) -> int:
-        """Training images."""
+        """Number of training images."""
         return len(self.encoded.train.y)
 
     @property
     def n_in_memory(self) -> int:
-        """Training images whose features fit into memory, at most."""
+        """Most training images whose features fit into memory."""
         return rows_in_memory(self.n_features)
 
     @property
     def fit_device(self) -> str | None:
-        """The device, unless the features exceed memory: it would not hold them either."""
+        """The device; None if the features exceed memory, and so the device's."""
         return self.device if self.n_images <= self.n_in_memory else None
 
     def make(self, n_images: int) -> Pipeline:
-        """Build the unfitted classifier for a number of training images."""
+        """Build the unfitted classifier for this number of training images."""
         return make_classifier(
             self.classifier,
             n_features=self.n_features,
@@ -86,7 +82,7 @@ class FitTask:
         )
 
     def space(self, n_images: int) -> dict[str, list[Any]]:
-        """List the settings that a search on a number of images tries."""
+        """List the settings that a search on this number of images tries."""
         return search_space(
             self.classifier,
             n_features=self.n_features,

@@ -15,7 +15,7 @@ from sklearn.base import BaseEstimator
 from featx.errors import DataError, unknown_name
 from featx.features.entries import CachedEncoder
 from featx.storage import release_pages
-from featx.workers import ENGINES, as_our_own, import_ray, start_ray
+from featx.workers import ENGINES, as_featx_error, import_ray, start_ray
 
 Rows = slice | NDArray[np.int64]
 Features = NDArray[np.float32]
@@ -195,5 +195,5 @@ def _in_order(dataset: Any, given: Any, ray: Any) -> Iterator[Features]:
         for row in dataset.iter_rows():
             yield np.asarray(row["features"], np.float32)
     except ray.exceptions.RayError as error:
-        raise as_our_own(error) from error
+        raise as_featx_error(error) from error
     del given

@@ -21,7 +21,7 @@ from featx.images.pixels import (
     strict_pillow,
 )
 from featx.images.places import Places
-from featx.workers import in_turn
+from featx.workers import map_serial
 
 CHUNK = 256  # images per task, fewer where they are large
 SERIAL = 2048  # starting processes does not pay below this many images,
@@ -40,7 +40,7 @@ def survey(
     places : Places
         Image files.
     options : Options
-        Its `progress` and `spread`.
+        Its `progress` and `executor`.
 
     Returns
     -------
@@ -76,7 +76,7 @@ def decode(
     shape : tuple of int
         Height, width and channels.
     options : Options
-        Its `fit`, `progress` and `spread`.
+        Its `fit`, `progress` and `executor`.
     n_pixels : int
         Of all images as they are.
 
@@ -116,8 +116,8 @@ def _in_chunks(
     size = int(min(CHUNK, max(4, CHUNK * SERIAL_PIXELS // (32 * (n_pixels + 1)))))
     starts = range(0, total, size)
     few = total < SERIAL and n_pixels < SERIAL_PIXELS
-    spread = in_turn if few else options.spread
-    for number, result in spread(work, _Tasks(places, starts, extra)):
+    execute = map_serial if few else options.executor
+    for number, result in execute(work, _Tasks(places, starts, extra)):
         done += min(size, total - starts[number])
         options.progress(what, done, total)
         yield result

@@ -18,7 +18,7 @@ from featx.images.options import Options, Progress, silent
 from featx.images.trees import LocalTree, OneFile, RemoteTree, is_shard
 from featx.remote import is_remote
 from featx.storage import default_cache_dir
-from featx.workers import make_spread
+from featx.workers import make_executor
 
 
 def load_dataset(
@@ -123,7 +123,7 @@ def load_dataset(
         seed=seed,
         validation_fraction=validation_fraction,
         progress=progress or silent,
-        spread=make_spread(engine, address),
+        executor=make_executor(engine, address),
     )
     if isinstance(source, str) and source in NAMED:
         return load_named(source, options, Path(data_dir or user_data_path("featx")))

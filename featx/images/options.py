@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from featx.errors import ParameterError, unknown_name
 from featx.images.working_size import longest_side_for
-from featx.workers import Spread, spread_here
+from featx.workers import Executor, map_local
 
 Progress = Callable[[str, int, int], None]
 FITS = ("stretch", "pad", "crop")
@@ -42,8 +42,8 @@ class Options:
         Part of the training images, in (0, 1), on which settings are chosen.
     progress : callable
         Called as ``progress(what, done, total)``.
-    spread : callable
-        Who reads the images, see `make_spread`.
+    executor : callable
+        Who reads the images, see `make_executor`.
 
     Raises
     ------
@@ -60,7 +60,7 @@ class Options:
     seed: int = 0
     validation_fraction: float = 0.1
     progress: Progress = silent
-    spread: Spread = spread_here
+    executor: Executor = map_local
 
     def __post_init__(self) -> None:
         if self.size is not None and not (

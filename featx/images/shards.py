@@ -24,7 +24,7 @@ from featx.images.pixels import Source
 from featx.images.places import AT_ONCE
 from featx.images.split import TRAIN
 from featx.images.trees import Tree, extensions
-from featx.workers import in_turn
+from featx.workers import map_serial
 
 LABEL_COLUMNS = ("label", "labels", "cls", "class", "target", "fine_label")
 NAMES_FILE = "classnames.txt"  # a class per line, in the order of the labels
@@ -146,7 +146,7 @@ def list_shards(
     names : tuple of str
         Names of the classes as `read_names` found them; tables may bring their own.
     options : Options
-        Its `progress` and `spread`.
+        Its `progress` and `executor`.
 
     Returns
     -------
@@ -177,9 +177,9 @@ def list_shards(
         parts = dict.fromkeys(shards, TRAIN)
     used = [shard for shard, part in parts.items() if part is not None]
     files = tuple(root.place(shard) for shard in used)
-    spread = options.spread if len(files) > 1 else in_turn
+    execute = options.executor if len(files) > 1 else map_serial
     read: dict[int, Index] = {}
-    for number, index in spread(_index, [(file,) for file in files]):
+    for number, index in execute(_index, [(file,) for file in files]):
         read[number] = index
         options.progress("listing shards", len(read), len(files))
     found = [read[number] for number in range(len(files))]

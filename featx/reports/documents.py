@@ -13,13 +13,13 @@ from featx.evaluation.results import BenchResults
 
 
 def _plain(value: Any) -> Any:
-    """Turn a parameter or result into what JSON can hold."""
+    """Turn a parameter or result into something that JSON can hold."""
     if isinstance(value, np.ndarray | np.generic):
         value = value.tolist()
     if isinstance(value, Mapping):
-        return {str(key): _plain(one) for key, one in value.items()}
+        return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(one) for one in value]
+        return [_plain(item) for item in value]
     if isinstance(value, set | frozenset):
         return sorted(map(str, value))
     if isinstance(value, float) and not math.isfinite(value):

@@ -13,10 +13,7 @@ from featx.evaluation.scores import score
 def example_results() -> BenchResults:
     """Build a comparison of two rows on eight images of two classes.
 
-    Returns
-    -------
-    BenchResults
-        The control raw + svm with 6 images right, conv + svm with 7.
+    The control raw + svm has 6 images right, conv + svm has 7.
 
     Examples
     --------

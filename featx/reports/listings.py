@@ -1,4 +1,4 @@
-"""What a data set and the cache hold, as tables."""
+"""Tables of what a data set and the cache hold."""
 
 from __future__ import annotations
 
@@ -16,18 +16,7 @@ from featx.names import printable
 
 
 def data_table(dataset: Dataset) -> Table:
-    """Build the table of classes and their image counts.
-
-    Parameters
-    ----------
-    dataset : Dataset
-        Any data set.
-
-    Returns
-    -------
-    rich.table.Table
-        A row per class with its training, validation and test images, and a sum.
-    """
+    """Build the table of classes with their training, validation and test images."""
     height, width, channels = dataset.train.image_shape
     table = Table(
         title=Text(f"{dataset.name}: {height} x {width} x {channels}"),
@@ -53,20 +42,7 @@ def data_table(dataset: Dataset) -> Table:
 
 
 def cache_table(folder: Path, entries: Sequence[Any]) -> Table:
-    """Build the table of what is cached.
-
-    Parameters
-    ----------
-    folder : Path
-        Folder of the cache.
-    entries : sequence of Entry
-        As ``FeatureCache.entries()`` returns them.
-
-    Returns
-    -------
-    rich.table.Table
-        A row per entry, and the sum of their sizes.
-    """
+    """Build the table of the entries of a cache and the sum of their sizes."""
     table = Table(title=Text(str(folder)), box=box.SIMPLE_HEAD, show_footer=True)
     total = decimal(sum(entry.size for entry in entries))
     table.add_column("kind")

@@ -11,11 +11,11 @@ from featx.reports.recommendation import cheapest, choice_lines, save_command
 from featx.reports.sentences import class_lines, remarks, shown_protocol
 from featx.reports.table import markdown_cell, markdown_table, markdown_text
 
-_TOLD_ELSEWHERE = {"class_names", "train_per_class", "test_per_class", "notes"}
+_SHOWN_ELSEWHERE = {"class_names", "train_per_class", "test_per_class", "notes"}
 
 
 def markdown_page(results: BenchResults, command: str) -> str:
-    """Write table, remarks, classes, data, protocol and machine as one Markdown page.
+    """Write table, remarks, classes, data, protocol and machine as one page.
 
     Examples
     --------
@@ -67,12 +67,12 @@ def _fenced(text: str) -> str:
 
 
 def _facts(facts: Mapping[str, Any]) -> str:
-    """Write each fact as a line; of skipped images only how many there are."""
+    """Write each fact as a line; of skipped images only their number."""
     lines = []
     for key, value in facts.items():
         if key == "skipped":
             value = len(value)
-        if key not in _TOLD_ELSEWHERE:
+        if key not in _SHOWN_ELSEWHERE:
             text = value if isinstance(value, str) else dumps(value)
             lines.append(f"{key.replace('_', ' ')}: {text}")
     return _bullets(lines)

@@ -27,7 +27,7 @@ from featx.reports.sentences import (
 
 @dataclass(frozen=True)
 class _Column:
-    """One column; where there is no room, the highest `rank` goes first."""
+    """One column; where space is short, the one of highest `rank` is hidden first."""
 
     header: str
     cells: list[str]
@@ -46,9 +46,9 @@ def _columns(results: BenchResults) -> list[_Column]:
     def percent(name: str) -> list[str]:
         return [f"{100 * getattr(row.scores, name):.1f}" for row in rows]
 
-    def times(name: str, made: str) -> list[str]:
+    def times(name: str, part: str) -> list[str]:
         return [
-            "c " * row.cached.get(made, False) + seconds(getattr(row, name))
+            "c " * row.cached.get(part, False) + seconds(getattr(row, name))
             for row in rows
         ]
 
@@ -70,20 +70,17 @@ def _columns(results: BenchResults) -> list[_Column]:
 
 
 def _legend(results: BenchResults) -> str:
-    n_seeds = results.n_seeds
-    if n_seeds == 1:
-        legend = (
-            "* highest accuracy; in brackets its 95 % interval for the choice of test "
-            "images, which leaves out the spread over training sets and seeds"
-        )
+    if results.n_seeds == 1:
+        accuracy, spread = "", "training sets and seeds"
     else:
-        legend = (
-            f"* highest accuracy; mean over {n_seeds} seeds ± their standard deviation; in "
-            "brackets the 95 % interval of the mean for the choice of test images, which "
-            "leaves out the spread over training sets"
-        )
+        accuracy = f"mean over {results.n_seeds} seeds ± their standard deviation; "
+        spread = "training sets"
+    legend = (
+        f"* highest accuracy; {accuracy}in brackets the 95 % interval, which covers the "
+        f"choice of test images, not the variation over {spread}"
+    )
     if any(True in row.cached.values() for row in results.rows):
-        legend += "; c from the cache, the time it took when it was made"
+        legend += "; c from the cache: the time it took originally"
     warnings = [
         majority_line(results),
         never_named_line(results.best),
@@ -93,10 +90,10 @@ def _legend(results: BenchResults) -> str:
 
 
 def comparison_table(results: BenchResults, *, width: int | None = None) -> Table:
-    """Build the table for the terminal; the row of highest accuracy gets a star.
+    """Build the table for the terminal, by default as wide as that.
 
-    `width` is the number of characters there is room for, by default that of the
-    terminal. Columns that do not fit are left out and named below the table.
+    Columns that do not fit into `width` characters are left out and named below the
+    table. A star marks the row of highest accuracy.
 
     Examples
     --------
@@ -105,14 +102,14 @@ def comparison_table(results: BenchResults, *, width: int | None = None) -> Tabl
     >>> [column.header for column in table.columns][:4]
     ['encoder', 'classifier', 'features', 'accuracy %']
     """
-    room = Console().width if width is None else width
+    available = Console().width if width is None else width
     endless = Console(width=10_000)
     columns, left_out = _columns(results), list[str]()
     while True:
         table = _table(results, columns)
         needed = Measurement.get(endless, endless.options, table).maximum
         last = max(columns, key=lambda column: column.rank)
-        if needed <= room or last.rank == 0:
+        if needed <= available or last.rank == 0:
             break
         columns = [column for column in columns if column is not last]
         left_out.append(last.header)
@@ -149,7 +146,7 @@ def _table(results: BenchResults, columns: list[_Column]) -> Table:
 
 
 def markdown_table(results: BenchResults) -> str:
-    """Write the table as Markdown, the row of highest accuracy in bold, a legend below.
+    """Write the table in GitHub's Markdown, the row of highest accuracy in bold.
 
     Examples
     --------
@@ -184,7 +181,7 @@ def markdown_text(text: str) -> str:
 
 
 def markdown_cell(text: str) -> str:
-    r"""Escape what would end a cell of a Markdown table, too.
+    r"""Escape what would end a cell of a Markdown table, and HTML.
 
     Examples
     --------

@@ -104,7 +104,7 @@ def test_rows_of_the_table_past_memory(tmp_path, monkeypatch):
     pieces = row("linear-svm")
     assert (pieces.predicted == whole.predicted).mean() > 0.99
     assert pieces.result.notes == (
-        "learned block by block from disk: the features exceed memory",
+        "read block by block from disk: the features exceed memory",
     )
     (note,) = row("knn").result.notes
     assert note.startswith("fitted on 60") and note.endswith("to fit into memory")
@@ -113,7 +113,7 @@ def test_rows_of_the_table_past_memory(tmp_path, monkeypatch):
     assert tuned.notes[0].startswith("fitted on 60") and "chosen on" in tuned.notes[1]
     monkeypatch.setattr(registry, "MOST_FOR_SVM", 1000)
     svm = row("svm").result
-    assert [note.partition(" ")[0] for note in svm.notes] == ["learned", "kernel"]
+    assert [note.partition(" ")[0] for note in svm.notes] == ["read", "kernel"]
     assert svm.scores.accuracy > 0.9
 
 

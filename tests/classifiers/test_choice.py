@@ -204,9 +204,7 @@ def test_components_found_once_are_what_is_chosen_on():
 def test_a_row_on_few_images_says_that_nothing_was_chosen(cache):
     few = faint([6, 6], 0)
     row = row_of(dataset_of(few, few), RawPixels(), "ridge", cache)
-    assert row.result.notes == (
-        "settings as usual: 12 images are too few to choose by",
-    )
+    assert row.result.notes == ("usual settings: 12 images are too few to choose by",)
 
 
 def test_a_row_chosen_in_another_way_is_another_row(cache, monkeypatch):

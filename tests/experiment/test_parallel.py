@@ -9,7 +9,7 @@ from featx import RawPixels
 from featx.classifiers import accelerated
 from featx.experiment import parallel
 from featx.experiment.fitting import fit_row
-from featx.experiment.parallel import fit_rows, limit_threads
+from featx.experiment.parallel import executor_of, fit_rows, limit_threads
 from featx.experiment.tasks import FitTask
 from featx.features import encode
 
@@ -65,6 +65,6 @@ def test_features_removed_on_their_way_to_a_worker_are_fitted_here(
         return work(pickle.loads(sent), folder)
 
     monkeypatch.setattr(parallel, "_fit_and_keep", in_a_worker)
-    (row,) = fit_rows([task], cache.folder, "threading")
+    (row,) = fit_rows([task], cache.folder, executor_of("threading"))
     assert np.array_equal(row.predicted, expected)
     assert (cache.folder / "rows" / task.key).is_dir()

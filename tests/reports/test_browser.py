@@ -159,7 +159,7 @@ def test_the_map_by_keyboard_and_pointer(page):
     page.locator("#points").focus()
     page.keyboard.press("ArrowRight")
     assert page.locator("#hover").is_visible()
-    assert page.locator("#told").text_content().split(",")[0] in NASTY
+    assert page.locator("#map-status").text_content().split(",")[0] in NASTY
     page.locator("#points > use").nth(3).hover(force=True)
     assert page.locator("#hover .tile").count() == 1
     page.locator("#map-class").select_option("1")

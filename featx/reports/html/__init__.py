@@ -18,30 +18,17 @@ _PARTS = files("featx.reports.html")
 
 
 def html_page(run: Run, other: Run | None = None, *, map_method: str = "pca") -> str:
-    """Write a run as one HTML page that shows images behind every figure.
+    """Write a run as one HTML page that shows the images behind every figure.
 
-    Styles, script and pictures are inside. The page asks for nothing from outside, and
-    its content security policy lets no other script run.
-
-    Parameters
-    ----------
-    run : Run
-        As `load_run` returns it.
-    other : Run, optional
-        A run to compare it with, row by row.
-    map_method : {"pca", "tsne"}, default="pca"
-        How the map of the features is drawn.
-
-    Raises
-    ------
-    ParameterError
-        If the method is not known.
+    With `other`, the two runs are compared row by row. `map_method`, "pca" or "tsne", says
+    how the map of the features is drawn; ParameterError otherwise. Styles, script and
+    pictures are inside: the page loads nothing, and its content security policy allows
+    no other script.
     """
     script = _part("report.js")
-    # "<" and "&" mean something inside a script element, even where no script is run
     view = page_view(run, other, map_method=map_method)
     document = dumps(view.pop("document"))
-    for sign in "<>&":
+    for sign in "<>&":  # they have a meaning inside a script element
         document = document.replace(sign, f"\\u{ord(sign):04x}")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     environment = Environment(

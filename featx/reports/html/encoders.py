@@ -16,37 +16,37 @@ from featx.reports.album import is_png
 
 
 def encoders(results: BenchResults) -> list[dict[str, Any]]:
-    """Collect what there is to be seen of each encoder."""
+    """Collect what there is to see of each encoder."""
     shown = []
     for name in dict.fromkeys(row.encoder for row in results.rows):
         pairs = results.reconstructions.get(name)
         filters = results.filters.get(name)
-        one = {
+        view = {
             "name": name,
             "loss": _loss(results.histories.get(name, {})),
             "pairs": _pairs(results.examples[: len(pairs)], pairs)
             if pairs is not None and len(pairs)
             else None,
-            "filters": _grid(filters) if filters is not None else None,
+            "filters": _picture(list(filters), 16) if filters is not None else None,
             "n_filters": 0 if filters is None else len(filters),
         }
-        if one["loss"] or one["pairs"] or one["filters"]:
-            shown.append(one)
+        if view["loss"] or view["pairs"] or view["filters"]:
+            shown.append(view)
     return shown
 
 
 def _loss(history: Mapping[str, Sequence[float]]) -> dict[str, Any] | None:
-    """Loss curves as points of a drawing 600 wide and 220 high."""
+    """Return loss curves as points of a drawing 600 wide and 220 high."""
     curves = {
         key: np.array([np.nan if v is None else v for v in values], float)
         for key, values in history.items()
         if key in ("loss", "validation_loss") and len(values)
     }
-    every = np.concatenate([*curves.values(), np.empty(0)])
-    every = every[np.isfinite(every)]
-    if not every.size:
+    losses = np.concatenate([*curves.values(), np.empty(0)])
+    losses = losses[np.isfinite(losses)]
+    if not losses.size:
         return None
-    low, high = float(every.min()), float(every.max())
+    low, high = float(losses.min()), float(losses.max())
     span = (high - low) or 1.0
     n = max(len(values) for values in curves.values())
 
@@ -57,7 +57,7 @@ def _loss(history: Mapping[str, Sequence[float]]) -> dict[str, Any] | None:
             if np.isfinite(v)
         )
 
-    curves = {key: one for key, one in curves.items() if np.isfinite(one).any()}
+    curves = {key: curve for key, curve in curves.items() if np.isfinite(curve).any()}
     judged = curves.get("validation_loss", next(iter(curves.values())))
     best = int(np.nanargmin(judged))
     return {
@@ -73,14 +73,10 @@ def _loss(history: Mapping[str, Sequence[float]]) -> dict[str, Any] | None:
 
 
 def _pairs(inputs: NDArray[np.uint8], outputs: NDArray[np.uint8]) -> dict[str, Any]:
-    """Images above their reconstructions, as one picture."""
+    """Draw images above their reconstructions, as one picture."""
     n = min(16, len(inputs))
-    small = [_small(one) for images in (inputs, outputs) for one in images[:n]]
+    small = [_small(image) for images in (inputs, outputs) for image in images[:n]]
     return _picture(small, n)
-
-
-def _grid(images: NDArray[np.uint8]) -> dict[str, Any]:
-    return _picture(list(images), 16)
 
 
 def _small(image: NDArray[np.uint8], side: int = 96) -> NDArray[np.uint8]:
@@ -92,7 +88,7 @@ def _small(image: NDArray[np.uint8], side: int = 96) -> NDArray[np.uint8]:
 
 
 def _picture(images: list[NDArray[np.uint8]], columns: int) -> dict[str, Any]:
-    """Images of one size in rows, a pixel or more between them, as a data URI."""
+    """Draw images of one size in rows, at least a pixel apart, as a data URI."""
     height, width, depth = images[0].shape
     gap = max(1, width // 12)
     columns = min(columns, len(images))

@@ -1,9 +1,9 @@
-"""What the page shows of the evidence: map, neighbours and suspicious images."""
+"""What the page shows of images: map, neighbours, suspicious ones and copies."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from featx.evaluation.duplicates import CHANCE, LIKENESS
 from featx.evaluation.evidence import map_positions
@@ -15,12 +15,24 @@ _MAX_LISTED = 60  # suspicious images that the page shows
 _MAP_COLOURED = 12  # classes that colour and shape can tell apart
 
 
-def tiles(album: Album) -> tuple[dict[int, int], dict[int, int]]:
-    """Find the tile of each test and each training image that has one."""
-    test = {int(row): i for i, row in enumerate(album.test_rows)}
-    after = len(test)
-    train = {int(row): after + i for i, row in enumerate(album.train_rows)}
-    return test, train
+class _TrainImage(NamedTuple):
+    """A training image that the page shows."""
+
+    tile: int
+    label: int
+    id: str
+
+
+def tile_by_test_row(album: Album) -> dict[int, int]:
+    """Find the tile of each test image that has one, by its row."""
+    return {row: tile for tile, row in enumerate(album.test_rows.tolist())}
+
+
+def _train_images(album: Album) -> dict[int, _TrainImage]:
+    """Find the training images that have a tile, by their row."""
+    tiles = range(len(album.test_rows), len(album.test_rows) + len(album.train_rows))
+    images = map(_TrainImage, tiles, album.train_y.tolist(), album.train_ids.tolist())
+    return dict(zip(album.train_rows.tolist(), images, strict=True))
 
 
 def feature_map(run: Run, names: Sequence[str], method: str) -> dict[str, Any] | None:
@@ -28,13 +40,13 @@ def feature_map(run: Run, names: Sequence[str], method: str) -> dict[str, Any] |
     found = run.results.evidence
     if found is None or not len(found.map_rows):
         return None
-    tile, _ = tiles(run.album)
+    tile = tile_by_test_row(run.album)
     points = map_positions(found, method)
     y = run.results.y_true[found.map_rows]
     return {
         "encoder": found.encoder,
         "method": {"pca": "first two principal components", "tsne": "t-SNE"}[method],
-        "pictured": sum(int(row) in tile for row in found.map_rows),
+        "pictured": sum(row in tile for row in found.map_rows),
         "n": len(points),
         "n_test": len(run.results.y_true),
         "coloured": len(names) <= _MAP_COLOURED,
@@ -43,7 +55,7 @@ def feature_map(run: Run, names: Sequence[str], method: str) -> dict[str, Any] |
                 "x": f"{20 + 660 * x:.1f}",
                 "y": f"{20 + 440 * (1 - y_):.1f}",
                 "label": int(label),
-                "tile": tile.get(int(row), -1),
+                "tile": tile.get(row, -1),
                 "row": int(row),
             }
             for (x, y_), label, row in zip(points, y, found.map_rows, strict=True)
@@ -56,54 +68,44 @@ def neighbours(run: Run, names: Sequence[str]) -> list[dict[str, Any]]:
     found = run.results.evidence
     if found is None:
         return []
-    tile, train_tile = tiles(run.album)
-    y, label = run.results.y_true, _train_labels(run.album)
+    tile, train = tile_by_test_row(run.album), _train_images(run.album)
+    y = run.results.y_true
     return [
         {
-            "tile": tile.get(int(query), -1),
+            "tile": tile.get(query, -1),
             "name": names[y[query]],
             "id": str(run.results.ids[query]),
             "near": [
                 {
-                    "tile": train_tile[int(row)],
-                    "name": names[label[int(row)]],
-                    "same": label[int(row)] == y[query],
+                    "tile": train[row].tile,
+                    "name": names[train[row].label],
+                    "same": train[row].label == y[query],
                 }
                 for row in rows
-                if int(row) in train_tile
+                if row in train
             ],
         }
         for query, rows in zip(found.query_rows, found.neighbour_rows, strict=True)
     ]
 
 
-def _train_labels(album: Album) -> dict[int, int]:
-    return dict(zip(album.train_rows.tolist(), album.train_y.tolist(), strict=True))
-
-
 def suspects(run: Run, names: Sequence[str]) -> dict[str, Any] | None:
-    """List images that spoil the comparison, and how they were found."""
+    """List training images that look mislabelled, and how they were found."""
     found = run.results.evidence
     if found is None:
         return None
-    _, train_tile = tiles(run.album)
-    ids = _train_ids(run.album)
-    label = _train_labels(run.album)
+    train = _train_images(run.album)
+    columns = found.mislabelled_rows, found.mislabelled_as, found.mislabelled_margin
     mislabelled = [
         {
-            "tile": train_tile[int(row)],
-            "id": ids[int(row)],
-            "given": names[label[int(row)]],
-            "like": names[as_],
+            "tile": train[row].tile,
+            "id": train[row].id,
+            "label": names[train[row].label],
+            "like": names[suggested],
             "margin": f"{margin:.2f}",
         }
-        for row, as_, margin in zip(
-            found.mislabelled_rows,
-            found.mislabelled_as,
-            found.mislabelled_margin,
-            strict=True,
-        )
-        if int(row) in train_tile
+        for row, suggested, margin in zip(*columns, strict=True)
+        if row in train
     ]
     return {
         "encoder": found.encoder,
@@ -119,23 +121,24 @@ def copies(run: Run, names: Sequence[str]) -> dict[str, Any] | None:
     found = run.results.duplicates
     if found is None:
         return None
-    tile, train_tile = tiles(run.album)
-    ids = _train_ids(run.album)
-    label = _train_labels(run.album)
-    pairs = [
-        {
-            "tile": tile.get(int(row), -1),
-            "train_tile": train_tile[int(of)],
-            "id": str(run.results.ids[row]),
-            "train_id": ids[int(of)],
-            "name": names[run.results.y_true[row]],
-            "train_name": names[label[int(of)]],
-            "likeness": "equal" if likeness == 1 else f"{min(likeness, 0.999):.3f}",
-        }
-        for row in found.test_rows[:_MAX_LISTED]
-        for of, likeness in [(found.of[row], found.likeness[row])]
-        if int(of) in train_tile
-    ]
+    tile, train = tile_by_test_row(run.album), _train_images(run.album)
+    pairs = []
+    for row in found.test_rows[:_MAX_LISTED]:
+        original, likeness = train.get(found.of[row]), found.likeness[row]
+        if original is not None:
+            pairs.append(
+                {
+                    "tile": tile.get(row, -1),
+                    "train_tile": original.tile,
+                    "id": str(run.results.ids[row]),
+                    "train_id": original.id,
+                    "name": names[run.results.y_true[row]],
+                    "train_name": names[original.label],
+                    "likeness": "equal"
+                    if likeness == 1
+                    else f"{min(likeness, 0.999):.3f}",
+                }
+            )
     return {
         "line": duplicates_line(run.results),
         "pairs": pairs,
@@ -144,7 +147,3 @@ def copies(run: Run, names: Sequence[str]) -> dict[str, Any] | None:
         "one_in": f"{1 / CHANCE:,.0f}",
         "likeness": LIKENESS,
     }
-
-
-def _train_ids(album: Album) -> dict[int, str]:
-    return dict(zip(album.train_rows.tolist(), album.train_ids.tolist(), strict=True))

@@ -58,20 +58,20 @@ for (const table of document.querySelectorAll("table.sortable")) {
 // Confusion matrices, drawn when their row is opened.
 function showCell(details, t, p) {
   const row = page.rows[Number(details.dataset.row)];
-  const [, , , shown, sure, count] = row.cells.find((c) => c[0] === t && c[1] === p) ?? [t, p, 0, [], [], 0];
-  const [truth, said] = [page.classes[t], page.classes[p]];
-  const which = `${t === p ? "least" : "most"} ${page.n_seeds > 1 ? "often said" : "confident"}`;
-  const some = !shown.length ? `${count.toLocaleString("en")}, none of them in this page` : !sure.length ? `the first ${shown.length} of ${count.toLocaleString("en")}` : shown.length < count ? `the ${shown.length} ${which} of ${count.toLocaleString("en")}` : `${count.toLocaleString("en")}, ${which} first`;
+  const [, , , shown, certainty, count] = row.cells.find((c) => c[0] === t && c[1] === p) ?? [t, p, 0, [], [], 0];
+  const [truth, predicted] = [page.classes[t], page.classes[p]];
+  const which = `${t === p ? "least" : "most"} ${page.n_seeds > 1 ? "often predicted" : "confident"}`;
+  const summary = !shown.length ? `${count.toLocaleString("en")}, none of them on this page` : !certainty.length ? `the first ${shown.length} of ${count.toLocaleString("en")}` : shown.length < count ? `the ${shown.length} ${which} of ${count.toLocaleString("en")}` : `${count.toLocaleString("en")}, ${which} first`;
   const list = make("ul", { className: "album" });
   shown.forEach((testRow, k) => {
     const i = tileOf.get(testRow);
     const item = make("li", { title: page.ids[i] }, picture(i, page.ids[i]), make("span", { textContent: page.ids[i].split("/").pop() }));
-    if (sure.length) item.append(make("span", { className: "faint", textContent: page.n_seeds > 1 ? `${sure[k]} of ${page.n_seeds} seeds` : `${row.kind} ${sure[k]}` }));
+    if (certainty.length) item.append(make("span", { className: "faint", textContent: page.n_seeds > 1 ? `${certainty[k]} of ${page.n_seeds} seeds` : `${row.kind} ${certainty[k]}` }));
     item.dataset.test = testRow;
     list.append(item);
   });
-  const title = t === p ? `${truth}, rightly predicted` : `${truth}, taken for ${said}`;
-  details.querySelector(".gallery").replaceChildren(make("h4", { textContent: `${title}: ${some}` }), list);
+  const title = t === p ? `${truth}, predicted correctly` : `${truth}, taken for ${predicted}`;
+  details.querySelector(".gallery").replaceChildren(make("h4", { textContent: `${title}: ${summary}` }), list);
   for (const cell of details.querySelectorAll("td[aria-selected=true]")) cell.setAttribute("aria-selected", "false");
   details.querySelector(`td[data-t="${t}"][data-p="${p}"]`)?.setAttribute("aria-selected", "true");
 }
@@ -82,7 +82,7 @@ function drawMatrix(details) {
   const row = page.rows[Number(details.dataset.row)];
   const n = page.classes.length;
   if (n > 150) {
-    place.textContent = `${n} classes are too many for a matrix; the pairs that are confused most stand beside.`;
+    place.textContent = `${n} classes are too many for a matrix. The most confused pairs are listed instead.`;
     return;
   }
   const counts = Array.from({ length: n }, () => new Array(n).fill(0));
@@ -165,7 +165,7 @@ openTarget();
 const map = document.getElementById("points");
 if (map) {
   const hover = document.getElementById("hover");
-  const told = document.getElementById("told");
+  const status = document.getElementById("map-status");
   const points = [...map.querySelectorAll(":scope > use")];
   const ordered = [...points].sort((a, b) => a.x.baseVal.value - b.x.baseVal.value);
   let at = null;
@@ -191,11 +191,11 @@ if (map) {
     const step = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: 20, ArrowUp: -20 }[event.key];
     if (!step) return;
     event.preventDefault();
-    const able = map.classList.contains("one") ? ordered.filter((p) => p.classList.contains("on")) : ordered;
-    if (!able.length) return;
-    const i = able.indexOf(at);
-    show(able[i < 0 ? 0 : Math.max(0, Math.min(able.length - 1, i + step))]);
-    told.textContent = text(at);
+    const reachable = map.classList.contains("one") ? ordered.filter((p) => p.classList.contains("on")) : ordered;
+    if (!reachable.length) return;
+    const i = reachable.indexOf(at);
+    show(reachable[i < 0 ? 0 : Math.max(0, Math.min(reachable.length - 1, i + step))]);
+    status.textContent = text(at);
   });
   document.getElementById("map-class").addEventListener("change", (event) => {
     const label = event.target.value;

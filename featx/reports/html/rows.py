@@ -22,7 +22,7 @@ from featx.reports.sentences import (
 
 
 def answer(results: BenchResults, command: str = "") -> dict[str, Any]:
-    """Say which row to use, and how sure that is, in words the numbers carry."""
+    """Say which row to use, and how certain that is, no stronger than the numbers allow."""
     best, *others = results.ranked
     low, high = best.scores.accuracy_ci95
     test = results.comparison_of(best.name, others[0].name) if others else None
@@ -54,7 +54,7 @@ def answer(results: BenchResults, command: str = "") -> dict[str, Any]:
 
 
 def _against_controls(best: Result, results: BenchResults) -> list[str]:
-    """Say in a sentence how the best row did against the controls."""
+    """Say in a sentence how the best row compares with the controls."""
     controls = results.controls
     if best.encoder in controls:
         learned = any(row.encoder not in controls for row in results.rows)
@@ -62,31 +62,31 @@ def _against_controls(best: Result, results: BenchResults) -> list[str]:
     verdicts = control_verdicts(best, results)
     if verdicts["better"] and not verdicts["worse"] + verdicts["no better"]:
         return ["It is better than every control with the same classifier."]
-    told = [f"{word}: {', '.join(of)}" for word, of in verdicts.items() if of]
-    if told:
-        return [f"Against the controls with the same classifier: {'; '.join(told)}."]
-    return ["No control stands in this table with the same classifier."]
+    parts = [f"{word}: {', '.join(names)}" for word, names in verdicts.items() if names]
+    if parts:
+        return [f"Against the controls with the same classifier: {'; '.join(parts)}."]
+    return ["This table has no control with the same classifier."]
 
 
 def _versus(row: Result, results: BenchResults) -> str:
-    """Say in a few words, for one line of the table, how a row did against controls."""
-    told = []
+    """Say in a few words, for the table, how a row compares with the controls."""
+    parts = []
     if row.encoder in results.controls:
-        told.append("control")
+        parts.append("control")
     else:
         verdicts = control_verdicts(row, results)
         tested = sum(map(len, verdicts.values()))
         if tested:
-            told.append(f"beats {len(verdicts['better'])} of {tested}")
+            parts.append(f"beats {len(verdicts['better'])} of {tested}")
     if below_majority(row, results):
-        told.append(f"below always '{results.majority.name}'")
-    return "; ".join(told)
+        parts.append(f"below always '{results.majority.name}'")
+    return "; ".join(parts)
 
 
 def row_view(
     row: Result, results: BenchResults, names: Sequence[str], axis: tuple[float, float]
 ) -> dict[str, Any]:
-    """Collect what the table and the section of a row show; `axis` in percent."""
+    """Collect what the table and the section of a row show; `axis` is in percent."""
     scores = row.scores
     low, high = scores.accuracy_ci95
     width = axis[1] - axis[0]
@@ -138,22 +138,22 @@ def _bars(row: Result, names: Sequence[str]) -> list[dict[str, Any]]:
     return [
         {
             "name": name,
-            "percent": 100 * one.recall,
+            "percent": 100 * scores.recall,
             "low": 100 * low[i],
             "high": 100 * high[i],
             "right": int(right[i]),
-            "support": one.support,
-            "precision": 100 * one.precision,
-            "f1": 100 * one.f1,
+            "support": scores.support,
+            "precision": 100 * scores.precision,
+            "f1": 100 * scores.f1,
         }
-        for i, (name, one) in enumerate(
+        for i, (name, scores) in enumerate(
             zip(names, row.scores.per_class.values(), strict=True)
         )
     ]
 
 
 def compared(mine: BenchResults, other: BenchResults) -> dict[str, Any]:
-    """Set two runs side by side; tested in pairs where the test images are the same."""
+    """Compare two runs, with paired tests if the test images are the same."""
     theirs = {row.name: row for row in other.rows}
     both = [row for row in mine.rows if row.name in theirs]
     same = (
@@ -164,7 +164,7 @@ def compared(mine: BenchResults, other: BenchResults) -> dict[str, Any]:
     tests = {}
     if same:
         n_seeds = math.lcm(mine.n_seeds, other.n_seeds)
-        named = {
+        right = {
             f"{row.name}#{k}": np.tile(
                 run.predictions_of(row.name) == run.y_true, (n_seeds // run.n_seeds, 1)
             )
@@ -174,7 +174,7 @@ def compared(mine: BenchResults, other: BenchResults) -> dict[str, Any]:
         pairs = [(f"{row.name}#0", f"{row.name}#1") for row in both]
         tests = {
             row.name: test
-            for row, test in zip(both, compare(named, pairs), strict=True)
+            for row, test in zip(both, compare(right, pairs), strict=True)
         }
     rows = []
     for row in both:

@@ -15,21 +15,30 @@ from featx.evaluation.results import BenchResults
 from featx.reports.album import COLUMNS, PER_CELL, PER_SHEET, Album, cells
 from featx.reports.documents import dumps
 from featx.reports.html.encoders import encoders, uri
-from featx.reports.html.findings import copies, feature_map, neighbours, suspects, tiles
+from featx.reports.html.findings import (
+    copies,
+    feature_map,
+    neighbours,
+    suspects,
+    tile_by_test_row,
+)
 from featx.reports.html.rows import answer, compared, row_view
 from featx.reports.runs import Run
 from featx.reports.sentences import remarks, shown_protocol
 
-_TOLD_ELSEWHERE = (
-    *("class_names", "train_per_class", "test_per_class"),
-    *("skipped", "notes"),
+_SHOWN_ELSEWHERE = (
+    "class_names",
+    "train_per_class",
+    "test_per_class",
+    "skipped",
+    "notes",
 )
 
 
 def page_view(
     run: Run, other: Run | None = None, *, map_method: str = "pca"
 ) -> dict[str, Any]:
-    """Collect what the page shows, by the names that the template uses.
+    """Collect what the page shows, by the names that its template uses.
 
     ``"document"`` is what the script of the page reads.
     """
@@ -107,21 +116,21 @@ def _facts(results: BenchResults, command: str) -> dict[str, Any]:
     """Collect what was run, on what, and where."""
     data = results.data
     skipped = data.get("skipped", ())
-    shown = {key: value for key, value in data.items() if key not in _TOLD_ELSEWHERE}
+    shown = {key: value for key, value in data.items() if key not in _SHOWN_ELSEWHERE}
     params: dict[str, Any] = {row.encoder: row.encoder_params for row in results.rows}
     return {
         "command": command,
-        "data": _told(shown | {"skipped images": len(skipped)}),
+        "data": _readable(shown | {"skipped images": len(skipped)}),
         "notes": list(data.get("notes", ())),
-        "skipped": [f"{one['id']}: {one['reason']}" for one in skipped],
-        "protocol": _told(shown_protocol(results)),
-        "machine": _told({"featx": results.version, **results.machine}),
-        "encoders": {name: dumps(one, indent=1) for name, one in params.items()},
+        "skipped": [f"{image['id']}: {image['reason']}" for image in skipped],
+        "protocol": _readable(shown_protocol(results)),
+        "machine": _readable({"featx": results.version, **results.machine}),
+        "encoders": {name: dumps(values, indent=1) for name, values in params.items()},
     }
 
 
-def _told(facts: Mapping[str, Any]) -> dict[str, str]:
-    """Write values as people say them."""
+def _readable(facts: Mapping[str, Any]) -> dict[str, str]:
+    """Write values as text for people."""
 
     def text(value: Any) -> str:
         if value is None or isinstance(value, bool):
@@ -129,7 +138,7 @@ def _told(facts: Mapping[str, Any]) -> dict[str, str]:
         if isinstance(value, int):
             return f"{value:,}"
         if isinstance(value, Mapping):
-            return ", ".join(f"{key} {text(one)}" for key, one in value.items())
+            return ", ".join(f"{key} {text(item)}" for key, item in value.items())
         if isinstance(value, list | tuple):
             return ", ".join(map(text, value))
         return str(value)
@@ -142,23 +151,23 @@ def _document(
 ) -> dict[str, Any]:
     """Collect what the script reads: matrices, and the images behind each cell."""
     results = run.results
-    tile, _ = tiles(run.album)
+    tile = tile_by_test_row(run.album)
     rows = []
     for row in ordered:
-        every, n_seeds = results.predictions_of(row.name), results.n_seeds
-        sure = results.confidences.get(row.name)
+        predicted, n_seeds = results.predictions_of(row.name), results.n_seeds
+        confidence = results.confidences.get(row.name)
         listed = []
         for (t, p), behind in cells(results, row.name).items():
             first = behind[:PER_CELL].tolist()
             shown = list(takewhile(tile.__contains__, first))
             if n_seeds > 1:
-                said = (every[:, shown] == p).sum(axis=0).tolist()
-            elif sure is not None:
-                said = [float(f"{sure[i]:.3g}") for i in shown]
+                certainty = (predicted[:, shown] == p).sum(axis=0).tolist()
+            elif confidence is not None:
+                certainty = [float(f"{confidence[i]:.3g}") for i in shown]
             else:
-                said = []
+                certainty = []
             count = int(row.scores.confusion[t, p])
-            listed.append([t, p, count, shown, said, len(behind)])
+            listed.append([t, p, count, shown, certainty, len(behind)])
         kind = "probability" if row.classifier in PROBABILITIES else "score"
         rows.append({"name": row.name, "kind": kind, "cells": listed})
     return {
