@@ -34,7 +34,7 @@ from rich.console import Console
 
 from benchmarks.synthetic import images
 from featx import FeatureCache, UntrainedAutoencoder, encode, load_dataset
-from featx.console import StderrProgress
+from featx.cli.progress import StderrProgress
 from featx.machine import describe_machine
 
 RESULTS = Path(__file__).parent / "results" / "large_job.json"

@@ -14,10 +14,8 @@ NAMES_AS_BYTES = "featx-names-as-bytes"  # for the argument `errors` of an encod
 def printable(text: str) -> str:
     r"""Escape control characters, which a terminal may take for commands.
 
-    Tabs and line breaks stay as they are.
+    Tabs and line breaks stay what they are.
 
-    Examples
-    --------
     >>> print(printable("cat\x1b[2J"))
     cat\x1b[2J
     """
@@ -27,8 +25,6 @@ def printable(text: str) -> str:
 def safe_cell(name: str) -> str:
     """Put an apostrophe before a name that a spreadsheet would take for a formula.
 
-    Examples
-    --------
     >>> safe_cell("=HYPERLINK(1)"), safe_cell("cat")
     ("'=HYPERLINK(1)", 'cat')
     """

@@ -11,7 +11,9 @@ os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "4")
 import numpy as np
 import pytest
 from blocks import make_images
+from PIL import Image
 
+from featx.cli import main
 from featx.features import FeatureCache
 from featx.images import Dataset
 
@@ -69,3 +71,36 @@ def cifar10():
     if not folder:
         pytest.skip("FEATX_CIFAR10_JPEG does not name a folder of CIFAR-10 images")
     return folder
+
+
+@pytest.fixture
+def run(capsys, monkeypatch, tmp_path):
+    """Call the command line in an empty folder; exit code, stdout and stderr."""
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+
+    def call(*args):
+        code = main([str(arg) for arg in args])
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return call
+
+
+@pytest.fixture
+def folder(tmp_path):
+    root = tmp_path / "images"
+    for part, n, seed in (("train", 60, 0), ("test", 30, 1)):
+        images = make_images(n, channels=3, seed=seed)
+        for i, (image, label) in enumerate(zip(images.X, images.y, strict=True)):
+            file = root / part / images.class_names[label] / f"{i}.png"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(image).save(file)
+    return root
+
+
+@pytest.fixture
+def model(run, folder):
+    words = ["--encoder", "raw", "--clf", "knn", "--save", "m.featx", "--quiet"]
+    assert run("fit", folder, *words)[0] == 0
+    return "m.featx"

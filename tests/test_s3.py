@@ -217,7 +217,12 @@ def test_shards_from_a_bucket_and_features_to_it_though_it_is_killed(
     storage.kill()
     storage.start()
     words = ["encode", "s3://pictures/shards", "--encoder", "raw", "--quiet"]
-    words += ["--cache-dir", str(tmp_path / "cache"), "--out", "s3://pictures/features"]
+    words += [
+        "--cache-dir",
+        str(tmp_path / "cache"),
+        "--tables",
+        "s3://pictures/features",
+    ]
     patience = "" if comes_back else "from featx import remote; remote._PATIENCE = 1"
     command = [sys.executable, "-c", patience + SLOWLY, *words]
     process = subprocess.Popen(

@@ -142,7 +142,7 @@ def _clean_up(folder, over, results):
         if what == "verify":
             good = out == "All entries are as they were written.\n"
         elif code == 0 and words[0] == "ls":
-            entries = json.loads(out)
+            entries = json.loads(out)["entries"]
             good = all(e["what"] and e["size"] for e in entries if e["complete"])
             if what == "rm" and entries:
                 key = entries[rng.integers(len(entries))]["key"]

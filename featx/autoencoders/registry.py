@@ -14,6 +14,7 @@ from featx.autoencoders.patch import PatchAutoencoder
 from featx.autoencoders.raw import RawPixels
 from featx.autoencoders.untrained import UntrainedAutoencoder
 from featx.autoencoders.variational import VariationalAutoencoder
+from featx.catalog import DEFAULT_ENCODERS, ENCODERS
 from featx.errors import ParameterError, unknown_name
 from featx.machine import check_device
 
@@ -37,10 +38,8 @@ _KINDS: dict[str, Callable[[], BaseEstimator]] = {
     "vae": VariationalAutoencoder,
     "masked": MaskedAutoencoder,
 }
-ENCODERS = tuple(_KINDS)
 _MOST_PIXELS = 4096  # whose covariance PCA can decompose in seconds
 _MOST_DECOMPOSED = 1024  # images, likewise, where they have more pixels
-DEFAULT_ENCODERS = ("raw", "pca", "untrained", "random-patches", "patch", "denoising")
 
 
 def make_encoder(name: str, *, n_images: int, n_pixels: int) -> BaseEstimator:

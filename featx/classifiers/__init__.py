@@ -1,5 +1,6 @@
 """Classifiers: name -> unfitted Pipeline, and its small search space."""
 
+from featx.catalog import CLASSIFIERS
 from featx.classifiers.blocks import can_fit_in_blocks, fit_in_blocks
 from featx.classifiers.choice import CHOICE, FEWEST, choose_settings, merit
 from featx.classifiers.confidence import PROBABILITIES, predict_with_confidence
@@ -7,7 +8,6 @@ from featx.classifiers.linear_svm import WideLinearSVC
 from featx.classifiers.logistic import WideLogisticRegression
 from featx.classifiers.reduction import SharedReduction
 from featx.classifiers.registry import (
-    CLASSIFIERS,
     accelerated,
     can_balance,
     check_classifiers,

@@ -15,12 +15,12 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
+from featx.catalog import CLASSIFIERS
 from featx.classifiers.linear_svm import WideLinearSVC
 from featx.classifiers.logistic import WideLogisticRegression
 from featx.classifiers.whitening import WhitenedPCA
 from featx.errors import unknown_name
 
-CLASSIFIERS = ("linear-svm", "logreg", "ridge", "svm", "kernel-ridge", "mlp", "knn")
 WIDE = 1024  # distances and kernels see at most this many principal components
 FEW, FEW_COMPONENTS = 10_000, 256  # of so many images mlp sees at most 256 components
 LANDMARKS = 8192  # images that the kernel of kernel-ridge is spanned by, at most

@@ -12,6 +12,7 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
+from featx.catalog import MAP_METHODS
 from featx.errors import CacheError, unknown_name
 from featx.evaluation.components import components
 from featx.evaluation.suspects import find_mislabelled, find_neighbours
@@ -21,7 +22,6 @@ from featx.images import Dataset
 MAP_POINTS = 2000
 MAP_COMPONENTS = 50
 N_QUERIES = 12
-MAP_METHODS = ("pca", "tsne")
 N_LISTED = 200
 N_JUDGED = 200_000
 _DAMAGE = (ValueError, KeyError, EOFError, BadZipFile, zlib.error)

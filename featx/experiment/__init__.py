@@ -1,7 +1,7 @@
 """Encoders x classifiers -> a table: the plan of a comparison, its columns and rows."""
 
 from featx.experiment.benchmark import bench
-from featx.experiment.budget import Budget, default_seconds
+from featx.experiment.budget import Budget, default_minutes
 from featx.experiment.fitting import FittedRow
 from featx.experiment.protocol import Backend, Observer, Protocol
 
@@ -12,5 +12,5 @@ __all__ = [
     "Observer",
     "Protocol",
     "bench",
-    "default_seconds",
+    "default_minutes",
 ]

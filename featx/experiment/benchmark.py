@@ -65,7 +65,7 @@ def bench(
     cache : FeatureCache, default=None
         Where encoders, features and rows are kept; by default the user's cache.
     budget : Budget or float, default=None
-        Seconds that the whole table may take, about. Epochs and filters that are
+        Minutes that the whole table may take, about. Epochs and filters that are
         ``"auto"``, and the number of images that a classifier is fitted on, are chosen
         to fit.
     observer : Observer

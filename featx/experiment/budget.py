@@ -18,15 +18,13 @@ _PLANNED = 0.85  # of the time; the rest is for reading images, scores and the p
 PRECEDENCE = ("patch", "raw", "pca", "random-patches", "untrained")
 
 
-def default_seconds(n_images: int) -> float:
-    """Seconds that a comparison may take by default: 300 up to 5,000 images, then more.
+def default_minutes(n_images: int) -> float:
+    """Minutes that a comparison of so many images may take with nothing else said.
 
-    Examples
-    --------
-    >>> default_seconds(300) / 60, default_seconds(60_000) / 60
+    >>> default_minutes(300), default_minutes(60_000)
     (5.0, 30.0)
     """
-    return 300 + 1500 * max(0, n_images - 5000) / 55_000
+    return 5 + 25 * max(0, n_images - 5000) / 55_000
 
 
 @dataclass(frozen=True)
@@ -35,9 +33,9 @@ class Budget:
 
     Parameters
     ----------
-    seconds : float
-        For the whole table, about. Epochs and filters that are ``"auto"`` are chosen
-        to fit.
+    minutes : float
+        For the whole table, about. Epochs and filters that are left to the encoders are
+        chosen to fit.
     may_leave_out : bool, default=False
         Leave out encoders that do not fit even with the fewest epochs or filters. By
         default they are run with these, and take longer.
@@ -47,13 +45,18 @@ class Budget:
 
     Examples
     --------
-    >>> Budget(60.0).limits_fits
-    True
+    >>> Budget(1.5).seconds
+    90.0
     """
 
-    seconds: float
+    minutes: float
     may_leave_out: bool = False
     limits_fits: bool = True
+
+    @property
+    def seconds(self) -> float:
+        """The minutes in seconds, in which everything else is counted."""
+        return 60 * self.minutes
 
 
 @dataclass

@@ -11,7 +11,8 @@ from typing import Any, Self
 import numpy as np
 from sklearn.base import BaseEstimator, clone
 
-from featx.autoencoders.registry import DEFAULT_ENCODERS, make_encoders
+from featx.autoencoders.registry import make_encoders
+from featx.catalog import DEFAULT_ENCODERS
 from featx.classifiers import accelerated, check_classifiers, default_classifiers
 from featx.errors import ParameterError
 from featx.evaluation import is_uneven
@@ -100,12 +101,12 @@ class Plan:
         return plan if budget is None else plan._keep_to(budget)
 
     def _keep_to(self, budget: Budget) -> Self:
-        share = replace(budget, seconds=budget.seconds / self.protocol.repeats)
+        share = replace(budget, minutes=budget.minutes / self.protocol.repeats)
         affordable = fit_budget(self.encoders, self.classifiers, self.dataset, share)
         if not affordable.encoders:
             raise ParameterError(
-                f"Got a budget of {budget.seconds:.0f} s, but expected time for at least "
-                f"one encoder. {' '.join(affordable.notes)}"
+                f"Got a budget of {budget.minutes:g} minutes, but expected time for at "
+                f"least one encoder. {' '.join(affordable.notes)}"
             )
         return replace(
             self,
@@ -193,10 +194,10 @@ def _check_values(protocol: Protocol, backend: Backend, budget: Budget | None) -
         raise ParameterError(
             f"Got n_examples={protocol.n_examples}, but expected 0 or more."
         )
-    if budget is not None and not 0 < budget.seconds < math.inf:
+    if budget is not None and not 0 < budget.minutes < math.inf:
         raise ParameterError(
-            f"Got a budget of {budget.seconds} s, but expected a number above 0. Leave it "
-            "out for no limit."
+            f"Got a budget of {budget.minutes} minutes, but expected a number above 0. "
+            "Leave it out for no limit."
         )
     make_engine(backend.engine, backend.address)
     if backend.joblib:

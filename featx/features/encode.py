@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from sklearn.base import BaseEstimator
 
@@ -51,6 +52,18 @@ class EncodedDataset:
     def images_per_second(self) -> float:
         """Throughput of the encoding."""
         return (len(self.train.y) + len(self.test.y)) / max(self.encode_seconds, 1e-9)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Summarise as plain data; under ``"features"`` the file of each part."""
+        return {
+            "n_features": self.train.X.shape[1],
+            "train_seconds": self.encoder.train_seconds,
+            "encode_seconds": self.encode_seconds,
+            "encode_images_per_second": self.images_per_second,
+            "cached": self.cached,
+            "n_encoded": self.n_encoded,
+            "features": {"train": self.train.file, "test": self.test.file},
+        }
 
 
 def encode(

@@ -51,6 +51,11 @@ class CachedEncoder:
         """The fitted transformer; what is cached need not be read until it is used."""
         return self.load()
 
+    def to_dict(self) -> dict[str, Any]:
+        """Summarise the training as plain data."""
+        names = ("key", "choices", "train_seconds", "history", "cached")
+        return {name: getattr(self, name) for name in names}
+
     def __getstate__(self) -> dict[str, Any]:
         return {field.name: getattr(self, field.name) for field in fields(self)}
 
@@ -88,16 +93,18 @@ class CachedFeatures:
         return self.n_encoded == 0
 
     @property
+    def file(self) -> str:
+        """Path of the array; empty where it is in memory."""
+        return str(getattr(self.X, "filename", ""))
+
+    @property
     def gone(self) -> bool:
         """True if they came from another process and the file was removed on the way."""
         return isinstance(self.X, Path)
 
     def __getstate__(self) -> dict[str, Any]:
         """Give what travels to another process: a file's name, not what is in it."""
-        state = dict(vars(self))
-        if isinstance(self.X, np.memmap):
-            state["X"] = Path(str(self.X.filename))
-        return state
+        return vars(self) | ({"X": Path(self.file)} if self.file else {})
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
@@ -113,7 +120,7 @@ class Entry:
     Parameters
     ----------
     kind : str
-        ``"images"``, ``"encoders"`` or ``"features"``.
+        Such as ``"images"``, ``"encoders"``, ``"features"`` or ``"rows"``.
     key : str
         Its name, 64 hexadecimal digits.
     size : int

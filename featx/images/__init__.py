@@ -1,9 +1,9 @@
 """Labelled images: where they come from, how they are split and thinned."""
 
+from featx.catalog import NAMED
 from featx.images.files import ImageBatch, find_images, read_images, read_list
 from featx.images.imageset import Dataset, ImageSet, Skipped
 from featx.images.loading import load_dataset
-from featx.images.named import NAMED
 
 __all__ = [
     "NAMED",

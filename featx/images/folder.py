@@ -11,7 +11,6 @@ from itertools import islice
 from pathlib import Path
 
 from featx import storage
-from featx.collecting import uncollected
 from featx.errors import DataError, FeatxError
 from featx.images.decoded import decoded_once
 from featx.images.imageset import Dataset
@@ -33,20 +32,9 @@ _TICK = 0.05  # seconds; clocks of file systems advance a hundred times a second
 def load_folder(root: Tree, options: Options, cache_dir: Path) -> Dataset:
     """Load a tree of images, one folder per class, or of shards.
 
-    Parameters
-    ----------
-    root : Tree
-        ``CLASS/*.png``, or ``train/CLASS/*`` with or without ``test/`` and ``val/``; or
-        ``*.tar`` or ``*.parquet``, right there, in ``data/`` or in folders of parts.
-    options : Options
-        What was asked for.
-    cache_dir : Path
-        The decoded images go to ``cache_dir/images``.
-
-    Returns
-    -------
-    Dataset
-        Its images are slices of one memory map.
+    The tree is ``CLASS/*.png``, or ``train/CLASS/*`` with or without ``test/`` and
+    ``val/``; or ``*.tar`` or ``*.parquet``, right there, in ``data/`` or in folders of
+    parts. Images are slices of one memory map, decoded into ``cache_dir/images``.
 
     Raises
     ------
@@ -61,14 +49,13 @@ def load_folder(root: Tree, options: Options, cache_dir: Path) -> Dataset:
         shards = _shards(root)
     if shards:
         return _load_shards(root, shards, options, cache_dir)
-    with uncollected():
-        with _readable(root):
-            listing, notes = list_images(root)
-        listing, more = _choose(listing, options, root)
-        key = _key(
-            (storage.FORMAT, root.key, *_pixels(options)),
-            zip(listing.ids, listing.part.tolist(), listing.stamps, strict=True),
-        )
+    with _readable(root):
+        listing, notes = list_images(root)
+    listing, more = _choose(listing, options, root)
+    key = _key(
+        (storage.FORMAT, root.key, *_pixels(options)),
+        zip(listing.ids, listing.part.tolist(), listing.stamps, strict=True),
+    )
 
     def list_() -> tuple[Listing, tuple[str, ...]]:
         _wait_a_tick(root)

@@ -9,11 +9,12 @@ from pathlib import Path
 
 from platformdirs import user_data_path
 
+from featx.catalog import NAMED
 from featx.errors import MissingDataError
 from featx.images.arrays import load_arrays
 from featx.images.folder import load_folder
 from featx.images.imageset import Dataset
-from featx.images.named import NAMED, load_named
+from featx.images.named import load_named
 from featx.images.options import Options, Progress, silent
 from featx.images.trees import LocalTree, OneFile, RemoteTree, is_shard
 from featx.remote import is_remote

@@ -29,25 +29,9 @@ _TORCHVISION: dict[str, tuple[str, Callable[[bool], dict[str, Any]]]] = {
     "svhn": ("SVHN", lambda train: {"split": "train" if train else "test"}),
 }
 
-NAMED: tuple[str, ...] = tuple(sorted(["digits", *_TORCHVISION]))
-
 
 def load_named(name: str, options: Options, data_dir: Path) -> Dataset:
-    """Load an image set known by name, downloading it when absent.
-
-    Parameters
-    ----------
-    name : str
-        One of `NAMED`.
-    options : Options
-        What was asked for.
-    data_dir : Path
-        Where downloads are kept; ``digits`` needs none.
-
-    Returns
-    -------
-    Dataset
-        Images in memory.
+    """Load one of `NAMED` into memory; what is absent is downloaded to `data_dir`.
 
     Raises
     ------

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from featx.catalog import FITS as FITS
 from featx.errors import ParameterError, unknown_name
 from featx.images.working_size import longest_side_for
 from featx.workers import Executor, map_local
 
 Progress = Callable[[str, int, int], None]
-FITS = ("stretch", "pad", "crop")
 MOST_PIXELS = 65_535  # of a side, as in a JPEG file
 
 

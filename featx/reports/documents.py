@@ -30,12 +30,11 @@ def _plain(value: Any) -> Any:
 
 
 def dumps(value: Any, *, indent: int | None = None) -> str:
-    """Write plain data as strict JSON in ASCII.
+    """Write plain data as strict JSON, in ASCII, keys in their order.
 
-    Numbers that are not finite become null; what JSON does not know becomes its text.
+    Numbers that are not finite become null, and other objects their text. Without
+    `indent` all stands on one line.
 
-    Examples
-    --------
     >>> import numpy as np
     >>> dumps({"a": np.float32(0.5), "b": float("nan"), "c": (1, 2)})
     '{"a": 0.5, "b": null, "c": [1, 2]}'
@@ -43,13 +42,10 @@ def dumps(value: Any, *, indent: int | None = None) -> str:
     return json.dumps(_plain(value), indent=indent, allow_nan=False)
 
 
-def to_json(
-    results: BenchResults, *, histories: bool = False, folder: str | None = None
-) -> str:
+def to_json(results: BenchResults, *, histories: bool = False) -> str:
     """Write a comparison as its documented JSON document, indented by 2.
 
-    `histories` adds the losses of each epoch, by encoder, and `folder` where the run was
-    written, for whoever reads the document on its own.
+    `histories` adds the losses of each epoch, by encoder.
 
     Examples
     --------
@@ -61,6 +57,4 @@ def to_json(
     document = results.to_dict()
     if histories:
         document["histories"] = dict(sorted(results.histories.items()))
-    if folder is not None:
-        document["folder"] = folder
     return dumps(document, indent=2)

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
+from featx.catalog import MAP_METHODS
 from featx.errors import CacheError, FeatxError, unknown_name
-from featx.evaluation.evidence import MAP_METHODS
 from featx.evaluation.results import BenchResults
 from featx.images.imageset import Dataset
 from featx.names import NAMES_AS_BYTES

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from rich import box
 from rich.filesize import decimal
 from rich.table import Table
 from rich.text import Text
 
+from featx.features import Entry
 from featx.images import Dataset
 from featx.names import printable
 
 
 def data_table(dataset: Dataset) -> Table:
-    """Build the table of classes with their training, validation and test images."""
+    """Build the table of training, validation and test images, a row per class."""
     height, width, channels = dataset.train.image_shape
     table = Table(
         title=Text(f"{dataset.name}: {height} x {width} x {channels}"),
@@ -41,8 +41,8 @@ def data_table(dataset: Dataset) -> Table:
     return table
 
 
-def cache_table(folder: Path, entries: Sequence[Any]) -> Table:
-    """Build the table of the entries of a cache and the sum of their sizes."""
+def cache_table(folder: Path, entries: Sequence[Entry]) -> Table:
+    """Build the table of what is cached, a row per entry, and the sum of their sizes."""
     table = Table(title=Text(str(folder)), box=box.SIMPLE_HEAD, show_footer=True)
     total = decimal(sum(entry.size for entry in entries))
     table.add_column("kind")

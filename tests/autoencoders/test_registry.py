@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from featx.autoencoders import registry
 from featx.autoencoders.registry import ENCODERS, make_encoder, make_encoders
 from featx.errors import ParameterError
 
@@ -12,6 +13,7 @@ def build(names, options=None, settings=None):
 
 
 def test_every_name_builds_an_unfitted_transformer():
+    assert ENCODERS == tuple(registry._KINDS)
     for name in ENCODERS:
         assert hasattr(make_encoder(name, n_images=9, n_pixels=9), "transform")
 

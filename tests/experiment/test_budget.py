@@ -11,7 +11,7 @@ from featx import (
     bench,
     make_classifier,
 )
-from featx.experiment.budget import Budget, default_seconds, fit_budget
+from featx.experiment.budget import Budget, default_minutes, fit_budget
 from featx.experiment.clock import TimeShares
 from featx.experiment.sampling import rows_within
 
@@ -37,7 +37,8 @@ def plan(dataset, seconds, **how):
             "conv": ConvAutoencoder(random_state=0),
         },
     )
-    return fit_budget(encoders, ["linear-svm", "svm"], dataset, Budget(seconds, **how))
+    budget = Budget(seconds / 60, **how)
+    return fit_budget(encoders, ["linear-svm", "svm"], dataset, budget)
 
 
 def test_with_time_enough_everything_is_as_usual(dataset):
@@ -100,8 +101,8 @@ def test_costs_tell_the_number_of_features(dataset, kind):
 
 
 def test_time_grows_beyond_a_few_thousand_images():
-    assert default_seconds(100) == default_seconds(5000) == 300
-    assert default_seconds(60_000) == pytest.approx(1800)
+    assert default_minutes(100) == default_minutes(5000) == 5
+    assert default_minutes(60_000) == pytest.approx(30)
 
 
 def test_slow_classifiers_see_fewer_images_of_every_class():

@@ -78,7 +78,7 @@ def test_places_that_cannot_be_written(made, tmp_path, monkeypatch):
 
 def test_the_command_line_names_the_tables(tmp_path, capsys):
     words = ["encode", "--encoder", "raw", "--limit", "50", "--quiet"]
-    words += ["--cache-dir", str(tmp_path / "cache"), "--out", str(tmp_path / "out")]
+    words += ["--cache-dir", str(tmp_path / "cache"), "--tables", str(tmp_path / "out")]
     assert main([*words, "--json"]) == 0
     tables = json.loads(capsys.readouterr().out)["tables"]
     assert [parquet.read_table(t).num_rows for t in tables] == [50, 50]

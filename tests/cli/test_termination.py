@@ -105,9 +105,9 @@ def test_no_worker_fits_on(tmp_path, number, seconds):
 def test_a_long_computation_does_not_hold_up_the_end():
     code = """
 import hashlib
-from featx import cli
-cli.STOP_SECONDS = 0.5
-cli._stop_on_sigterm()
+from featx.cli import signals
+signals.STOP_SECONDS = 0.5
+signals.stop_on_sigterm()
 print("ready", flush=True)
 hashlib.pbkdf2_hmac("sha256", b"", b"", 2**31 - 1)  # for minutes, outside Python
 """
@@ -126,9 +126,9 @@ hashlib.pbkdf2_hmac("sha256", b"", b"", 2**31 - 1)  # for minutes, outside Pytho
 def test_the_end_of_a_forked_process_is_its_own():
     code = """
 import os, signal, time
-from featx import cli
-cli.STOP_SECONDS = 0.1
-cli._stop_on_sigterm()
+from featx.cli import signals
+signals.STOP_SECONDS = 0.1
+signals.stop_on_sigterm()
 child = os.fork()
 if not child:
     time.sleep(5)

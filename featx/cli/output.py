@@ -1,0 +1,82 @@
+"""What every command prints alike: results to stdout, all else to stderr."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from typer import Exit
+
+from featx._version import __version__
+from featx.cli.console import SafeConsole
+from featx.errors import FeatxWarning
+
+if TYPE_CHECKING:
+    from featx.images import Dataset, Skipped
+
+out = SafeConsole()
+err = SafeConsole(stderr=True)
+
+
+def say(text: str, quiet: bool) -> None:
+    """Tell what is good to know, unless nobody wants to."""
+    if not quiet:
+        err.print(text, soft_wrap=True)
+
+
+def print_line(message: object, style: str) -> None:
+    """Print an error or a warning in one line."""
+    line = f"featx: {' '.join(str(message).split())}"
+    err.print(line, style=style, soft_wrap=True)
+
+
+@contextmanager
+def warnings_in_one_line() -> Iterator[None]:
+    """Print the warnings of featx like errors; those of others stay as they are."""
+    with warnings.catch_warnings():
+        show = warnings.showwarning
+
+        def show_line(message: Any, category: type[Warning], *place: Any) -> None:
+            if issubclass(category, FeatxWarning):
+                print_line(message, "yellow")
+            else:
+                show(message, category, *place)
+
+        warnings.showwarning = show_line  # type: ignore[assignment]
+        yield
+
+
+def print_json(document: Mapping[str, Any]) -> None:
+    """Print one JSON document, with the version of featx."""
+    from featx.reports.documents import dumps
+
+    out.write(dumps({"featx": __version__, **document}, indent=2) + "\n")
+
+
+def tell_dataset(dataset: Dataset, quiet: bool) -> None:
+    """Say what the user should know of the images."""
+    for note in dataset.notes:
+        say(note, quiet)
+    for skipped in dataset.skipped[:20]:
+        tell_skipped(skipped)
+    if dataset.skipped:
+        err.print(f"{len(dataset.skipped):,} images were skipped.")
+    height, width, channels = dataset.train.image_shape
+    say(
+        f"{dataset.name}: {len(dataset.train):,} training and {len(dataset.test):,} test "
+        f"images, {height} x {width} x {channels}, {len(dataset.class_names)} classes.",
+        quiet,
+    )
+
+
+def tell_skipped(skipped: Skipped) -> None:
+    """Say which image was skipped, and why."""
+    err.print(f"skipped {skipped.id}: {skipped.reason}", soft_wrap=True)
+
+
+def end(strict: bool, n_skipped: int) -> None:
+    """End a command with exit code 3 if images were skipped and that matters."""
+    if strict and n_skipped:
+        raise Exit(3)

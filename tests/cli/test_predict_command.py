@@ -1,0 +1,110 @@
+import csv
+import io
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from calling import stdin
+
+
+def test_a_saved_model_names_files_folders_patterns_and_lists(
+    run, folder, tmp_path, monkeypatch
+):
+    fitted = run(
+        "fit", folder, "--encoder", "raw", "--clf", "knn", "--save", "m.featx", "--json"
+    )
+    assert fitted[0] == 0 and "Model: m.featx" in fitted[2]
+    accuracy = json.loads(fitted[1])["rows"][0]["accuracy"]
+    code, out, err = run("predict", "m.featx", folder / "test")
+    rows = list(csv.DictReader(io.StringIO(out)))
+    assert code == 0 and err == "" and list(rows[0]) == ["id", "class", "probability"]
+    right = [Path(row["id"]).parent.name == row["class"] for row in rows]
+    assert len(right) == 30 and np.mean(right) == pytest.approx(accuracy)
+    odd = tmp_path / 'a "b",\u00e4.png'
+    odd.write_bytes(Path(rows[0]["id"]).read_bytes())
+    monkeypatch.setattr("sys.stdin", stdin(f"{odd}\nnone.png\n".encode()))
+    pattern = str(Path(rows[1]["id"]).parent / "*.png")
+    code, out, err = run("predict", "m.featx", "-", pattern, "--json", "--strict")
+    found = [json.loads(line) for line in out.splitlines()]
+    assert code == 3 and "skipped none.png: no file" in err
+    assert found[-1]["id"] == str(odd) and found[-1]["class"] == rows[0]["class"]
+    assert len(found) == 1 + len(list(Path(rows[1]["id"]).parent.glob("*.png")))
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        (["none.featx", "."], "No such file"),
+        (["broken.featx", "."], "a wrong checksum"),
+        (["m.featx", "none.png"], "'none.png', but expected a file, a folder"),
+        (["m.featx", "empty"], "Got 0 files, but expected at least one image"),
+        (["m.featx", "-"], "Got 0 files"),
+        (["m.featx", ".", "--device", "gpu"], "device 'gpu', but expected one of auto"),
+        (["m.featx", ".", "--out", "none/p.csv"], "No such file or directory at none"),
+    ],
+)
+def test_a_prediction_that_cannot_be_made_is_one_line(
+    run, folder, args, words, monkeypatch
+):
+    monkeypatch.setattr("sys.stdin", stdin(b""))
+    Path("empty").mkdir()
+    run("fit", folder, "--encoder", "raw", "--clf", "knn", "--save", "m.featx")
+    Path("broken.featx").write_bytes(Path("m.featx").read_bytes()[:-1])
+    code, out, err = run("predict", *args)
+    assert (code, out) == (1, "") and err.count("\n") == 1 and words in err
+
+
+def ids(out):
+    return [row["id"] for row in csv.DictReader(io.StringIO(out))]
+
+
+@pytest.mark.parametrize(
+    ("end", "options"),
+    [("\n", []), ("\r\n", []), ("\0", []), ("\0", ["-0"]), ("\0", ["--null"])],
+)
+def test_lists_end_their_names_in_every_way(
+    run, folder, model, end, options, monkeypatch
+):
+    files = sorted(map(str, folder.glob("test/a/*.png")))
+    monkeypatch.setattr("sys.stdin", stdin(end.join([*files, ""]).encode()))
+    code, out, err = run("predict", model, "-", *options)
+    assert (code, ids(out), err) == (0, files, "")
+
+
+def test_a_closed_stdin_is_one_line(run, model, monkeypatch):
+    monkeypatch.setattr("sys.stdin", None)
+    code, out, err = run("predict", model, "-")
+    assert (code, out, err.count("\n")) == (1, "", 1) and "a closed stdin" in err
+
+
+def test_a_path_that_is_not_there_costs_itself_alone(run, folder, model):
+    there = str(folder / "test" / "a")
+    code, out, err = run("predict", model, "none.png", there, "no*.png")
+    assert code == 0 and len(ids(out)) == 10
+    assert "skipped none.png: no file" in err and "skipped no*.png: no file" in err
+    assert "2 images were skipped" in err
+
+
+def test_predictions_go_to_a_file_that_is_whole_or_absent(run, folder, model):
+    there = str(folder / "test" / "a")
+    printed = run("predict", model, there)[1]
+    assert run("predict", model, there, "--out", "p.csv") == (0, "", "")
+    assert Path("p.csv").read_text() == printed
+    assert run("predict", model, there, "--json", "--out", "p.jsonl")[0] == 0
+    assert len(Path("p.jsonl").read_text().splitlines()) == 10
+    Path("text.png").write_text("no image")
+    code, out, err = run("predict", model, "text.png", "--out", "absent.csv")
+    assert (code, out) == (1, "") and not Path("absent.csv").exists()
+    assert err.splitlines()[-1].startswith("featx: Got 1 files, but expected")
+
+
+def test_a_long_prediction_tells_its_progress(run, folder, model, monkeypatch):
+    monkeypatch.setattr("featx.cli.predict.SILENT_SECONDS", -1.0)
+    there = folder / "test"
+    code, out, err = run("predict", model, there)
+    assert code == 0 and "predict: 30 of 30" in err and len(ids(out)) == 30
+    monkeypatch.setattr("sys.stdin", stdin(str(there / "a" / "0.png").encode()))
+    assert "predict, 1 images" in run("predict", model, "-")[2]
+    assert run("predict", model, there, "-q")[2] == ""
+    assert run("predict", model, there, "--device", "cpu", "-q")[1] == out
