@@ -17,7 +17,7 @@ from benchmarks import synthetic
 from benchmarks.measure import Done, Work
 from featx import FeatureCache, UntrainedAutoencoder
 from featx.features import CachedEncoder
-from featx.storage import release_pages
+from featx.memory_maps import release_pages
 
 SAYS = "time per image of encoding 1,000,000 images against that of 10,000"
 UNIT = "images"

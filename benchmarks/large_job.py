@@ -219,7 +219,7 @@ def encode_all(
     if kills:
         n_images = len(dataset.train) + len(dataset.test)
         assert_each_once(dataset, n_images)
-        assert cache.verify() == []
+        assert cache.store.verify() == []
     seen = {
         "n_features": int(encoded.train.X.shape[1]),
         "read_seconds": read,

@@ -25,10 +25,11 @@ from featx.archive import bundle_error, check_estimator, open_checked_zip
 from featx.classifiers import WhitenedPCA, WideLinearSVC, WideLogisticRegression
 from featx.classifiers.soundness import check_soundness
 from featx.errors import BundleError, MissingDataError, StorageError
-from featx.features.cache import ENCODER_TYPES
+from featx.features.encoder_files import ENCODER_TYPES
 from featx.images.options import FITS
 from featx.model import Model
-from featx.storage import provenance, write_out
+from featx.output_files import write_out
+from featx.store import provenance
 
 FORMAT = 1  # of the file; a featx that knows less refuses it
 _MANIFEST, _MODEL = "manifest.json", "model.skops"

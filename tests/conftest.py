@@ -40,7 +40,7 @@ def made_elsewhere():
     code = """
 import sys
 from pathlib import Path
-from featx.storage import sole_maker
+from featx.store.locks import sole_maker
 with sole_maker(Path(sys.argv[1]), "test", None):
     print("held", flush=True)
     sys.stdin.read()

@@ -54,11 +54,11 @@ def found(folder):
 def sound(folder):
     """Whether everything that is there is whole."""
     from featx.bundle import load
-    from featx.features import FeatureCache
+    from featx.store import Store
 
     if (folder / "model.featx").exists():
         load(folder / "model.featx")
-    return FeatureCache(folder / "cache").verify() == []
+    return Store(folder / "cache").verify() == []
 
 
 def fresh(folder):

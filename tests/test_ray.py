@@ -188,7 +188,7 @@ def test_a_whole_table_equals_the_local_one(dataset, tmp_path, capsys):
         results = bench(
             dataset, encoders, classifiers, cache=cache, backend=Backend(engine=engine)
         )
-        assert len([e for e in cache.entries() if e.kind == "rows"]) == 16
+        assert len([e for e in cache.store.entries() if e.kind == "rows"]) == 16
         tables.append(
             [
                 (

@@ -24,6 +24,7 @@ from featx.cli import main
 from featx.errors import BundleError
 from featx.features import FeatureCache
 from featx.images import read_images
+from featx.store import Store
 
 pytestmark = pytest.mark.torture
 KILLING = Path(__file__).with_name("killing.py")
@@ -89,10 +90,10 @@ def test_eight_at_once(tmp_path):
         made = [not d["cached"]["encoder"] for d in documents]
         encoded = [not d["cached"]["features"] for d in documents]
         assert sum(made) == 1 and 1 <= sum(encoded) <= 2  # of training and test part
-        entries = FeatureCache(folder).entries()
+        entries = Store(folder).entries()
         assert all(entry.complete for entry in entries)
         assert sorted(e.kind for e in entries).count("features") == 2
-        assert FeatureCache(folder).verify() == []
+        assert Store(folder).verify() == []
 
 
 def _said(*words):
@@ -202,7 +203,7 @@ def test_removals_beside_two_hundred_comparisons(tmp_path):
     assert failed == [] and different == 0
     assert wrong == []
     assert turns > 100 and removed > 200
-    assert FeatureCache(tmp_path / "cache").verify() == []
+    assert Store(tmp_path / "cache").verify() == []
 
 
 def test_a_thousand_flipped_bytes(tmp_path):
@@ -234,14 +235,14 @@ def test_a_thousand_flipped_bytes(tmp_path):
             except BundleError:
                 found += 1
         else:
-            ((entry, _),) = cache.verify() or ((None, None),)
+            ((entry, _),) = cache.store.verify() or ((None, None),)
             found += entry is not None and entry.key == path.parent.name
         with path.open("r+b") as file:
             file.seek(at)
             file.write(good)
     print(f"{found} of 1000 found")
     assert found == 1000
-    assert cache.verify() == []
+    assert cache.store.verify() == []
 
 
 def _mutated(rng):
@@ -326,7 +327,7 @@ def test_a_full_disk(tmp_path, capsys):
             if code:
                 assert "No space left" in _one_line(capsys, code)
                 refused += 1
-            assert FeatureCache(disk / "cache").verify() == []
+            assert Store(disk / "cache").verify() == []
             assert not list((disk / "cache").glob("*/.[!.]*-*"))
         assert refused >= 3 and code == 0
         whole = capsys.readouterr().out

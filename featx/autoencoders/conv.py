@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from featx.autoencoders.autoencoder import Autoencoder, NetworkTransformer
 from featx.autoencoders.base import MOST_CHANNELS, Cost, check_number
 from featx.errors import ParameterError
-from featx.storage import take_rows
+from featx.memory_maps import take_rows
 
 if TYPE_CHECKING:
     from featx.autoencoders.networks import ConvNetwork

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from featx.autoencoders.base import batches
-from featx.storage import take_rows
+from featx.memory_maps import take_rows
 
 Array = NDArray[Any]
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from featx.autoencoders.autoencoder import Autoencoder
 from featx.autoencoders.base import MOST_CHANNELS, Cost, batches, check_number
 from featx.errors import ParameterError
-from featx.storage import release_pages, take_rows
+from featx.memory_maps import release_pages, take_rows
 
 if TYPE_CHECKING:
     from featx.autoencoders.patch_network import PatchNetwork

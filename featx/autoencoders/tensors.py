@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from featx.autoencoders.base import batches
-from featx.storage import release_pages, take_rows
+from featx.memory_maps import release_pages, take_rows
 
 Array = NDArray[Any]
 

@@ -22,7 +22,7 @@ from featx.autoencoders.parts import Parts, Rows
 from featx.autoencoders.processes import Processes
 from featx.autoencoders.tensors import batch_reader, to_arrays, to_tensors
 from featx.errors import TrainingError
-from featx.storage import release_pages
+from featx.memory_maps import release_pages
 
 Array = NDArray[Any]
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from sklearn.kernel_approximation import Nystroem
 from sklearn.pipeline import Pipeline
 
-from featx.storage import release_pages
+from featx.memory_maps import release_pages
 
 _VALUES = 2**25  # features at once
 _SAMPLE = 50_000  # rows that a step learns from which needs them at once

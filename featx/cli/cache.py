@@ -13,7 +13,7 @@ from featx.cli.parsing import check_here, parse_bytes, parse_time
 from featx.cli.progress import StderrProgress
 
 if TYPE_CHECKING:
-    from featx.features import Entry, FeatureCache
+    from featx.store import Entry, Store
 
 cache_app = typer.Typer(
     help="List, check and remove what is cached.", no_args_is_help=True
@@ -31,12 +31,12 @@ def cache_ls(
     """List what is cached, oldest first."""
     from featx.reports import cache_table
 
-    cache = _open(cache_dir)
-    entries = cache.entries()
+    store = _open(cache_dir)
+    entries = store.entries()
     if as_json:
-        print_json({"folder": cache.folder, "entries": [vars(one) for one in entries]})
+        print_json({"folder": store.folder, "entries": [vars(one) for one in entries]})
     else:
-        out.print(cache_table(cache.folder, entries))
+        out.print(cache_table(store.folder, entries))
 
 
 @cache_app.command("rm")
@@ -47,9 +47,9 @@ def cache_rm(
     cache_dir: Path | None = CACHE_DIR,
 ) -> None:
     """Remove entries by the first digits of their keys."""
-    cache = _open(cache_dir)
+    store = _open(cache_dir)
     for key in keys:
-        for entry in cache.remove(key):
+        for entry in store.remove(key):
             out.print(f"removed {_line(entry)}")
 
 
@@ -99,12 +99,12 @@ def cache_prune(
     out.print(f"{size} in {len(removed)} entries")
 
 
-def _open(folder: Path | None) -> FeatureCache:
-    from featx.features import FeatureCache
+def _open(folder: Path | None) -> Store:
+    from featx.store import Store
 
     if folder is not None:
         check_here(folder)
-    return FeatureCache(folder)
+    return Store(folder)
 
 
 def _line(entry: Entry) -> str:

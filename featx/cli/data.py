@@ -21,8 +21,8 @@ class ShowOptions(DataOptions):
 
 def show_data(options: ShowOptions) -> None:
     """Show sizes, classes and counts per class; with --grid, draw samples of each."""
+    from featx.output_files import check_out
     from featx.reports import data_table, save_samples
-    from featx.storage import check_out
 
     if options.grid is not None:
         check_out(options.grid)  # before anything takes time

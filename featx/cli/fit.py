@@ -49,7 +49,7 @@ def fit(context: typer.Context, options: FitOptions) -> None:
 
         check_run_folder(options.out)
     if options.save is not None:
-        from featx.storage import check_out
+        from featx.output_files import check_out
 
         check_out(options.save)
     from featx.experiment import Protocol

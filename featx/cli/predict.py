@@ -75,8 +75,8 @@ def predict(options: PredictOptions) -> None:
     apostrophe before it: a spreadsheet would take it for a formula.
     """
     from featx.bundle import load
+    from featx.output_files import check_out, write_out
     from featx.prediction import predict_files, use_device
-    from featx.storage import check_out, write_out
 
     if options.out is not None:
         check_out(options.out)

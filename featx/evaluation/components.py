@@ -10,7 +10,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from featx.classifiers import WhitenedPCA
-from featx.storage import release_pages
+from featx.memory_maps import release_pages
 
 N_COMPONENTS = 256
 _FLOOR = 30.0  # components far above it weigh the same, those below it fade

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.neighbors import NearestNeighbors
 
-from featx.storage import release_pages
+from featx.memory_maps import release_pages
 
 LIKENESS = 0.9
 CHANCE = 1e-3

@@ -112,7 +112,7 @@ def bench(
 
 def _find_duplicates(plan: Plan) -> Duplicates:
     plan.observer.on_progress("look for copies", 0, 0)
-    duplicates = duplicates_of(plan.cache.folder, plan.dataset)
+    duplicates = duplicates_of(plan.cache.store, plan.dataset)
     if found := duplicates.describe():
         plan.observer.on_message(found)
     return duplicates
@@ -182,7 +182,7 @@ def _fit_side_by_side(plan: Plan, columns: list[Column]) -> None:
         return
     plan.observer.on_progress(f"fit {len(tasks)} rows side by side", 0, 0)
     executor = executor_of(plan.backend.joblib, plan.backend.address)
-    rows = iter(fit_rows(tasks, plan.cache.folder, executor))
+    rows = iter(fit_rows(tasks, plan.cache.store, executor))
     for column in columns:
         column.rows |= {classifier: next(rows) for classifier in column.tasks}
 
@@ -205,7 +205,7 @@ def _diagnose(
     plan.observer.on_progress(f"look into the features of {column.encoder}", 0, 0)
     try:
         return evidence_of(
-            plan.cache.folder,
+            plan.cache.store,
             plan.dataset,
             column.encoded,
             column.encoder,

@@ -92,12 +92,12 @@ def run_column(
     fitted = column.encoded.encoder
     if fitted.history and len(examples):
         column.reconstructions, column.filters = pictures_of(
-            plan.cache.folder, fitted, examples
+            plan.cache.store, fitted, examples
         )
     shared = SharedReduction(plan.backend.device)
     for position, task in enumerate(_tasks(plan, column)):
         counter.begin(task)
-        row = recall_row(plan.cache.folder, task) if plan.recalls_rows else None
+        row = recall_row(plan.cache.store, task) if plan.recalls_rows else None
         if row is None and plan.backend.joblib:
             column.tasks[task.classifier] = task
         else:
@@ -147,4 +147,4 @@ def _make_row(
         plan.observer.on_fitted(task.encoded.encoder.encoder, fitted)
     if not plan.keeps_rows:
         return fitted.row
-    return keep_row(plan.cache.folder, task, fitted.row)
+    return keep_row(plan.cache.store, task, fitted.row)

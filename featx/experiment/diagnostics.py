@@ -14,11 +14,12 @@ from featx.evaluation.duplicates import CHANCE, LIKENESS
 from featx.features import EncodedDataset
 from featx.features.digest import digest_array, digest_json
 from featx.images import Dataset
-from featx.storage import FORMAT, load_array, recall_or_make
+from featx.memory_maps import load_array
+from featx.store import FORMAT, Store
 
 
 def evidence_of(
-    cache_folder: Path,
+    store: Store,
     dataset: Dataset,
     encoded: EncodedDataset,
     encoder: str,
@@ -26,24 +27,9 @@ def evidence_of(
     *,
     seed: int,
 ) -> Evidence:
-    """Look into the features of an encoder, or recall what was seen there before.
+    """Look into the features of an encoder as `look_into`, or recall what was seen.
 
-    Parameters
-    ----------
-    cache_folder : Path
-        Folder of the cache.
-    dataset, encoded, encoder, query_rows, seed
-        As for `look_into`.
-
-    Returns
-    -------
-    Evidence
-        What was seen.
-
-    Raises
-    ------
-    CacheError
-        If the entry is damaged.
+    CacheError if the entry is damaged.
     """
     key = digest_json(
         {
@@ -59,34 +45,20 @@ def evidence_of(
         }
     )
     name = "evidence.npz"
-    return recall_or_make(
-        cache_folder / "evidence" / key,
+    return store.get_or_make(
+        "evidence",
+        key,
         f"{encoder} on {dataset.name}",
-        read=lambda folder: Evidence.from_npz(folder / name),
+        read=lambda folder, _: Evidence.from_npz(folder / name),
         make=lambda: look_into(dataset, encoded, encoder, query_rows, seed=seed),
         write=lambda work, found: (work / name).write_bytes(found.to_npz()),
     )
 
 
-def duplicates_of(cache_folder: Path, dataset: Dataset) -> Duplicates:
+def duplicates_of(store: Store, dataset: Dataset) -> Duplicates:
     """Find test images that are copies of training images, or recall them.
 
-    Parameters
-    ----------
-    cache_folder : Path
-        Folder of the cache.
-    dataset : Dataset
-        The images.
-
-    Returns
-    -------
-    Duplicates
-        See `find_duplicates`.
-
-    Raises
-    ------
-    CacheError
-        If the entry is damaged.
+    CacheError if the entry is damaged.
     """
     key = digest_json(
         {
@@ -97,7 +69,7 @@ def duplicates_of(cache_folder: Path, dataset: Dataset) -> Duplicates:
         }
     )
 
-    def read(folder: Path) -> Duplicates:
+    def read(folder: Path, _: object) -> Duplicates:
         of = load_array(folder / "of.npy", "copies")
         return Duplicates(of, load_array(folder / "likeness.npy", "copies"))
 
@@ -105,10 +77,8 @@ def duplicates_of(cache_folder: Path, dataset: Dataset) -> Duplicates:
         np.save(work / "of.npy", found.of)
         np.save(work / "likeness.npy", found.likeness)
 
-    return recall_or_make(
-        cache_folder / "evidence" / key,
-        f"copies in {dataset.name}",
-        read=read,
-        make=lambda: find_duplicates(dataset.train.X, dataset.test.X),
-        write=write,
-    )
+    def make() -> Duplicates:
+        return find_duplicates(dataset.train.X, dataset.test.X)
+
+    what = f"copies in {dataset.name}"
+    return store.get_or_make("evidence", key, what, read, make, write)

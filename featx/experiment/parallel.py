@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import joblib
@@ -15,6 +14,7 @@ from featx.errors import ParameterError
 from featx.experiment.fitting import fit_row
 from featx.experiment.rows import Row, keep_row
 from featx.experiment.tasks import FitTask
+from featx.store import Store
 from featx.workers import Executor, end_with_parent, make_executor, map_local
 
 
@@ -46,19 +46,17 @@ def _map_joblib(
     yield from enumerate(results)
 
 
-def fit_rows(
-    tasks: Sequence[FitTask], cache_folder: Path, execute: Executor
-) -> list[Row]:
+def fit_rows(tasks: Sequence[FitTask], store: Store, execute: Executor) -> list[Row]:
     """Fit many rows side by side, and keep each in the cache as soon as it is done."""
-    arguments = [(task, cache_folder) for task in tasks]
+    arguments = [(task, store) for task in tasks]
     rows: dict[int, Row | None] = dict(execute(_fit_and_keep, arguments))
     return [
-        rows[number] or keep_row(cache_folder, task, fit_row(task).row)
+        rows[number] or keep_row(store, task, fit_row(task).row)
         for number, task in enumerate(tasks)
     ]
 
 
-def _fit_and_keep(task: FitTask, cache_folder: Path) -> Row | None:
+def _fit_and_keep(task: FitTask, store: Store) -> Row | None:
     """Fit a row in a worker; None if its features were removed from the cache meanwhile.
 
     Whoever has sent it still has them in memory maps.
@@ -67,7 +65,7 @@ def _fit_and_keep(task: FitTask, cache_folder: Path) -> Row | None:
     if task.encoded.train.gone or task.encoded.test.gone:
         return None
     limit_threads()
-    return keep_row(cache_folder, task, fit_row(task).row)
+    return keep_row(store, task, fit_row(task).row)
 
 
 def limit_threads() -> None:

@@ -12,24 +12,19 @@ from sklearn.base import BaseEstimator
 from featx._version import __version__
 from featx.features import CachedEncoder
 from featx.features.digest import digest_array, digest_json
-from featx.storage import FORMAT, load_array, recall_or_make
+from featx.memory_maps import load_array
+from featx.store import FORMAT, Store
 
 Pictures = tuple[NDArray[np.uint8], NDArray[np.uint8] | None]
 
 
 def pictures_of(
-    cache_folder: Path, encoder: CachedEncoder, images: NDArray[np.uint8]
+    store: Store, encoder: CachedEncoder, images: NDArray[np.uint8]
 ) -> Pictures:
-    """Draw with an encoder, or recall what it drew before.
+    """Draw with an encoder that has a decoder, or recall what it drew before.
 
-    Parameters
-    ----------
-    cache_folder : Path
-        Folder of the cache.
-    encoder : CachedEncoder
-        With a decoder. It is read from the cache only where something is to be drawn.
-    images : ndarray of uint8, shape (k, h, w, c)
-        Images.
+    It is read from the cache only where something is to be drawn. CacheError if what was
+    drawn is damaged.
 
     Returns
     -------
@@ -37,11 +32,6 @@ def pictures_of(
         The images, encoded and decoded.
     filters : ndarray of uint8, shape (m, h, w, c), or None
         The first filters, where they look like images.
-
-    Raises
-    ------
-    CacheError
-        If the entry is damaged.
     """
     key = digest_json(
         {
@@ -54,7 +44,7 @@ def pictures_of(
     )
     restored, filters = "reconstructions.npy", "filters.npy"
 
-    def read(folder: Path) -> Pictures:
+    def read(folder: Path, _: object) -> Pictures:
         # asked first: where the filters are gone, so are the reconstructions
         filtered = (folder / filters).exists()
         drawn = load_array(folder / restored, "pictures")
@@ -65,52 +55,25 @@ def pictures_of(
         if pictures[1] is not None:
             np.save(work / filters, pictures[1])
 
-    return recall_or_make(
-        cache_folder / "pictures" / key,
-        f"{encoder.params['class']}, {len(images)} reconstructions",
-        read=read,
-        make=lambda: (
-            reconstruct(encoder.encoder, images),
-            filter_pictures(encoder.encoder),
-        ),
-        write=write,
-    )
+    def make() -> Pictures:
+        fitted = encoder.encoder
+        return reconstruct(fitted, images), filter_pictures(fitted)
+
+    what = f"{encoder.params['class']}, {len(images)} reconstructions"
+    return store.get_or_make("pictures", key, what, read, make, write)
 
 
 def reconstruct(encoder: Any, images: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Encode and decode images.
-
-    Parameters
-    ----------
-    encoder : estimator
-        Fitted, with a decoder.
-    images : ndarray of uint8, shape (k, h, w, c)
-        Images.
-
-    Returns
-    -------
-    ndarray of uint8, shape (k, h, w, c)
-        Reconstructions.
-    """
+    """Encode and decode images of uint8, shape (k, h, w, c), into such images."""
     restored = encoder.reconstruct(images)
     return np.rint(np.clip(restored, 0, 255)).astype(np.uint8).reshape(images.shape)
 
 
 def filter_pictures(encoder: BaseEstimator, k: int = 64) -> NDArray[np.uint8] | None:
-    """Draw the first filters of an encoder.
+    """Draw the first filters of an encoder, shape (k, h, w, c).
 
-    Parameters
-    ----------
-    encoder : estimator
-        Fitted.
-    k : int, default=64
-        Filters to draw.
-
-    Returns
-    -------
-    ndarray of uint8, shape (k, h, w, c), or None
-        Each filter scaled so that its strongest value is white or black and nought is
-        grey; None if the encoder has no ``components_`` in the shape of images.
+    Each is scaled so that its strongest value is white or black and nought is gray. None
+    if the encoder has no ``components_`` in the shape of images.
     """
     components = getattr(encoder, "components_", None)
     if components is None or np.ndim(components) != 4:

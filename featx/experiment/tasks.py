@@ -16,7 +16,7 @@ from featx.classifiers import CHOICE, accelerated, make_classifier, search_space
 from featx.features import EncodedDataset
 from featx.features.digest import digest_array, digest_json, digest_params
 from featx.machine import rows_in_memory
-from featx.storage import FORMAT
+from featx.store import FORMAT
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -13,22 +14,15 @@ import numpy as np
 from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 
-from featx.features.digest import digest_array
+from featx.features.cached import CachedEncoder
 from featx.features.engines import Engine, Rows
-from featx.features.entries import CachedEncoder
-from featx.features.known_rows import find_known_rows
+from featx.features.known_rows import KnownRows, find_known_rows
 from featx.features.progress import Progress
 from featx.images import ImageSet
 from featx.images.imageset import row_digests
-from featx.seals import seal
-from featx.storage import (
-    MANIFEST,
-    partial_folder,
-    provenance,
-    rename_folder,
-    reserve,
-    write_json,
-)
+from featx.memory_maps import reserve
+from featx.store.checksums import hash_file
+from featx.store.folders import finish_folder, partial_folder, write_json
 
 CHUNK_ROWS = 4096
 
@@ -44,70 +38,23 @@ def encode_chunks(
     """Encode into a folder beside `folder`, chunk by chunk, then give it its name.
 
     An image that the encoder has seen before, here or in another entry, is not encoded
-    again: its features are copied. A chunk is written while the next one is encoded.
+    again: its features are copied. Returns the manifest, with ``"n_encoded"`` images.
     """
     work = partial_folder(folder)
     work.mkdir(parents=True, exist_ok=True)
-    state = work / "progress.json"
-    done = _whole_chunks(work, state)
-    path = work / "features.npy"
+    features = _FeaturesFile(work, len(images))
     digests = row_digests(images.X)
-    first = _first_occurrences(digests)
     known = find_known_rows(folder.parent, encoder.digest, digests)
-    new = (known.entry < 0) & (first == np.arange(len(images)))
-    whole = hashlib.sha256()  # of the file, as it grows
+    begins = range(features.n_chunks * CHUNK_ROWS, len(images), CHUNK_ROWS)
+    todo = [_rows(known.new, begin) for begin in begins]
+    encoded = engine(encoder, images.X, [rows for rows in todo if _count(rows)])
 
-    def write(begin: int, chunk: NDArray[np.float32], seconds: float) -> None:
-        if not path.is_file():
-            reserve(path, (len(images), chunk.shape[1]), np.float32)
-        if not begin:
-            whole.update(_header(path))
-        array = open_memmap(path, mode="r+")
-        array[begin : begin + len(chunk)] = chunk
-        array.flush()
-        whole.update(np.ascontiguousarray(chunk).data)
-        done["checksums"].append(digest_array(chunk))
-        done["seconds"] += seconds
-        write_json(state, done)
+    def tell(n_done: int) -> None:
+        if progress:
+            progress(f"encode {name}", n_done, len(images))
 
-    seen = [*known.arrays]  # features of some images, whichever
-    if done["checksums"]:
-        whole.update(_header(path))
-        array = np.load(path, mmap_mode="r")
-        seen.append(array)
-        for i in range(len(done["checksums"])):
-            whole.update(np.ascontiguousarray(_chunk(array, i)).data)
-    todo = range(len(done["checksums"]) * CHUNK_ROWS, len(images), CHUNK_ROWS)
-    unseen = [_rows(new, begin) for begin in todo]
-    n_encoded = int(new[todo.start :].sum())
-    features = engine(encoder, images.X, [rows for rows in unseen if _count(rows)])
-
-    with ThreadPoolExecutor(1) as writer:
-        writing: Future[None] | None = None
-        for begin, rows in zip(todo, unseen, strict=True):
-            if progress:
-                progress(f"encode {name}", begin, len(images))
-            start = time.perf_counter()
-            chunk = next(features) if _count(rows) else seen[0][:0]
-            if writing:
-                writing.result()  # one chunk waits, not more: memory is bounded
-            seconds = time.perf_counter() - start
-            if not isinstance(rows, slice):
-                here = slice(begin, min(begin + CHUNK_ROWS, len(images)))
-                encoded = chunk
-                chunk = np.empty((here.stop - begin, encoded.shape[1]), np.float32)
-                chunk[rows - begin] = encoded
-                seconds += known.copy(here, chunk)
-                again = np.flatnonzero(~new[here] & (known.entry[here] < 0))
-                _copy_repeated(path, chunk, begin, again, first[here][again])
-            seen = seen or [chunk[:0].copy()]
-            writing = writer.submit(write, begin, chunk, seconds)
-        start = time.perf_counter()
-        if writing:
-            writing.result()
-            done["seconds"] += time.perf_counter() - start
-    if progress:
-        progress(f"encode {name}", len(images), len(images))
+    _write_all(features, encoded, begins, todo, known, tell)
+    tell(len(images))
     np.savez(work / "rows.npz", y=images.y, ids=images.ids, digests=digests)
     manifest = {
         "what": f"{name}, {len(images):,} images",
@@ -115,15 +62,83 @@ def encode_chunks(
         "encoder": encoder.key,
         "encoder_digest": encoder.digest,
         "class_names": list(images.class_names),
-        "chunk_rows": CHUNK_ROWS,
-        "checksums": done["checksums"],
-        "encode_seconds": done["seconds"],
-    } | provenance()
-    write_json(work / MANIFEST, manifest)
+        "encode_seconds": features.seconds,
+    }
     # the state stays: whoever is killed before the folder has its name begins there
-    seal(work, {path.name: whole.hexdigest()})
-    rename_folder(work, folder)
-    return manifest | {"n_encoded": n_encoded}
+    known_sums = {features.path.name: features.digest.hexdigest()}
+    finish_folder(work, folder, manifest, known_sums)
+    return manifest | {"n_encoded": int(known.new[begins.start :].sum())}
+
+
+def _write_all(
+    features: _FeaturesFile,
+    encoded: Iterator[NDArray[np.float32]],
+    begins: range,
+    todo: list[Rows],
+    known: KnownRows,
+    tell: Callable[[int], None],
+) -> None:
+    """Write each chunk while the next is encoded; tell where it begins, before that."""
+    with ThreadPoolExecutor(1) as writer:
+        writing: Future[None] | None = None
+        for begin, rows in zip(begins, todo, strict=True):
+            tell(begin)
+            start = time.perf_counter()
+            chunk = next(encoded) if _count(rows) else None
+            if writing:
+                writing.result()  # one chunk waits, not more: memory is bounded
+            seconds = time.perf_counter() - start
+            if chunk is None or not isinstance(rows, slice):
+                here = slice(begin, min(begin + CHUNK_ROWS, len(known.new)))
+                chunk, more = known.complete(here, rows, chunk, features.path)
+                seconds += more
+            writing = writer.submit(features.append, chunk, seconds)
+        start = time.perf_counter()
+        if writing:
+            writing.result()
+            features.seconds += time.perf_counter() - start
+
+
+class _FeaturesFile:
+    """An array on disk that grows chunk by chunk, and goes on where it was interrupted.
+
+    Its one checksum, of the file as far as it is written, goes to a file beside it after
+    each chunk. Where the two do not agree, the array is begun anew.
+    """
+
+    def __init__(self, work: Path, n_rows: int) -> None:
+        self.path = work / "features.npy"
+        self.n_chunks, self.seconds, self.digest = 0, 0.0, hashlib.sha256()
+        self._n_rows = n_rows
+        self._state = work / "progress.json"
+        try:
+            state: dict[str, Any] = json.loads(self._state.read_text(encoding="utf-8"))
+            array = np.load(self.path, mmap_mode="r")
+            whole = array[: state["n_chunks"] * CHUNK_ROWS]
+            digest = hash_file(self.path, array.offset + whole.nbytes)
+            if digest.hexdigest() == state["sha256"]:
+                self.n_chunks, self.seconds = state["n_chunks"], state["seconds"]
+                self.digest = digest
+        except (FileNotFoundError, ValueError, KeyError):
+            pass  # nothing was finished
+        if not self.n_chunks:
+            self.path.unlink(missing_ok=True)
+
+    def append(self, chunk: NDArray[np.float32], seconds: float) -> None:
+        """Write the next chunk, which took so many seconds, and what is whole now."""
+        if not self.path.is_file():
+            reserve(self.path, (self._n_rows, chunk.shape[1]), np.float32)
+        array = open_memmap(self.path, mode="r+")
+        if not self.n_chunks:
+            self.digest = hash_file(self.path, array.offset)  # what stands before it
+        begin = self.n_chunks * CHUNK_ROWS
+        array[begin : begin + len(chunk)] = chunk
+        array.flush()
+        self.digest.update(np.ascontiguousarray(chunk).data)
+        self.n_chunks += 1
+        self.seconds += seconds
+        state = {"n_chunks": self.n_chunks, "sha256": self.digest.hexdigest()}
+        write_json(self._state, state | {"seconds": self.seconds})
 
 
 def _rows(new: NDArray[np.bool_], begin: int) -> Rows:
@@ -134,47 +149,3 @@ def _rows(new: NDArray[np.bool_], begin: int) -> Rows:
 
 def _count(rows: Rows) -> int:
     return rows.stop - rows.start if isinstance(rows, slice) else len(rows)
-
-
-def _copy_repeated(
-    path: Path,
-    chunk: NDArray[np.float32],
-    begin: int,
-    rows: NDArray[np.int64],
-    sources: NDArray[np.int64],
-) -> None:
-    """Fill `rows` of a chunk from `sources`: from itself, or from chunks on disk."""
-    earlier = sources < begin
-    if earlier.any():
-        chunk[rows[earlier]] = np.load(path, mmap_mode="r")[sources[earlier]]
-    chunk[rows[~earlier]] = chunk[sources[~earlier] - begin]
-
-
-def _first_occurrences(digests: NDArray[np.bytes_]) -> NDArray[np.int64]:
-    """For each image the first one of the same content; shape (n,)."""
-    _, first, of = np.unique(digests, return_index=True, return_inverse=True)
-    return first[of].astype(np.int64)
-
-
-def _whole_chunks(work: Path, state: Path) -> dict[str, Any]:
-    """Read how far an interrupted encoding came; start anew if its file does not say."""
-    try:
-        done: dict[str, Any] = json.loads(state.read_text(encoding="utf-8"))
-        array = np.load(work / "features.npy", mmap_mode="r")
-        whole = [digest_array(_chunk(array, i)) for i in range(len(done["checksums"]))]
-        if whole == done["checksums"]:
-            return done
-    except (FileNotFoundError, ValueError):
-        pass  # nothing was finished
-    (work / "features.npy").unlink(missing_ok=True)
-    return {"checksums": [], "seconds": 0.0}
-
-
-def _chunk(array: NDArray[np.float32], i: int) -> NDArray[np.float32]:
-    return array[i * CHUNK_ROWS : (i + 1) * CHUNK_ROWS]
-
-
-def _header(path: Path) -> bytes:
-    """Read what stands before the array in a ``.npy`` file."""
-    with path.open("rb") as file:
-        return file.read(np.load(path, mmap_mode="r").offset)

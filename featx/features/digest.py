@@ -49,16 +49,8 @@ def digest_array(values: np.ndarray) -> str:
 def digest_params(estimator: BaseEstimator) -> str:
     """SHA-256 of everything that a fit of an estimator depends on but the images.
 
-    Parameters
-    ----------
-    estimator : estimator
-        Fitted or not, which makes no difference; a Pipeline of estimators too.
-
-    Returns
-    -------
-    str
-        64 hexadecimal digits, equal for equal code and parameters in any process, with
-        whatever callbacks. ``16`` and ``"16"`` differ, and so do steps in another order.
+    Equal for equal code and parameters in any process, fitted or not, with whatever
+    callbacks. ``16`` and ``"16"`` differ, and so do steps in another order.
 
     Raises
     ------
@@ -81,16 +73,7 @@ def digest_params(estimator: BaseEstimator) -> str:
 def digest_estimator(estimator: BaseEstimator) -> str:
     """SHA-256 of everything the features of a fitted estimator depend on.
 
-    Parameters
-    ----------
-    estimator : estimator
-        Fitted; a Pipeline of estimators too.
-
-    Returns
-    -------
-    str
-        64 hexadecimal digits, equal for equal code, parameters and weights in any
-        process.
+    Equal for equal code, parameters and weights in any process.
 
     Raises
     ------

@@ -8,8 +8,8 @@ from typing import Any
 from sklearn.base import BaseEstimator
 
 from featx.features.cache import FeatureCache
+from featx.features.cached import CachedEncoder, CachedFeatures
 from featx.features.engines import make_engine
-from featx.features.entries import CachedEncoder, CachedFeatures
 from featx.features.progress import Progress
 from featx.images import Dataset
 

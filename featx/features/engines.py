@@ -13,32 +13,21 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 
 from featx.errors import DataError, unknown_name
-from featx.features.entries import CachedEncoder
-from featx.storage import release_pages
+from featx.features.cached import CachedEncoder
+from featx.memory_maps import release_pages
 from featx.workers import ENGINES, as_featx_error, import_ray, start_ray
 
 Rows = slice | NDArray[np.int64]
 Features = NDArray[np.float32]
-# fitted encoder, all images, the rows of each chunk -> features of the chunks, in order
+# fitted encoder, all images, the rows of each chunk -> features of the chunks, in order,
+# float32 of shape (rows, n_features)
 Engine = Callable[
     [CachedEncoder, NDArray[np.uint8], Sequence[Rows]], Iterator[Features]
 ]
 
 
 def make_engine(name: str, address: str | None = None) -> Engine:
-    """Choose where images are encoded.
-
-    Parameters
-    ----------
-    name : {"local", "ray"}
-        This process, or the workers of a Ray cluster, one encoder each.
-    address : str, default=None
-        Of the cluster; without it Ray is started on this machine.
-
-    Returns
-    -------
-    callable
-        To be handed to `FeatureCache.encode`.
+    """Choose where images are encoded: in this process, or by a Ray cluster's workers.
 
     Raises
     ------
@@ -63,22 +52,7 @@ def make_engine(name: str, address: str | None = None) -> Engine:
 def encode_here(
     encoder: CachedEncoder, X: NDArray[np.uint8], chunks: Sequence[Rows]
 ) -> Iterator[Features]:
-    """Encode chunk after chunk in this process.
-
-    Parameters
-    ----------
-    encoder : CachedEncoder
-        Fitted.
-    X : ndarray or memmap of uint8, shape (n, h, w, c)
-        All images.
-    chunks : sequence of slice or ndarray
-        Rows of each chunk.
-
-    Returns
-    -------
-    iterator of ndarray of float32, shape (rows, n_features)
-        Features of each chunk.
-    """
+    """Encode chunk after chunk in this process."""
     fitted = encoder.encoder  # read from disk, if need be, before time is taken
     return (_transform(fitted, X, rows) for rows in chunks)
 
@@ -96,11 +70,7 @@ class RayEngine:
 
     A worker has one processor core, or one GPU where the cluster has any. Chunks come back
     in order; a chunk whose worker died is given to another.
-
-    Parameters
-    ----------
-    address : str, default=None
-        Of the cluster; without it Ray is started on this machine, unless it runs already.
+    Without an `address`, Ray is started on this machine, unless it runs already.
     """
 
     address: str | None = None

@@ -1,80 +1,90 @@
-"""Features that were encoded before, found by the content of each image."""
+"""Images that need no encoding, found by their content: seen before, or repeated."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from featx.seals import damage
-from featx.storage import MANIFEST, note_use, release_pages
+from featx.features.engines import Rows
+from featx.memory_maps import release_pages
+from featx.store.checksums import damage
+from featx.store.folders import MANIFEST, note_use
 
 
 @dataclass(frozen=True)
 class KnownRows:
-    """Where in other entries of the cache the features of some images are.
+    """Where the features of some images are.
 
     Parameters
     ----------
     arrays : list of memmap, shape (m, n_features)
-        Features in those entries.
+        Features in other entries of the cache.
     seconds : list of float
         What it took to encode one image of each.
     entry : ndarray of int64, shape (n,)
         For each image the position in `arrays`, -1 if it was never encoded.
     row : ndarray of int64, shape (n,)
         For each image its row there.
+    first : ndarray of int64, shape (n,)
+        For each image the first one of the same content.
     """
 
     arrays: list[NDArray[np.float32]]
     seconds: list[float]
     entry: NDArray[np.int64]
     row: NDArray[np.int64]
+    first: NDArray[np.int64]
 
-    def copy(self, images: slice, chunk: NDArray[np.float32]) -> float:
-        """Copy what is known of these images into a chunk of features.
+    @cached_property
+    def new(self) -> NDArray[np.bool_]:
+        """Whether an image must be encoded; shape (n,)."""
+        return (self.entry < 0) & (self.first == np.arange(len(self.first)))
 
-        Returns
-        -------
-        float
-            Seconds that it took to encode them, when that was done.
+    def complete(
+        self, here: slice, rows: Rows, encoded: NDArray[np.float32] | None, file: Path
+    ) -> tuple[NDArray[np.float32], float]:
+        """Put what was encoded of a chunk, `rows` of the images `here`, beside the others.
+
+        `file` is the array that this chunk is for, with all chunks before it. Returns the
+        whole chunk, and what it took to encode rows of other entries, in seconds.
         """
-        entry, row = self.entry[images], self.row[images]
+        if encoded is None:
+            whole = self.arrays[0] if self.arrays else np.load(file, mmap_mode="r")
+            encoded = whole[:0]
+        chunk = np.empty((here.stop - here.start, encoded.shape[1]), np.float32)
+        chunk[np.asarray(rows, np.int64) - here.start] = encoded
+        entry, row = self.entry[here], self.row[here]
         seconds = 0.0
         for i in np.unique(entry[entry >= 0]).tolist():
-            here = entry == i
-            chunk[here] = self.arrays[i][row[here]]
+            chunk[entry == i] = self.arrays[i][row[entry == i]]
             release_pages(self.arrays[i])
-            seconds += self.seconds[i] * int(here.sum())
-        return seconds
+            seconds += self.seconds[i] * int((entry == i).sum())
+        again = np.flatnonzero(~self.new[here] & (entry < 0))
+        source = self.first[here][again]
+        earlier = source < here.start
+        if earlier.any():
+            chunk[again[earlier]] = np.load(file, mmap_mode="r")[source[earlier]]
+        chunk[again[~earlier]] = chunk[source[~earlier] - here.start]
+        return chunk, seconds
 
 
 def find_known_rows(
     folder: Path, encoder_digest: str, digests: NDArray[np.bytes_]
 ) -> KnownRows:
-    """Look for images in what one encoder has encoded.
+    """Look for images, by their digests, in what one encoder has encoded.
 
-    Every byte of an entry is checked before anything is copied from it.
-
-    Parameters
-    ----------
-    folder : Path
-        The cache's folder of features.
-    encoder_digest : str
-        What the encoder is.
-    digests : ndarray of bytes, shape (n,)
-        Digest of each image.
-
-    Returns
-    -------
-    KnownRows
-        For all of them.
+    `folder` is the cache's, of features. Every byte of an entry is checked before
+    anything is copied from it.
     """
+    _, first, of = np.unique(digests, return_index=True, return_inverse=True)
+    nowhere = np.full(len(digests), -1, np.int64)
     known = KnownRows(
-        [], [], np.full(len(digests), -1, np.int64), np.zeros(len(digests), np.int64)
+        [], [], nowhere, np.zeros_like(nowhere), first[of].astype(np.int64)
     )
     for path in sorted(folder.glob(f"[!.]*/{MANIFEST}")):
         try:

@@ -10,9 +10,10 @@ import numpy as np
 
 from featx import remote
 from featx.errors import CacheError, missing_library
+from featx.features.cached import CachedFeatures
 from featx.features.encode import EncodedDataset
 from featx.features.progress import Progress
-from featx.storage import write_out
+from featx.output_files import write_out
 
 FILE_BYTES = 2**27  # of features in one file
 
@@ -70,42 +71,37 @@ def export(
                 "right to make it. Give another place."
             ) from error
     names = np.array([_as_text(name) for name in class_names])
-    work = []
-    for part, features in (("train", encoded.train), ("test", encoded.test)):
-        n, width = features.X.shape
-        step = max(1, FILE_BYTES // (4 * width))
-        starts = range(0, n, step)
-        work += [
-            (
-                f"{part}-{i:05}-of-{len(starts):05}.parquet",
-                features,
-                start,
-                start + step,
-            )
-            for i, start in enumerate(starts)
-        ]
-    written = []
-    for name, features, start, stop in work:
-        X = np.ascontiguousarray(features.X[start:stop])
-        table = pa.table(
-            {
-                "id": pa.array(
-                    [_as_text(one) for one in features.ids[start:stop].tolist()],
-                    pa.string(),
-                ),
-                "class": pa.array(names[features.y[start:stop]].tolist(), pa.string()),
-                "features": pa.FixedSizeListArray.from_arrays(
-                    pa.array(X.ravel()), X.shape[1]
-                ),
-            }
-        )
+    files = _files(encoded)
+    written: list[str] = []
+    for name, features, rows in files:
+        X = np.ascontiguousarray(features.X[rows])
+        ids = [_as_text(one) for one in features.ids[rows].tolist()]
+        columns = {
+            "id": pa.array(ids, pa.string()),
+            "class": pa.array(names[features.y[rows]].tolist(), pa.string()),
+            "features": pa.FixedSizeListArray.from_arrays(
+                pa.array(X.ravel()), X.shape[1]
+            ),
+        }
         stream = io.BytesIO()
-        parquet.write_table(table, stream, use_dictionary=["class"])
+        parquet.write_table(pa.table(columns), stream, use_dictionary=["class"])
         write_out(f"{root}/{name}", stream.getvalue())
         written.append(f"{root}/{name}")
         if progress:
-            progress("write features", len(written), len(work))
+            progress("write features", len(written), len(files))
     return written
+
+
+def _files(encoded: EncodedDataset) -> list[tuple[str, CachedFeatures, slice]]:
+    """List the files by name, each with the rows that it gets."""
+    files = []
+    for part, features in (("train", encoded.train), ("test", encoded.test)):
+        step = max(1, FILE_BYTES // (4 * features.X.shape[1]))
+        starts = range(0, len(features.X), step)
+        for i, start in enumerate(starts):
+            name = f"{part}-{i:05}-of-{len(starts):05}.parquet"
+            files.append((name, features, slice(start, start + step)))
+    return files
 
 
 def _as_text(name: str) -> str:

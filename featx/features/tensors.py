@@ -9,19 +9,7 @@ from sklearn.base import BaseEstimator
 
 
 def to_tensor(array: NDArray[Any], device: str) -> Any:
-    """Copy an array to a device.
-
-    Parameters
-    ----------
-    array : ndarray
-        Of numbers.
-    device : str
-        As for an encoder, such as "cuda".
-
-    Returns
-    -------
-    torch.Tensor
-        Of the same dtype.
+    """Copy an array to a device, such as "cuda"; the tensor has the same dtype.
 
     Raises
     ------
@@ -44,15 +32,7 @@ def to_tensor(array: NDArray[Any], device: str) -> Any:
 def to_numpy(value: Any) -> Any:
     """Bring tensors back, alone or as attributes of an estimator, changed in place.
 
-    Parameters
-    ----------
-    value : object
-        A tensor, an estimator, or anything else.
-
-    Returns
-    -------
-    object
-        An array for a tensor; the value itself otherwise.
+    Anything else stays what it is.
 
     Examples
     --------

@@ -2,73 +2,76 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 
-from featx import storage
 from featx.errors import DataError
-from featx.images import decoding, store
+from featx.images import decoding
 from featx.images.imageset import Dataset, ImageSet, Skipped, content_digest
 from featx.images.listing import Listing
 from featx.images.options import Options
 from featx.images.split import TEST, check_classes, validation_mask
 from featx.images.trees import Tree
 from featx.images.working_size import size_notes, working_size
+from featx.memory_maps import load_array, reserve
+from featx.store import Store, cache_errors
+
+# manifest, images, and the arrays "labels", "ids" and "part" of a decoded image set
+_Found = tuple[dict[str, Any], NDArray[np.uint8], dict[str, NDArray[Any]]]
 
 
 def decoded_once(
-    folder: Path,
+    store: Store,
+    key: str,
     root: Tree,
     list_: Callable[[], tuple[Listing, tuple[str, ...]]],
     options: Options,
 ) -> Dataset:
-    """Open decoded images, or decode them first.
+    """Open decoded images as slices of one memory map, or decode them first.
 
-    Parameters
-    ----------
-    folder : Path
-        Where they are in the cache, named by all that they depend on.
-    root : Tree
-        Where they come from, for messages and the manifest.
-    list_ : callable
-        Returns what is to be decoded, training images first, and notes; called only if
-        that is to be done.
-    options : Options
-        What was asked for.
-
-    Returns
-    -------
-    Dataset
-        Its images are slices of one memory map.
-
-    Raises
-    ------
-    DataError
-        If there are not at least two classes of readable images.
-    CacheError
-        If the cache cannot be written.
+    `key` is of all that they depend on. `list_` returns what is to be decoded, training
+    images first, and notes; it is called only if that is to be done. A damaged entry is
+    made anew. DataError if there are not at least two classes of readable images,
+    CacheError if the cache cannot be written.
     """
-    entry = store.open_entry(folder)
-    if entry is None:
+
+    def make() -> _Found:
         listing, notes = list_()
-        entry = _decode(folder, root, listing, options, notes)
-    if entry is None:
-        raise DataError(f"Got an unreadable folder {folder}. Remove it and try again.")
-    return _dataset(entry, options)
+        manifest: dict[str, Any] = {"what": root.key}
+        with store.new_entry("images", key, manifest) as scratch:
+            manifest |= _decode(scratch, root, listing, options, notes)
+        found = store.get("images", key, _read)  # before anybody may remove it
+        if found is None:
+            raise DataError(f"Got no images in {store.path('images', key)}. Try again.")
+        return found
+
+    task, progress = "decode the images", options.progress
+    found = store.get_or_make_alone(
+        "images", key, task, _read, make, progress, replace_damaged=True
+    )
+    return _dataset(*found, root, options)
+
+
+def _read(folder: Path, manifest: dict[str, Any]) -> _Found:
+    with np.load(folder / "rows.npz") as rows:
+        X = load_array(folder / "images.npy", "images", mapped=True)
+        return manifest, X, dict(rows)
 
 
 def _decode(
-    folder: Path,
+    scratch: Path,
     root: Tree,
     listing: Listing,
     options: Options,
     notes: tuple[str, ...],
-) -> store.Entry | None:
-    """Decode all images of the listing into a new cache folder, and open it."""
+) -> dict[str, Any]:
+    """Decode all images of the listing into a folder; return what the manifest says."""
     skipped: list[Skipped] = []
 
     def without(listing: Listing, damage: decoding.Damage) -> Listing:
@@ -81,46 +84,52 @@ def _decode(
             )
         return listing.take(good, listing.part[good])
 
-    def fill(scratch: Path) -> None:
-        file = scratch / "images.npy"
-        sizes, grey, damage = decoding.survey(listing.places, options)
-        readable = without(listing, damage)
-        longest = options.most_pixels(len(readable.ids))
-        size = options.size or working_size(sizes, longest)
-        said = size_notes(sizes, size, options.size is not None, options.fit)
-        shape = (*size, 1 if grey else 3)
-        storage.reserve(file, (len(readable.ids), *shape), np.uint8)
-        n_pixels = sum(h * w * n for (h, w), n in sizes.items())
-        damage = decoding.decode(readable.places, file, shape, options, n_pixels)
-        if damage:
-            readable = without(readable, damage)
-            store.drop_rows(file, sorted(damage))
-        if skipped:
-            _check(readable, root, skipped)
-        X = np.load(file, mmap_mode="r")
-        n_test = int((readable.part == TEST).sum())
-        n_train = len(X) - n_test
-        store.write_rows(
-            scratch,
-            {
-                "kind": "images",
-                "source": root.key,
-                "size": list(size),
-                "channels": shape[2],
-                "n_train": n_train,
-                "n_test": n_test,
-                "class_names": list(readable.class_names),
-                "notes": [*notes, *said],
-                "skipped": [[s.id, s.reason] for s in skipped],
-                "train_digest": content_digest(X[:n_train]),
-                "test_digest": content_digest(X[n_train:]),
-            },
-            labels=readable.y,
-            ids=np.array(readable.ids, dtype=np.str_),
-            part=readable.part,
-        )
+    file = scratch / "images.npy"
+    sizes, gray, damage = decoding.survey(listing.places, options)
+    readable = without(listing, damage)
+    longest = options.most_pixels(len(readable.ids))
+    size = options.size or working_size(sizes, longest)
+    shape = (*size, 1 if gray else 3)
+    reserve(file, (len(readable.ids), *shape), np.uint8)
+    n_pixels = sum(h * w * n for (h, w), n in sizes.items())
+    damage = decoding.decode(readable.places, file, shape, options, n_pixels)
+    if damage:
+        readable = without(readable, damage)
+        _drop_rows(file, sorted(damage))
+    if skipped:
+        _check(readable, root, skipped)
+    X = np.load(file, mmap_mode="r")
+    n_test = int((readable.part == TEST).sum())
+    n_train = len(X) - n_test
+    ids = np.array(readable.ids, dtype=np.str_)
+    with cache_errors(scratch.parent):
+        np.savez(scratch / "rows.npz", labels=readable.y, ids=ids, part=readable.part)
+    size_told = size_notes(sizes, size, options.size is not None, options.fit)
+    return {
+        "size": list(size),
+        "channels": shape[2],
+        "n_train": n_train,
+        "n_test": n_test,
+        "class_names": list(readable.class_names),
+        "notes": [*notes, *size_told],
+        "skipped": [[s.id, s.reason] for s in skipped],
+        "train_digest": content_digest(X[:n_train]),
+        "test_digest": content_digest(X[n_train:]),
+    }
 
-    return store.write_entry(folder, fill)
+
+def _drop_rows(file: Path, bad: Sequence[int]) -> None:
+    """Remove some rows of a ``.npy`` file of images; CacheError if there is no room."""
+    source = np.load(file, mmap_mode="r")
+    good = np.setdiff1d(np.arange(len(source)), bad)
+    kept = file.with_name("kept.npy")
+    reserve(kept, (len(good), *source.shape[1:]), np.uint8)
+    target = open_memmap(kept, mode="r+")
+    for start in range(0, len(good), 4096):
+        target[start : start + 4096] = source[good[start : start + 4096]]
+    del source, target
+    with cache_errors(file.parent.parent):
+        os.replace(kept, file)
 
 
 def _check(readable: Listing, root: Tree, skipped: Sequence[Skipped]) -> None:
@@ -136,24 +145,29 @@ def _check(readable: Listing, root: Tree, skipped: Sequence[Skipped]) -> None:
         ) from None
 
 
-def _dataset(entry: store.Entry, options: Options) -> Dataset:
+def _dataset(
+    manifest: dict[str, Any],
+    X: NDArray[np.uint8],
+    rows: dict[str, NDArray[Any]],
+    root: Tree,
+    options: Options,
+) -> Dataset:
     """Cut the parts out of the memory map."""
-    manifest: dict[str, Any] = entry.manifest
+    y, ids, part = rows["labels"], rows["ids"], rows["part"]
     n_train, names = manifest["n_train"], tuple(manifest["class_names"])
 
-    def cut(rows: slice, digest: str) -> ImageSet:
-        images = ImageSet(entry.X[rows], entry.y[rows], entry.ids[rows], names)
+    def cut(some: slice, digest: str) -> ImageSet:
+        images = ImageSet(X[some], y[some], ids[some], names)
         images.__dict__["digest"] = digest  # known: spare reading all pixels again
         return images
 
     train = cut(slice(0, n_train), manifest["train_digest"])
-    part: NDArray[np.int8] = entry.part[:n_train]
     return Dataset(
-        name=manifest["source"],
+        name=root.key,
         train=train,
         test=cut(slice(n_train, None), manifest["test_digest"]),
         validation=validation_mask(
-            train.y, part, options.validation_fraction, options.seed
+            train.y, part[:n_train], options.validation_fraction, options.seed
         ),
         skipped=tuple(Skipped(id_, why) for id_, why in manifest["skipped"]),
         notes=tuple(manifest["notes"]),

@@ -8,9 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from itertools import islice
-from pathlib import Path
 
-from featx import storage
 from featx.errors import DataError, FeatxError
 from featx.images.decoded import decoded_once
 from featx.images.imageset import Dataset
@@ -25,16 +23,17 @@ from featx.images.selection import choose_rows
 from featx.images.shards import list_shards, read_names
 from featx.images.trees import Stamp, Tree
 from featx.remote import is_remote
+from featx.store import FORMAT, Store
 
 _TICK = 0.05  # seconds; clocks of file systems advance a hundred times a second or more
 
 
-def load_folder(root: Tree, options: Options, cache_dir: Path) -> Dataset:
+def load_folder(root: Tree, options: Options, store: Store) -> Dataset:
     """Load a tree of images, one folder per class, or of shards.
 
     The tree is ``CLASS/*.png``, or ``train/CLASS/*`` with or without ``test/`` and
     ``val/``; or ``*.tar`` or ``*.parquet``, right there, in ``data/`` or in folders of
-    parts. Images are slices of one memory map, decoded into ``cache_dir/images``.
+    parts. Images are slices of one memory map, decoded into the cache.
 
     Raises
     ------
@@ -48,12 +47,12 @@ def load_folder(root: Tree, options: Options, cache_dir: Path) -> Dataset:
     with _readable(root):
         shards = _shards(root)
     if shards:
-        return _load_shards(root, shards, options, cache_dir)
+        return _load_shards(root, shards, options, store)
     with _readable(root):
         listing, notes = list_images(root)
     listing, more = _choose(listing, options, root)
     key = _key(
-        (storage.FORMAT, root.key, *_pixels(options)),
+        (FORMAT, root.key, *_pixels(options)),
         zip(listing.ids, listing.part.tolist(), listing.stamps, strict=True),
     )
 
@@ -61,20 +60,20 @@ def load_folder(root: Tree, options: Options, cache_dir: Path) -> Dataset:
         _wait_a_tick(root)
         return listing, ()
 
-    data = decoded_once(cache_dir / "images" / key, root, list_, options)
+    data = decoded_once(store, key, root, list_, options)
     # Notes are of today: what they tell of is not in the key.
     return replace(data, notes=notes + more + data.notes)
 
 
 def _load_shards(
-    root: Tree, shards: Mapping[str, Stamp], options: Options, cache_dir: Path
+    root: Tree, shards: Mapping[str, Stamp], options: Options, store: Store
 ) -> Dataset:
     # The shards are listed only if they changed: that means reading all of them.
     with _readable(root):
         names = read_names(root)
     drawn = (options.limit, dict(options.keep), options.seed)
     chosen = drawn if options.limit is not None or options.keep else ()
-    first = (storage.FORMAT, root.key, *_pixels(options), chosen, names)
+    first = (FORMAT, root.key, *_pixels(options), chosen, names)
     key = _key(first, shards.items())
 
     def list_() -> tuple[Listing, tuple[str, ...]]:
@@ -84,7 +83,7 @@ def _load_shards(
         listing, more = _choose(listing, options, root)
         return listing, notes + more
 
-    return decoded_once(cache_dir / "images" / key, root, list_, options)
+    return decoded_once(store, key, root, list_, options)
 
 
 def _shards(root: Tree) -> dict[str, Stamp]:

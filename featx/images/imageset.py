@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from featx.errors import DataError
-from featx.storage import release_pages
+from featx.memory_maps import release_pages
 
 
 def row_digests(X: NDArray[np.uint8]) -> NDArray[np.bytes_]:

@@ -18,7 +18,7 @@ from featx.images.named import load_named
 from featx.images.options import Options, Progress, silent
 from featx.images.trees import LocalTree, OneFile, RemoteTree, is_shard
 from featx.remote import is_remote
-from featx.storage import default_cache_dir
+from featx.store import Store
 from featx.workers import make_executor
 
 
@@ -128,19 +128,19 @@ def load_dataset(
     )
     if isinstance(source, str) and source in NAMED:
         return load_named(source, options, Path(data_dir or user_data_path("featx")))
-    cache_folder = default_cache_dir() if cache_dir is None else Path(cache_dir)
+    store = Store(cache_dir)
     if is_remote(source):
         url = str(source)
         if url.lower().endswith(".npz"):
             return load_arrays(url, options)
         there = OneFile(url) if is_shard(url) else RemoteTree(url)
-        return load_folder(there, options, cache_folder)
+        return load_folder(there, options, store)
     path = Path(os.path.expanduser(source))
     exists = os.path.exists(path)  # false too where Path.exists raises an error
     if os.path.isdir(path):
-        return load_folder(LocalTree(path), options, cache_folder)
+        return load_folder(LocalTree(path), options, store)
     if is_shard(path.name) and exists:
-        return load_folder(OneFile(str(path.resolve())), options, cache_folder)
+        return load_folder(OneFile(str(path.resolve())), options, store)
     if exists:
         return load_arrays(path, options)
     near = difflib.get_close_matches(str(source), NAMED, n=1)

@@ -15,6 +15,7 @@ from featx.errors import CacheError, FeatxError, unknown_name
 from featx.evaluation.results import BenchResults
 from featx.images.imageset import Dataset
 from featx.names import NAMES_AS_BYTES
+from featx.output_files import check_folder, write_whole
 from featx.reports.album import Album, make_album
 from featx.reports.documents import to_json
 from featx.reports.figures import figures_of
@@ -29,7 +30,6 @@ from featx.reports.runs import (
     sheet_names,
 )
 from featx.reports.table import csv_table
-from featx.storage import check_folder, write_whole
 
 _FILES = (
     *("results.json", "table.md", "table.csv", "predictions.npz", "predictions.csv"),

@@ -10,9 +10,9 @@ from rich.filesize import decimal
 from rich.table import Table
 from rich.text import Text
 
-from featx.features import Entry
 from featx.images import Dataset
 from featx.names import printable
+from featx.store import Entry
 
 
 def data_table(dataset: Dataset) -> Table:

@@ -24,6 +24,7 @@ from featx.autoencoders import checkpoint
 from featx.cli import main
 from featx.errors import FeatxWarning
 from featx.features import FeatureCache
+from featx.store import Store
 
 IMAGES = make_images(64, size=9)
 X = IMAGES.X
@@ -161,7 +162,7 @@ def test_a_killed_process_is_continued_by_the_same_command(tmp_path, capsys):
         time.sleep(0.02)
     os.kill(process.pid, signal.SIGINT)
     assert process.wait() == 130
-    (entry,) = [e for e in FeatureCache(folder).entries() if e.kind == "encoders"]
+    (entry,) = [e for e in Store(folder).entries() if e.kind == "encoders"]
     assert not entry.complete
     assert main([*words, str(folder)]) == 0
     assert main([*words, str(tmp_path / "other")]) == 0

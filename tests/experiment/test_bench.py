@@ -20,7 +20,8 @@ from featx.experiment.fitting import fit_row
 from featx.experiment.tasks import FitTask
 from featx.features import encode
 from featx.reports import markdown_table
-from featx.storage import read_manifest, remove_entry
+from featx.store.folders import read_manifest
+from featx.store.locks import remove_entry
 
 TUNE = Protocol(tune=True)
 CACHED = ("encoder", "features", "classifier")
@@ -250,7 +251,7 @@ def test_a_damaged_row_is_refused_with_the_remedy(dataset, cache):
     file.write_bytes(b"no")
     with pytest.raises(CacheError, match="featx cache rm"):
         bench(dataset, {"raw": RawPixels()}, ["knn"], cache=cache)
-    cache.remove(file.parent.name)
+    cache.store.remove(file.parent.name)
     again = bench(dataset, {"raw": RawPixels()}, ["knn"], cache=cache)
     assert not again.best.cached["classifier"]
 
@@ -259,7 +260,7 @@ def test_with_a_budget_no_row_is_kept(dataset, cache):
     for _ in range(2):
         results = bench(dataset, {"raw": RawPixels()}, ["knn"], cache=cache, budget=1)
         assert not results.best.cached["classifier"]
-    assert "rows" not in {entry.kind for entry in cache.entries()}
+    assert "rows" not in {entry.kind for entry in cache.store.entries()}
 
 
 def test_controls_of_ones_own_are_honored(dataset, cache):
@@ -335,8 +336,7 @@ def test_what_is_removed_while_it_is_recalled_is_made_anew(
         return manifest
 
     with monkeypatch.context() as patched:
-        for module in ("features.cache", "experiment.rows", "storage"):
-            patched.setattr(f"featx.{module}.read_manifest", removing)
+        patched.setattr("featx.store.store.read_manifest", removing)
         again = bench(dataset, encoders, ["knn"], cache=cache)
     for row in again.rows:
         assert row.cached == dict.fromkeys(CACHED, False)
@@ -345,6 +345,6 @@ def test_what_is_removed_while_it_is_recalled_is_made_anew(
     assert np.array_equal(again.reconstructions["conv"], first.reconstructions["conv"])
     assert again.evidence.to_npz() == first.evidence.to_npz()
     np.testing.assert_array_equal(again.duplicates.of, first.duplicates.of)
-    assert cache.verify() == []
+    assert cache.store.verify() == []
     third = bench(dataset, encoders, ["knn"], cache=cache)
     assert all(all(row.cached.values()) for row in third.rows)

@@ -57,7 +57,7 @@ def test_features_removed_on_their_way_to_a_worker_are_fitted_here(
     sent = pickle.dumps(task)
     expected = fit_row(task).row.predicted
     assert not pickle.loads(sent).encoded.train.gone
-    cache.remove(encoded.train.key)
+    cache.store.remove(encoded.train.key)
     assert pickle.loads(sent).encoded.train.gone
     work = parallel._fit_and_keep
 
@@ -65,6 +65,6 @@ def test_features_removed_on_their_way_to_a_worker_are_fitted_here(
         return work(pickle.loads(sent), folder)
 
     monkeypatch.setattr(parallel, "_fit_and_keep", in_a_worker)
-    (row,) = fit_rows([task], cache.folder, executor_of("threading"))
+    (row,) = fit_rows([task], cache.store, executor_of("threading"))
     assert np.array_equal(row.predicted, expected)
     assert (cache.folder / "rows" / task.key).is_dir()

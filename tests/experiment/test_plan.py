@@ -55,7 +55,7 @@ def test_what_makes_no_sense_is_refused_before_anything_is_cached(
 ):
     with pytest.raises(ParameterError, match=words):
         bench(dataset, {"raw": RawPixels()}, ["knn"], cache=cache, **how)
-    assert cache.entries() == []
+    assert cache.store.entries() == []
 
 
 def test_a_budget_for_no_encoder_at_all_is_refused(dataset, cache):

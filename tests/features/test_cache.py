@@ -15,8 +15,11 @@ from sklearn.pipeline import make_pipeline
 from featx import ConvAutoencoder, RawPixels, UntrainedAutoencoder
 from featx.errors import CacheError, FeatxError, FeatxWarning, ParameterError
 from featx.features import FeatureCache, chunks, encode
-from featx.features import cache as cache_module
-from featx.storage import partial_folder, read_manifest, remove_entry
+from featx.store import checksums
+from featx.store import entries as listing
+from featx.store import store as store_module
+from featx.store.folders import partial_folder, read_manifest
+from featx.store.locks import remove_entry
 
 
 def conv(**params):
@@ -114,7 +117,9 @@ def test_an_interrupted_encoding_continues_and_equals_an_undisturbed_one(
     monkeypatch.setattr(ConvAutoencoder, "transform", interrupted)
     with pytest.raises(KeyboardInterrupt):
         cache.encode(fitted, dataset.train)
-    assert [e.complete for e in cache.entries() if e.kind == "features"] == [False]
+    assert [e.complete for e in cache.store.entries() if e.kind == "features"] == [
+        False
+    ]
     resumed = cache.encode(fitted, dataset.train)
     assert calls == [10] * 7  # three whole chunks, the lost one, and three more
     monkeypatch.setattr(ConvAutoencoder, "transform", transform)
@@ -161,6 +166,22 @@ def test_a_damaged_partial_chunk_is_not_trusted(dataset, cache, monkeypatch):
     assert np.array_equal(cache.encode(fitted, dataset.train).X, expected)
 
 
+def test_features_are_not_read_again_for_their_checksum(dataset, cache, monkeypatch):
+    monkeypatch.setattr(chunks, "CHUNK_ROWS", 10)
+    fitted = cache.fit(RawPixels(), dataset.train)
+    read, digest = [], checksums.file_digest
+
+    def reading(path):
+        read.append(path.name)
+        return digest(path)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(checksums, "file_digest", reading)
+        cache.encode(fitted, dataset.train)
+    assert read == ["manifest.json", "progress.json", "rows.npz"]
+    assert cache.store.verify() == []
+
+
 def test_a_failed_fit_leaves_nothing_behind(dataset, cache):
     with pytest.raises(ParameterError, match=r"cannot be fitted.*n_components"):
         cache.fit(
@@ -168,7 +189,7 @@ def test_a_failed_fit_leaves_nothing_behind(dataset, cache):
             dataset.train,
             name="pca",
         )
-    assert cache.entries() == []
+    assert cache.store.entries() == []
 
 
 def test_a_cache_folder_that_cannot_be_written_is_named(dataset, tmp_path):
@@ -190,27 +211,27 @@ def test_damaged_entries_are_refused_with_the_remedy(dataset, cache):
     (folder / "manifest.json").write_text("{")
     with pytest.raises(CacheError, match=r"manifest\.json has changed"):
         encode(dataset, RawPixels(), cache=cache)
-    assert [wrong for _, wrong in cache.verify()] == [
+    assert [wrong for _, wrong in cache.store.verify()] == [
         ["encoder.skops has changed", "manifest.json has changed"],
         ["features.npy has changed"],
     ]
-    for entry in cache.entries():
-        cache.remove(entry.key)  # what is damaged can still be removed
+    for entry in cache.store.entries():
+        cache.store.remove(entry.key)  # what is damaged can still be removed
     assert encode(dataset, RawPixels(), cache=cache).cached["features"] is False
 
 
 def test_listing_and_removing(dataset, cache):
     encoded = encode(dataset, RawPixels(), cache=cache, name="raw")
-    entries = cache.entries()
+    entries = cache.store.entries()
     assert sorted(e.kind for e in entries) == ["encoders", "features", "features"]
     assert all(e.size > 100 and e.complete for e in entries)
-    removed = cache.remove(encoded.test.key[:8])
+    removed = cache.store.remove(encoded.test.key[:8])
     assert [e.key for e in removed] == [encoded.test.key]
     again = encode(dataset, RawPixels(), cache=cache)
     assert (again.train.cached, again.test.cached) == (True, False)
     for key in ("", "zzzz", encoded.train.key[:3]):
         with pytest.raises(FeatxError, match="cache ls"):
-            cache.remove(key)
+            cache.store.remove(key)
 
 
 def test_progress_is_told_by_step_and_by_image(dataset, cache):
@@ -284,7 +305,7 @@ def test_one_makes_an_entry_and_the_others_wait(dataset, cache):
 
 def test_what_a_killed_process_left_is_swept_away(dataset, cache):
     encoded = encode(dataset, RawPixels(), cache=cache)
-    cache.remove(encoded.encoder.key)
+    cache.store.remove(encoded.encoder.key)
     left = cache.folder / "encoders" / f".{encoded.encoder.key[:16]}-abc"
     left.mkdir()
     encode(dataset, RawPixels(), cache=cache)
@@ -295,12 +316,12 @@ def test_killed_between_the_last_byte_and_the_name(dataset, cache, monkeypatch):
     fitted = cache.fit(RawPixels(), dataset.train)
     expected = fitted.encoder.transform(dataset.train.X)
     with monkeypatch.context() as patched:
-        patched.setattr(chunks, "rename_folder", _interrupt)
+        patched.setattr("featx.store.folders.rename_folder", _interrupt)
         with pytest.raises(KeyboardInterrupt):
             cache.encode(fitted, dataset.train)
     monkeypatch.setattr(RawPixels, "transform", None)  # nothing is encoded again
     assert np.array_equal(cache.encode(fitted, dataset.train).X, expected)
-    assert cache.verify() == []
+    assert cache.store.verify() == []
 
 
 def _interrupt(*_, **__):
@@ -313,8 +334,8 @@ def test_a_cache_that_may_only_be_read_is_read(dataset, cache, monkeypatch):
     def refuse(*_, **__):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr("featx.seals._stamp", refuse)
-    monkeypatch.setattr("featx.storage.FileLock", refuse)
+    monkeypatch.setattr("featx.store.checksums._stamp", refuse)
+    monkeypatch.setattr("featx.store.locks.FileLock", refuse)
     monkeypatch.setattr("os.utime", refuse)
     for seen in cache.folder.glob("*/*/.seen"):
         seen.unlink()
@@ -333,16 +354,16 @@ def test_pruning_takes_what_was_unused_for_longest(dataset, cache):
     ):
         os.utime(cache.folder / kind / key, (0, 0))
     week = timedelta(days=7)
-    would = cache.prune(older_than=week, dry_run=True)
-    assert len(cache.entries()) == 6
-    assert [e.key for e in cache.prune(older_than=week)] == [e.key for e in would]
+    would = cache.store.prune(older_than=week, dry_run=True)
+    assert len(cache.store.entries()) == 6
+    assert [e.key for e in cache.store.prune(older_than=week)] == [e.key for e in would]
     assert {e.key for e in would} == {old.encoder.key, old.train.key, old.test.key}
-    left = cache.entries()
-    assert cache.prune(max_size=sum(e.size for e in left)) == []
+    left = cache.store.entries()
+    assert cache.store.prune(max_size=sum(e.size for e in left)) == []
     os.utime(cache.folder / "features" / new.test.key, (9, 9))
-    gone = cache.prune(max_size=sum(e.size for e in left) - 1)
+    gone = cache.store.prune(max_size=sum(e.size for e in left) - 1)
     assert [e.key for e in gone] == [new.test.key]
-    assert len(cache.prune(max_size=0)) == 2 and cache.entries() == []
+    assert len(cache.store.prune(max_size=0)) == 2 and cache.store.entries() == []
 
 
 def test_what_another_process_is_making_is_not_removed(dataset, cache, made_elsewhere):
@@ -350,12 +371,12 @@ def test_what_another_process_is_making_is_not_removed(dataset, cache, made_else
     with made_elsewhere(cache.folder / "features" / key):
         said = f"making \\(features {key[:12]}\\); they stay. Run this again"
         with pytest.warns(FeatxWarning, match=f"Got 1 of 1 entries .*{said}"):
-            assert cache.remove(key) == []
+            assert cache.store.remove(key) == []
         with pytest.warns(FeatxWarning, match=f"Got 1 of 3 entries .*{said}"):
-            assert len(cache.prune(max_size=0)) == 2
-    assert [entry.key for entry in cache.entries()] == [key]
-    assert [entry.key for entry in cache.remove(key)] == [key]
-    assert cache.entries() == []
+            assert len(cache.store.prune(max_size=0)) == 2
+    assert [entry.key for entry in cache.store.entries()] == [key]
+    assert [entry.key for entry in cache.store.remove(key)] == [key]
+    assert cache.store.entries() == []
 
 
 def test_a_part_that_another_process_goes_on_with_is_not_removed(
@@ -363,23 +384,25 @@ def test_a_part_that_another_process_goes_on_with_is_not_removed(
 ):
     fitted = cache.fit(RawPixels(), dataset.train)
     with monkeypatch.context() as patched:
-        patched.setattr(chunks, "rename_folder", _interrupt)
+        patched.setattr("featx.store.folders.rename_folder", _interrupt)
         with pytest.raises(KeyboardInterrupt):
             cache.encode(fitted, dataset.train)
-    (part,) = (e for e in cache.entries() if not e.complete)  # its manifest is there
+    (part,) = (
+        e for e in cache.store.entries() if not e.complete
+    )  # its manifest is there
     with made_elsewhere(cache.folder / "features" / part.key):
         with pytest.warns(FeatxWarning, match="another process is making"):
-            assert cache.remove(part.key) == []
-    assert cache.remove(part.key) == [part]
-    assert [e.kind for e in cache.entries()] == ["encoders"]
+            assert cache.store.remove(part.key) == []
+    assert cache.store.remove(part.key) == [part]
+    assert [e.kind for e in cache.store.entries()] == ["encoders"]
 
 
 def test_an_entry_without_a_manifest_is_found_and_removed(dataset, cache):
     key = encode(dataset, RawPixels(), cache=cache).train.key
     (cache.folder / "features" / key / "manifest.json").unlink()
-    ((entry, wrong),) = cache.verify()
+    ((entry, wrong),) = cache.store.verify()
     assert (entry.key, wrong) == (key, ["manifest.json is missing"])
-    assert [e.key for e in cache.remove(key)] == [key]
+    assert [e.key for e in cache.store.remove(key)] == [key]
 
 
 def test_a_removal_that_was_interrupted_can_be_finished(dataset, cache, monkeypatch):
@@ -387,11 +410,11 @@ def test_a_removal_that_was_interrupted_can_be_finished(dataset, cache, monkeypa
     with monkeypatch.context() as patched:
         patched.setattr(shutil, "rmtree", _interrupt)
         with pytest.raises(KeyboardInterrupt):
-            cache.remove(encoded.train.key)
-    left = {e.key: e.complete for e in cache.entries() if e.kind == "features"}
+            cache.store.remove(encoded.train.key)
+    left = {e.key: e.complete for e in cache.store.entries() if e.kind == "features"}
     assert left == {encoded.train.key: False, encoded.test.key: True}
     again = encode(dataset, RawPixels(), cache=cache)
-    assert np.array_equal(again.train.X, encoded.train.X) and cache.verify() == []
+    assert np.array_equal(again.train.X, encoded.train.X) and cache.store.verify() == []
     whole = cache.folder / "features" / encoded.train.key
     partial_folder(whole).mkdir()  # of an older making
     assert remove_entry(whole) and not partial_folder(whole).exists()
@@ -399,7 +422,7 @@ def test_a_removal_that_was_interrupted_can_be_finished(dataset, cache, monkeypa
 
 def test_what_is_removed_while_it_is_listed_is_left_out(dataset, cache, monkeypatch):
     encoded = encode(dataset, RawPixels(), cache=cache)
-    peek = cache_module._peek
+    peek = listing._peek
 
     def removing(folder):
         seen = peek(folder)
@@ -407,19 +430,19 @@ def test_what_is_removed_while_it_is_listed_is_left_out(dataset, cache, monkeypa
             remove_entry(folder)
         return seen
 
-    monkeypatch.setattr(cache_module, "_peek", removing)
+    monkeypatch.setattr(listing, "_peek", removing)
     kept = {encoded.encoder.key, encoded.test.key}
-    assert {entry.key for entry in cache.entries()} == kept
-    assert {entry.key for entry in cache.prune(max_size=0)} == kept
+    assert {entry.key for entry in cache.store.entries()} == kept
+    assert {entry.key for entry in cache.store.prune(max_size=0)} == kept
 
 
 def test_what_is_removed_before_its_turn_is_not_said_to_be(dataset, cache, monkeypatch):
     encoded = encode(dataset, RawPixels(), cache=cache)
-    entries = cache.entries()
-    assert [e.key for e in cache.remove(encoded.train.key)] == [encoded.train.key]
-    monkeypatch.setattr(cache, "entries", lambda: entries)
-    assert cache.remove(encoded.train.key) == []  # and nobody is warned
-    assert {e.key for e in cache.prune(max_size=0)} == {
+    entries = cache.store.entries()
+    assert [e.key for e in cache.store.remove(encoded.train.key)] == [encoded.train.key]
+    monkeypatch.setattr(cache.store, "entries", lambda: entries)
+    assert cache.store.remove(encoded.train.key) == []  # and nobody is warned
+    assert {e.key for e in cache.store.prune(max_size=0)} == {
         *(encoded.encoder.key, encoded.test.key)
     }
 
@@ -428,30 +451,30 @@ def test_what_gets_its_name_while_it_is_listed_is_listed(dataset, cache, monkeyp
     key = encode(dataset, RawPixels(), cache=cache).train.key
     whole = cache.folder / "features" / key
     whole.rename(partial_folder(whole))
-    peek = cache_module._peek
+    peek = listing._peek
 
     def finishing(folder):
         if folder == partial_folder(whole) and folder.exists():
             folder.rename(whole)
         return peek(folder)
 
-    monkeypatch.setattr(cache_module, "_peek", finishing)
-    assert key in {entry.key for entry in cache.entries() if entry.complete}
+    monkeypatch.setattr(listing, "_peek", finishing)
+    assert key in {entry.key for entry in cache.store.entries() if entry.complete}
 
 
 def test_what_is_removed_while_it_is_verified_is_not_damaged(
     dataset, cache, monkeypatch
 ):
     encoded = encode(dataset, RawPixels(), cache=cache)
-    damage = cache_module.damage
+    damage = store_module.damage
 
     def removing(folder):
         if folder.name == encoded.train.key:
             remove_entry(folder)
         return damage(folder)
 
-    monkeypatch.setattr(cache_module, "damage", removing)
-    assert cache.verify() == []
+    monkeypatch.setattr(store_module, "damage", removing)
+    assert cache.store.verify() == []
 
 
 def test_what_is_removed_while_it_is_read_is_made_anew(dataset, cache, monkeypatch):
@@ -463,13 +486,13 @@ def test_what_is_removed_while_it_is_read_is_made_anew(dataset, cache, monkeypat
         return manifest
 
     with monkeypatch.context() as patched:
-        patched.setattr(cache_module, "read_manifest", removing)
+        patched.setattr(store_module, "read_manifest", removing)
         again = encode(dataset, conv(), cache=cache)
     assert again.cached == {"encoder": False, "features": False}
     assert np.array_equal(again.train.X, first.train.X)
     assert np.array_equal(again.test.X, first.test.X)
     assert encode(dataset, conv(), cache=cache).cached["features"]
-    assert cache.verify() == []
+    assert cache.store.verify() == []
 
 
 def test_an_encoder_can_be_read_after_it_was_removed(dataset, cache):
@@ -478,5 +501,5 @@ def test_an_encoder_can_be_read_after_it_was_removed(dataset, cache):
     there = pickle.loads(pickle.dumps(found))
     assert len(pickle.dumps(found)) < 10_000  # the file's name travels, not the file
     expected = there.encoder.transform(dataset.test.X)
-    assert found.cached and cache.remove(found.key)
+    assert found.cached and cache.store.remove(found.key)
     assert np.array_equal(found.encoder.transform(dataset.test.X), expected)

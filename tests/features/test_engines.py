@@ -25,7 +25,7 @@ def test_without_ray_it_is_said_what_to_install(without_ray, dataset, cache, cap
         encode(dataset, RawPixels(), cache=cache, engine="ray")
     with pytest.raises(DependencyError, match="Ray is not installed"):
         bench(dataset, {"raw": RawPixels()}, cache=cache, backend=Backend(joblib="ray"))
-    assert cache.entries() == []  # said before anything takes time
+    assert cache.store.entries() == []  # said before anything takes time
     words = ["encode", "--encoder", "raw", "--quiet", "--engine", "ray"]
     assert main([*words, "--cache-dir", str(cache.folder)]) == 1
     assert capsys.readouterr().err.count("featx: ") == 1
@@ -36,15 +36,15 @@ def test_an_unknown_engine_is_refused_before_anything_is_encoded(dataset, cache)
         make_engine("rai")
     with pytest.raises(ParameterError, match="Did you mean 'local'"):
         encode(dataset, RawPixels(), cache=cache, engine="lokal")
-    assert cache.entries() == []
+    assert cache.store.entries() == []
 
 
 def test_fits_side_by_side_give_the_same_table(dataset, cache, tmp_path):
     names = ["knn", "linear-svm", "svm", "logreg"]
     one = bench(dataset, {"raw": RawPixels()}, names, cache=cache)
-    for entry in cache.entries():
+    for entry in cache.store.entries():
         if entry.kind == "rows":
-            cache.remove(entry.key)
+            cache.store.remove(entry.key)
     many = bench(
         dataset,
         {"raw": RawPixels()},
@@ -56,4 +56,4 @@ def test_fits_side_by_side_give_the_same_table(dataset, cache, tmp_path):
     for a, b in zip(one.rows, many.rows, strict=True):
         assert a.scores.confusion.tolist() == b.scores.confusion.tolist()
         assert not b.cached["classifier"]
-    assert len([e for e in cache.entries() if e.kind == "rows"]) == 4
+    assert len([e for e in cache.store.entries() if e.kind == "rows"]) == 4

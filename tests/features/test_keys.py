@@ -237,7 +237,7 @@ def test_without_a_seed_every_fit_is_made_anew_and_says_so(dataset, cache):
             found.append(encode(dataset, encoder, cache=cache))
     assert not any(one.encoder.cached for one in found)
     assert (found[0].test.X != found[1].test.X).any()
-    assert "encoders" not in {entry.kind for entry in cache.entries()}
+    assert "encoders" not in {entry.kind for entry in cache.store.entries()}
     with pytest.warns(FeatxWarning, match="pca__random_state"):
         cache.fit(make_pipeline(RawPixels(), PCA(3)), dataset.train)
 
@@ -266,7 +266,7 @@ def test_what_cannot_be_known_again_is_fitted_and_not_kept(
                 assert len(caught) == 1
                 assert encoded.cached["encoder"] is False
                 assert len(encoded.test.X) == 30
-    assert "encoders" not in {entry.kind for entry in cache.entries()}
+    assert "encoders" not in {entry.kind for entry in cache.store.entries()}
 
 
 def test_code_that_was_edited_after_its_import_is_not_kept(dataset, cache, write):

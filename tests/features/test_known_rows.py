@@ -51,7 +51,7 @@ def test_only_new_images_are_encoded(encoder, tmp_path_factory, requests, size):
             ):  # equal images have equal features, to the bit
                 assert np.array_equal(encoded.X[i], first[row])
             seen |= set(rows)
-    assert cache.verify() == []
+    assert cache.store.verify() == []
     shutil.rmtree(cache.folder)
 
 

@@ -1,15 +1,17 @@
 import io
 import json
 import os
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from featx.errors import CacheError, DataError, ParameterError
-from featx.images import decoded, decoding, heif, load_dataset, store, trees
+from featx.images import decoded, decoding, heif, load_dataset, trees
 from featx.images.pixels import read_header, read_pixels
-from featx.storage import remove_entry
+from featx.store import FORMAT, Store
+from featx.store.locks import remove_entry
 
 
 def save(path, value, size=(6, 8), mode="RGB"):
@@ -368,11 +370,11 @@ def test_manifest(tree, cache):
     data = load_dataset(tree, cache_dir=cache)
     (key,) = entries(cache)
     manifest = json.loads((cache / "images" / key / "manifest.json").read_text())
-    assert manifest["source"] == str(tree)
+    assert manifest["what"] == str(tree)
     assert manifest["class_names"] == ["cat", "dog"]
     assert (manifest["n_train"], manifest["n_test"]) == (len(data.train), 6)
     assert (manifest["size"], manifest["channels"]) == ([6, 8], 3)
-    assert manifest["format"] == store.FORMAT
+    assert manifest["format"] == FORMAT
     assert manifest["skipped"][0][0] == "cat/003.png"
 
 
@@ -391,14 +393,14 @@ def test_nothing_half_written_stays(tree, cache, monkeypatch, step, error):
 
 
 def test_images_removed_as_soon_as_they_are_made_are_there(tree, cache, monkeypatch):
-    write = store.write_entry
+    make = Store.get_or_make_alone
 
-    def removing(folder, fill):
-        made = write(folder, fill)
-        assert remove_entry(folder)
+    def removing(store, kind, key, *args, **kwargs):
+        made = make(store, kind, key, *args, **kwargs)
+        assert remove_entry(store.path(kind, key))
         return made
 
-    monkeypatch.setattr(store, "write_entry", removing)
+    monkeypatch.setattr(Store, "get_or_make_alone", removing)
     assert_aligned(load_dataset(tree, cache_dir=cache).train)
     assert entries(cache) == []
 
@@ -423,7 +425,7 @@ def full_disk(*args, **kwargs):
 
 @pytest.mark.parametrize(
     ("home", "name"),
-    [(os, "posix_fallocate"), (np, "savez"), (os, "replace"), (store.Path, "rename")],
+    [(os, "posix_fallocate"), (np, "savez"), (os, "replace"), (Path, "rename")],
 )
 def test_a_full_disk(tree, cache, monkeypatch, home, name):
     damage(tree / "cat" / "003.png")

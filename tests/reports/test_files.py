@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from featx.errors import CacheError, MissingDataError
+from featx.output_files import write_whole
 from featx.reports import (
     check_run_folder,
     load_run,
@@ -18,7 +19,6 @@ from featx.reports import (
     save_run,
     to_json,
 )
-from featx.storage import write_whole
 
 TABLES = ["results.json", "table.md", "table.csv", "predictions.npz", "command.txt"]
 TABLES += ["predictions.csv"]

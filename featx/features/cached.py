@@ -1,11 +1,11 @@
-"""What the cache hands out, and what it lists."""
+"""What the cache hands out: fitted encoders and features."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, fields
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +46,23 @@ class CachedEncoder:
     history: dict[str, list[float]]
     cached: bool
 
+    @classmethod
+    def of(
+        cls,
+        key: str,
+        manifest: dict[str, Any],
+        load: Callable[[], BaseEstimator] | None = None,
+        fitted: BaseEstimator | None = None,
+    ) -> CachedEncoder:
+        """Make one of a manifest and what loads it, or of what was just fitted."""
+        names = ("params", "choices", "digest", "train_seconds", "history")
+        said = {name: manifest[name] for name in names}
+        load = load or partial(_same, fitted)
+        found = cls(load=load, key=key, cached=fitted is None, **said)
+        if fitted is not None:
+            vars(found)["encoder"] = fitted
+        return found
+
     @cached_property
     def encoder(self) -> BaseEstimator:
         """The fitted transformer; what is cached need not be read until it is used."""
@@ -58,6 +75,10 @@ class CachedEncoder:
 
     def __getstate__(self) -> dict[str, Any]:
         return {field.name: getattr(self, field.name) for field in fields(self)}
+
+
+def _same(encoder: BaseEstimator) -> BaseEstimator:
+    return encoder
 
 
 @dataclass(frozen=True)
@@ -111,32 +132,3 @@ class CachedFeatures:
         if isinstance(state["X"], Path):
             with suppress(FileNotFoundError):
                 vars(self)["X"] = np.load(state["X"], mmap_mode="r")
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One line of ``featx cache ls``.
-
-    Parameters
-    ----------
-    kind : str
-        Such as ``"images"``, ``"encoders"``, ``"features"`` or ``"rows"``.
-    key : str
-        Its name, 64 hexadecimal digits.
-    size : int
-        Bytes on disk.
-    created, used : str
-        When it was made and when it was opened last; ISO 8601, UTC.
-    what : str
-        What it holds, for people.
-    complete : bool
-        False for a training or an encoding that was interrupted and can be resumed.
-    """
-
-    kind: str
-    key: str
-    size: int
-    created: str
-    used: str
-    what: str
-    complete: bool

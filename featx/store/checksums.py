@@ -1,10 +1,11 @@
-"""Sealed folders: every byte that was written is known, every later change is noticed."""
+"""Checksums of folders: every byte is known, every later change is noticed."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import os
+import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -17,57 +18,25 @@ _BLOCK = 2**22
 
 
 def seal(folder: Path, known: Mapping[str, str] | None = None) -> None:
-    """Write the checksum of every file of a folder into it.
+    """Write the checksum of every file of a folder, which will not change, into it.
 
-    Parameters
-    ----------
-    folder : Path
-        A folder of plain files that will not change any more.
-    known : mapping of str to str, optional
-        SHA-256 of files whose content need not be read again, by name.
+    `known` are SHA-256 of files whose content need not be read again, by name.
     """
-    digests = {name: (known or {}).get(name) for name in _files(folder)}
+    known = known or {}
     lines = [
-        f"{digest or file_digest(folder / name)}  {name}\n"
-        for name, digest in digests.items()
+        f"{known.get(name) or file_digest(folder / name)}  {name}\n"
+        for name in _files(folder)
     ]
     (folder / SUMS).write_text("".join(lines), encoding="utf-8")
     _stamp(folder)
 
 
 def damage(folder: Path) -> list[str]:
-    """Read every byte of a sealed folder and say what is not as it was written.
+    """Read every byte of a sealed folder; a line for each file not as it was written.
 
     What is wrong is looked at again: the folder may have been removed meanwhile, or
-    removed and made anew, and its files are then of two makings.
-
-    Parameters
-    ----------
-    folder : Path
-        A folder that was sealed.
-
-    Returns
-    -------
-    list of str
-        A line for each file that changed, is missing or was added; empty if all is
-        well.
-
-    Raises
-    ------
-    FileNotFoundError
-        If there is no such folder.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> with tempfile.TemporaryDirectory() as name:
-    ...     folder = Path(name)
-    ...     _ = (folder / "a.txt").write_text("as it was")
-    ...     seal(folder)
-    ...     first = damage(folder)
-    ...     _ = (folder / "a.txt").write_text("as it wbs")
-    ...     first, damage(folder)
-    ([], ['a.txt has changed'])
+    removed and made anew, and its files are then of two makings. FileNotFoundError if
+    there is no such folder.
     """
     wrong = _damage(folder)
     while wrong and (again := _damage(folder)) != wrong:
@@ -98,20 +67,14 @@ def _damage(folder: Path) -> list[str]:
 
 
 def check(folder: Path) -> None:
-    """Refuse a folder that changed since it was sealed.
+    """Raise a CacheError for a folder that changed since it was sealed.
 
     Its bytes are read only if the file system says that a file was touched since they
     were read last; decay that leaves no trace there is found by `damage` alone.
-
-    Raises
-    ------
-    CacheError
-        If it changed.
     """
-    try:
+    seen = None
+    with suppress(FileNotFoundError, ValueError):
         seen = json.loads((folder / _STAMP).read_text(encoding="utf-8"))
-    except (FileNotFoundError, ValueError):
-        seen = None
     if seen == _states(folder):
         return
     wrong = damage(folder)
@@ -127,11 +90,17 @@ def check(folder: Path) -> None:
 
 def file_digest(path: Path) -> str:
     """Hash a file with SHA-256, as 64 hexadecimal digits."""
+    return hash_file(path).hexdigest()
+
+
+def hash_file(path: Path, size: int = sys.maxsize) -> hashlib._Hash:
+    """Hash the first `size` bytes of a file, so that more can be added to the hash."""
     digest = hashlib.sha256()
     with path.open("rb") as file:
-        while block := file.read(_BLOCK):
+        while block := file.read(min(_BLOCK, size)):
             digest.update(block)
-    return digest.hexdigest()
+            size -= len(block)
+    return digest
 
 
 def _files(folder: Path) -> list[str]:
@@ -143,16 +112,10 @@ def _states(folder: Path) -> dict[str, list[int]]:
     """Size and times of every file; no ordinary program can set the time of change."""
     states = {}
     for name in [*_files(folder), SUMS]:
-        try:
+        with suppress(FileNotFoundError):
             found = (folder / name).stat()
-        except FileNotFoundError:
-            continue
-        states[name] = [
-            found.st_size,
-            found.st_mtime_ns,
-            found.st_ctime_ns,
-            found.st_ino,
-        ]
+            times = found.st_mtime_ns, found.st_ctime_ns
+            states[name] = [found.st_size, *times, found.st_ino]
     return states
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from featx.errors import CacheError
-from featx.seals import SUMS, check, damage, file_digest, seal
+from featx.store.checksums import SUMS, check, damage, file_digest, seal
 
 
 @pytest.fixture
@@ -75,7 +75,7 @@ def test_an_untouched_folder_is_not_read_again(folder, monkeypatch):
     def never(_):
         raise AssertionError("read again")
 
-    monkeypatch.setattr("featx.seals.damage", never)
+    monkeypatch.setattr("featx.store.checksums.damage", never)
     check(folder)
 
 
@@ -83,7 +83,7 @@ def test_a_copy_is_read_once(folder, monkeypatch):
     copy = folder.with_name("copy")
     shutil.copytree(folder, copy)
     check(copy)
-    monkeypatch.setattr("featx.seals.damage", None)
+    monkeypatch.setattr("featx.store.checksums.damage", None)
     check(copy)
 
 
@@ -91,7 +91,8 @@ def test_known_sums_are_not_computed_again(folder, monkeypatch):
     digest = file_digest(folder / "features.npy")
     read = []
     monkeypatch.setattr(
-        "featx.seals.file_digest", lambda path: read.append(path.name) or digest
+        "featx.store.checksums.file_digest",
+        lambda path: read.append(path.name) or digest,
     )
     seal(folder, {"features.npy": digest})
     assert read == ["empty", "manifest.json"]
@@ -107,7 +108,7 @@ def test_a_folder_made_anew_while_it_is_read_is_not_damaged(folder, monkeypatch)
             seal(folder)
         return file_digest(path)
 
-    monkeypatch.setattr("featx.seals.file_digest", anew)
+    monkeypatch.setattr("featx.store.checksums.file_digest", anew)
     assert damage(folder) == []
 
 
@@ -116,7 +117,7 @@ def test_a_folder_that_is_removed_while_it_is_read_is_not_damaged(folder, monkey
         shutil.rmtree(folder)
         return file_digest(path)
 
-    monkeypatch.setattr("featx.seals.file_digest", gone)
+    monkeypatch.setattr("featx.store.checksums.file_digest", gone)
     for _ in range(2):
         with pytest.raises(FileNotFoundError):
             damage(folder)
