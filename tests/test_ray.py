@@ -25,7 +25,7 @@ from featx.cli import main
 from featx.errors import DataError, FeatxError
 from featx.features import FeatureCache, chunks
 from featx.features.engines import RayEngine, make_engine
-from featx.images import decoding
+from featx.images import decode
 from featx.workers import make_executor
 
 ray = pytest.importorskip("ray")
@@ -142,8 +142,8 @@ def test_tasks_of_killed_workers_are_done_by_others(tmp_path, monkeypatch):
 def test_images_read_by_workers_equal_those_read_here(tmp_path, monkeypatch):
     from test_shards import pairs, write_tar
 
-    monkeypatch.setattr(decoding, "SERIAL", 1)
-    monkeypatch.setattr(decoding, "CHUNK", 7)
+    monkeypatch.setattr(decode, "SERIAL", 1)
+    monkeypatch.setattr(decode, "CHUNK", 7)
     root = tmp_path / "set"
     members = [*pairs(0, 30), ("x.png", b"no image"), ("x.cls", b"a")]
     write_tar(root / "train-0.tar", members)

@@ -154,8 +154,8 @@ def write_here(storage, folder):
 ENCODE = """
 import sys
 from featx.cli import main
-from featx.images import places
-places.AT_ONCE = 2  # slow enough to be caught on the way
+from featx.images import locations
+locations.AT_ONCE = 2  # slow enough to be caught on the way
 sys.exit(main(sys.argv[1:]))
 """
 

@@ -74,21 +74,10 @@ class ImageTransformer(
     inverse_transform: Any  # features -> images in the range of X
 
     def _check_images(self, X: ArrayLike, *, reset: bool, minimum: int = 1) -> Array:
-        """Validate X and return it as images, without copying where it can be helped.
+        """Validate X and return it as images (n, h, w, c) in the dtype they came in.
 
-        Parameters
-        ----------
-        X : array-like, shape (n, h, w, c), (n, h, w) or (n, d)
-            Images, or rows as the parameter `image_shape` explains them.
-        reset : bool
-            True in `fit`, which learns the shape; False afterwards, which checks it.
-        minimum : int
-            How many images are needed.
-
-        Returns
-        -------
-        ndarray, shape (n, h, w, c)
-            Validated images in the dtype they came in.
+        Without copying where it can be helped. `reset` is True in `fit`, which learns the
+        shape; False afterwards, which checks it.
         """
         data: Any = stack_images(X)
         shape = tuple(data.shape if hasattr(data, "shape") else np.asarray(data).shape)
@@ -119,18 +108,18 @@ class ImageTransformer(
 
     def _resolve_shape(self, row_shape: tuple[int, ...]) -> tuple[int, int, int]:
         """Height, width and channels of images whose rows have `row_shape`."""
-        given = self.image_shape
-        if len(row_shape) == 1 and given is None:
+        image_shape = self.image_shape
+        if len(row_shape) == 1 and image_shape is None:
             return (1, row_shape[0], 1)  # one-dimensional signals
-        shape = row_shape if given is None else _sides(given)
+        shape = row_shape if image_shape is None else _sides(image_shape)
         if len(shape) == 2:
             shape = (*shape, 1)
         as_given = len(row_shape) > 1 and (*row_shape, 1)[:3] != shape
         if len(shape) != 3 or as_given or math.prod(shape) != math.prod(row_shape):
             raise ParameterError(
-                f"Got image_shape={reprlib.repr(given)}, but expected (height, width) or "
-                f"(height, width, channels) with {math.prod(row_shape)} values as in "
-                f"the rows of X, which have shape {row_shape}."
+                f"Got image_shape={reprlib.repr(image_shape)}, but expected (height, "
+                f"width) or (height, width, channels) with {math.prod(row_shape)} values "
+                f"as in the rows of X, which have shape {row_shape}."
             )
         return shape
 

@@ -38,18 +38,9 @@ class Checkpoint:
         self._cost = 0.0
 
     def read(self, training: str) -> dict[str, Any] | None:
-        """Return the state that was kept last.
+        """Return the state that `keep` was last given for this training.
 
-        Parameters
-        ----------
-        training : str
-            What the state must belong to, as `keep` was told.
-
-        Returns
-        -------
-        dict or None
-            As `keep` got it; None if there is none, or it is damaged or of another
-            training.
+        None if there is none, or it is damaged or of another training.
         """
         import skops.io
 
@@ -70,12 +61,7 @@ class Checkpoint:
     def keep(self, training: str, state: dict[str, Any]) -> None:
         """Keep the state after an epoch, unless that would take much of the time.
 
-        Parameters
-        ----------
-        training : str
-            What it belongs to.
-        state : dict
-            Arrays, numbers, text and containers of them; ``"epoch"`` among them.
+        It holds arrays, numbers, text and containers of them; ``"epoch"`` among them.
         """
         import skops.io
 

@@ -7,17 +7,15 @@ import reprlib
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from featx.autoencoders.autoencoder import Autoencoder, NetworkTransformer
-from featx.autoencoders.base import MOST_CHANNELS, Cost, check_number
+from featx.autoencoders.autoencoder import Autoencoder
+from featx.autoencoders.base import MOST_CHANNELS, Array, Cost, check_number
+from featx.autoencoders.network_transformer import NetworkTransformer
 from featx.errors import ParameterError
 from featx.memory_maps import take_rows
 
 if TYPE_CHECKING:
     from featx.autoencoders.networks import ConvNetwork
-
-Array = NDArray[Any]
 
 _WHITENED_VALUES = 50_000_000  # pixels, at most about, that whitening is learned from
 
@@ -111,10 +109,19 @@ class ConvTransformer(NetworkTransformer):
         return {}
 
 
+def resolve_mask_size(size: int | str, image_shape: tuple[int, int, int]) -> int:
+    """Side of a hidden block in pixels; by default an eighth of the longer side."""
+    longer = max(image_shape[:2])
+    if size == "auto":
+        return max(1, round(longer / 8))
+    check_number("mask_size", size, 1, integer=True)
+    return min(int(size), longer)
+
+
 class ConvAutoencoder(ConvTransformer, Autoencoder):
     """Deep convolutional autoencoder with a wide spatial code.
 
-    The encoder halves the image in each stage (3x3 convolution, batch normalisation,
+    The encoder halves the image in each stage (3x3 convolution, batch normalization,
     ReLU) down to a grid of about 4 x 4 positions with many channels [1]_, and the decoder
     mirrors it. Trained with AdamW and a one-cycle schedule, by the mean squared error of
     pixels and of locally whitened pixels, in which fine detail counts as much as large
@@ -171,7 +178,7 @@ class ConvAutoencoder(ConvTransformer, Autoencoder):
     module_ : torch.nn.Module
         The network, in evaluation mode.
     history_ : dict of str to list of float
-        ``"loss"`` and ``"validation_loss"`` per epoch, of standardised images.
+        ``"loss"`` and ``"validation_loss"`` per epoch, of standardized images.
     n_iter_ : int
         Epochs run.
     n_features_in_ : int

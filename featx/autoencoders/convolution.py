@@ -19,13 +19,7 @@ _BYTES = 2 * 2**20  # of patches at a time: what a processor's cache can hold
 
 
 class HalvingConv(nn.Conv2d):
-    """A 3x3 convolution in steps of two pixels, without bias.
-
-    Parameters
-    ----------
-    in_channels, out_channels : int
-        Channels of the images it sees and makes.
-    """
+    """A 3x3 convolution in steps of two pixels, without bias."""
 
     def __init__(self, in_channels: int, out_channels: int) -> None:
         super().__init__(in_channels, out_channels, 3, 2, 1, bias=False)
@@ -38,13 +32,7 @@ class HalvingConv(nn.Conv2d):
 
 
 class DoublingConv(nn.ConvTranspose2d):
-    """A 4x4 transposed convolution in steps of two pixels.
-
-    Parameters
-    ----------
-    in_channels, out_channels : int
-        Channels of the images it sees and makes.
-    """
+    """A 4x4 transposed convolution in steps of two pixels."""
 
     def __init__(self, in_channels: int, out_channels: int) -> None:
         super().__init__(in_channels, out_channels, 4, 2, 1)

@@ -19,23 +19,10 @@ def add_noise(x: Tensor, sigma: float | Tensor, generator: torch.Generator) -> T
 def draw_mask(
     x: Tensor, fraction: float, block: int, generator: torch.Generator
 ) -> Tensor:
-    """Choose square blocks to hide, each with probability `fraction`.
+    """Choose square blocks of images (B, c, h, w) to hide.
 
-    Parameters
-    ----------
-    x : Tensor, shape (B, c, h, w)
-        Images.
-    fraction : float
-        Part that is hidden, in [0, 1].
-    block : int
-        Side of a block in pixels.
-    generator : torch.Generator
-        On the device of `x`.
-
-    Returns
-    -------
-    Tensor of float, shape (B, 1, h, w)
-        1 where hidden, else 0.
+    Each is hidden with probability `fraction`; `block` is its side in pixels. Returns
+    (B, 1, h, w): 1 where hidden, else 0.
     """
     height, width = x.shape[2:]
     rows, columns = -(-height // block), -(-width // block)

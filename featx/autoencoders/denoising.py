@@ -5,13 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from featx.autoencoders.autoencoder import Autoencoder
-from featx.autoencoders.base import check_number
-from featx.autoencoders.conv import ConvTransformer
-
-Array = NDArray[Any]
+from featx.autoencoders.base import Array, check_number
+from featx.autoencoders.conv import ConvTransformer, resolve_mask_size
 
 
 class DenoisingAutoencoder(ConvTransformer, Autoencoder):
@@ -79,7 +76,7 @@ class DenoisingAutoencoder(ConvTransformer, Autoencoder):
     module_ : torch.nn.Module
         The network, in evaluation mode.
     history_ : dict of str to list of float
-        ``"loss"`` and ``"validation_loss"`` per epoch, of standardised images.
+        ``"loss"`` and ``"validation_loss"`` per epoch, of standardized images.
     n_iter_ : int
         Epochs run.
     n_features_in_ : int
@@ -165,11 +162,7 @@ class DenoisingAutoencoder(ConvTransformer, Autoencoder):
         super()._resolve(images)
         check_number("noise", self.noise, 0)
         check_number("mask_fraction", self.mask_fraction, 0, 1)
-        if self.mask_size != "auto":
-            check_number("mask_size", self.mask_size, 1, integer=True)
-            self.mask_size_ = min(int(self.mask_size), max(self.image_shape_[:2]))
-        else:
-            self.mask_size_ = max(1, round(max(self.image_shape_[:2]) / 8))
+        self.mask_size_ = resolve_mask_size(self.mask_size, self.image_shape_)
 
     def _network_options(self) -> dict[str, Any]:
         return {

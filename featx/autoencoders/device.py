@@ -13,16 +13,7 @@ from featx.machine import PRECISIONS, check_device
 def choose_device(device: str) -> torch.device:
     """Turn the `device` parameter into a device that is there.
 
-    Parameters
-    ----------
-    device : str
-        ``"auto"`` (a GPU when there is one), ``"cpu"``, ``"cuda"``, ``"cuda:1"``,
-        ``"mps"``.
-
-    Returns
-    -------
-    torch.device
-        A device that can be used.
+    ``"auto"`` is a GPU when there is one.
 
     Raises
     ------
@@ -54,23 +45,11 @@ def choose_device(device: str) -> torch.device:
 
 
 def choose_dtype(precision: str, device: torch.device) -> torch.dtype:
-    """Choose the number format of the matrix products.
+    """Choose the number format of the matrix products: float32 or bfloat16.
 
     ``"auto"`` means bfloat16 on a device that has instructions for it and float32
     elsewhere: without them, bfloat16 convolutions are many times slower than float32
     ones, not faster.
-
-    Parameters
-    ----------
-    precision : {"auto", "float32", "bfloat16"}
-        The parameter as the user gave it.
-    device : torch.device
-        Where the products are computed.
-
-    Returns
-    -------
-    torch.dtype
-        ``torch.float32`` or ``torch.bfloat16``.
 
     Raises
     ------

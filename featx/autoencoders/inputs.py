@@ -19,15 +19,8 @@ _MODES = ("L", "RGB", "RGBA", "F", "I", "I;16")  # of Pillow, whose values are p
 def stack_images(X: Any) -> Any:
     """Stack images that come one by one; arrays, tables of numbers and lists stay.
 
-    Parameters
-    ----------
-    X : array-like, or sequence, array, Series or one-column DataFrame of images
-        Images are arrays or of Pillow, of one size.
-
-    Returns
-    -------
-    array-like
-        For scikit-learn to validate.
+    X is array-like, or a sequence, array, Series or one-column DataFrame of images, which
+    are arrays or of Pillow; scikit-learn validates what is returned.
 
     Raises
     ------
@@ -71,7 +64,7 @@ def _stack(items: list[Any]) -> NDArray[Any]:
     for item in items:
         if _is_pillow(item) and item.mode not in _MODES:
             raise DataError(
-                f"Got an image of mode {item.mode!r}, but expected grey or RGB pixels. Use "
+                f"Got an image of mode {item.mode!r}, but expected gray or RGB pixels. Use "
                 'image.convert("RGB").'
             )
     try:
@@ -96,14 +89,7 @@ def _is_pillow(value: object) -> bool:
 
 
 def remedy(shape: tuple[int, ...], expected: tuple[int, ...]) -> str:
-    """Say how images get the expected shape.
-
-    Parameters
-    ----------
-    shape : tuple of int
-        That of all images together.
-    expected : tuple of int
-        Height, width and channels.
+    """Say how images, (n, ...) together, get the expected shape (h, w, c).
 
     Examples
     --------
@@ -121,13 +107,7 @@ def remedy(shape: tuple[int, ...], expected: tuple[int, ...]) -> str:
 
 
 def check_layout(shape: tuple[int, ...]) -> None:
-    """Raise DataError for a shape that images do not have.
-
-    Parameters
-    ----------
-    shape : tuple of int
-        That of all images together.
-    """
+    """Raise DataError for a shape (n, ...) that images do not have."""
     if len(shape) > 4:
         raise DataError(f"Got X of shape {shape}, but {_LAYOUT}.")
     if len(shape) > 2 and not shape[0]:
@@ -139,13 +119,7 @@ def check_layout(shape: tuple[int, ...]) -> None:
 
 
 def check_channels(shape: tuple[int, ...]) -> None:
-    """Raise DataError for images whose channels come first.
-
-    Parameters
-    ----------
-    shape : tuple of int
-        That of all images together.
-    """
+    """Raise DataError for a shape (n, ...) of images whose channels come first."""
     if len(shape) == 4 and shape[1] in (3, 4) and min(shape[2:]) > 4:
         raise DataError(
             f"Got images of shape {shape[1:]}, but expected (height, width, channels). "
@@ -163,14 +137,7 @@ def pixel_range(images: NDArray[Any]) -> tuple[float, float]:
 def check_range(images: NDArray[Any], kind: str, known: tuple[float, float]) -> None:
     """Raise DataError for values that cannot be those that an encoder was fitted on.
 
-    Parameters
-    ----------
-    images : ndarray, shape (n, h, w, c)
-        Images to encode.
-    kind : str
-        The kind of dtype in `fit`: "u", "i", "f" or "b".
-    known : tuple of float
-        The `pixel_range` in `fit`.
+    `kind` is that of the dtype in `fit` ("u", "i", "f" or "b"), `known` the `pixel_range`.
     """
     low, high = known
     if kind in "ui" and low >= 0 and high > 2 and images.dtype.kind == "f":

@@ -12,14 +12,9 @@ from featx.autoencoders.convolution import DoublingConv, HalvingConv
 
 
 class Normalization(nn.Module):
-    """Standardise each channel, and back; the first and last layer of every network.
+    """Standardize each channel, and back; the first and last layer of every network.
 
     It lives inside the network so that a batch can stay uint8 until it is on the device.
-
-    Parameters
-    ----------
-    depth : int
-        Channels.
     """
 
     mean: Tensor
@@ -31,26 +26,20 @@ class Normalization(nn.Module):
         self.register_buffer("std", torch.ones(depth))
 
     def forward(self, images: Tensor) -> Tensor:
-        """(B, h, w, c) in the images' range -> (B, c, h, w), standardised."""
+        """(B, h, w, c) in the images' range -> (B, c, h, w), standardized."""
         width = images.shape[2]
-        rows = images.float().flatten(2)  # (B, h, w * c): long rows are vectorised
+        rows = images.float().flatten(2)  # (B, h, w * c): long rows are vectorized
         rows = (rows - self.mean.repeat(width)).div_(self.std.repeat(width))
         # permuting NHWC gives channels-last memory without moving a byte
         return rows.view(images.shape).permute(0, 3, 1, 2)
 
     def inverse(self, x: Tensor) -> Tensor:
-        """(B, c, h, w), standardised -> (B, h, w, c) in the images' range."""
+        """(B, c, h, w), standardized -> (B, h, w, c) in the images' range."""
         return x.permute(0, 2, 3, 1) * self.std + self.mean
 
 
 class ConvStage(nn.Sequential):
-    """A strided 3x3 convolution that halves the image; batch normalisation; ReLU.
-
-    Parameters
-    ----------
-    in_channels, out_channels : int
-        Channels of the images it sees and makes.
-    """
+    """A strided 3x3 convolution that halves the image; batch normalization; ReLU."""
 
     def __init__(self, in_channels: int, out_channels: int) -> None:
         super().__init__(

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
-from featx.autoencoders.base import batches
+from featx.autoencoders.base import Array, batches
 from featx.memory_maps import take_rows
-
-Array = NDArray[Any]
 
 _N_IMAGES = 2000
 _SIDE = 16  # the question is asked of images shrunk to about this size
@@ -20,22 +16,11 @@ _TELL_APART = 0.56  # a classifier right this often knows left from right
 def mirroring_is_natural(images: Array, seed: int) -> bool:
     """Whether mirrored images look like images of the same collection.
 
-    A linear classifier is trained on one half of the images to tell an image from its
-    mirror image and asked about the other half. Photographs taken from any side leave
-    it guessing; digits, letters or chest radiographs do not, and mirroring those would
-    mix up what should be told apart.
-
-    Parameters
-    ----------
-    images : ndarray, shape (n, h, w, c)
-        Images; at most 2,000 of them are looked at.
-    seed : int
-        Seed of the choice of images and of the halves.
-
-    Returns
-    -------
-    bool
-        False for fewer than 20 images: too few to ask.
+    A linear classifier is trained on one half of the images (n, h, w, c), or of 2,000 of
+    them, to tell an image from its mirror image and asked about the other half. Photographs
+    taken from any side leave it guessing; digits, letters or chest radiographs do not, and
+    mirroring those would mix up what should be told apart. Fewer than 20 images are too few
+    to ask: then it is not.
 
     Examples
     --------
@@ -71,20 +56,20 @@ def mirroring_is_natural(images: Array, seed: int) -> bool:
 
 
 def _shrink(images: Array) -> NDArray[np.float64]:
-    """Grey images of at most about 16 x 16 pixels, from areas of the originals."""
-    grey = images.mean(axis=3, dtype=np.float64)
+    """Gray images of at most about 16 x 16 pixels, from areas of the originals."""
+    gray = images.mean(axis=3, dtype=np.float64)
     for axis in (1, 2):
-        step = max(1, grey.shape[axis] // _SIDE)
-        size = grey.shape[axis] // step
-        extra = grey.shape[axis] - size * step
+        step = max(1, gray.shape[axis] // _SIDE)
+        size = gray.shape[axis] // step
+        extra = gray.shape[axis] - size * step
         # what is left over is cut on either side in turn: mirroring commutes with this
         cuts = []
         for begin in (extra // 2, extra - extra // 2):
-            kept = np.take(grey, range(begin, begin + size * step), axis)
+            kept = np.take(gray, range(begin, begin + size * step), axis)
             shape = (*kept.shape[:axis], size, step, *kept.shape[axis + 1 :])
             cuts.append(kept.reshape(shape).mean(axis=axis + 1))
-        grey = (cuts[0] + cuts[1]) / 2
-    return grey
+        gray = (cuts[0] + cuts[1]) / 2
+    return gray
 
 
 def _direction(odd: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -45,8 +45,8 @@ class ConvNetwork(nn.Module):
         if pooling is not None:
             self.grid = (min(pooling, sizes[-1][0]), min(pooling, sizes[-1][1]))
         self.all_layers = all_layers
-        seen = channels if all_layers else channels[-1:]
-        self.n_features = sum(seen) * self.grid[0] * self.grid[1]
+        counts = channels if all_layers else channels[-1:]
+        self.n_features = sum(counts) * self.grid[0] * self.grid[1]
         self.normalization = Normalization(depth)
         self.whitening = LocalWhitening(image_shape)
         self.encoder = ConvEncoder(depth, channels)
@@ -59,8 +59,8 @@ class ConvNetwork(nn.Module):
         for stage in self.encoder:
             x = stage(x)
             stages.append(x)
-        seen = [self.head(x), *(stages[-2::-1] if self.all_layers else [])]
-        return torch.cat([self._pool(one).flatten(1) for one in seen], dim=1)
+        maps = [self.head(x), *(stages[-2::-1] if self.all_layers else [])]
+        return torch.cat([self._pool(one).flatten(1) for one in maps], dim=1)
 
     def _pool(self, x: Tensor) -> Tensor:
         return x if x.shape[2:] == self.grid else F.adaptive_avg_pool2d(x, self.grid)
@@ -79,82 +79,28 @@ class ConvNetwork(nn.Module):
         return x
 
     def code(self, x: Tensor) -> Tensor:
-        """Standardised (B, c, h, w) -> code (B, k, h', w')."""
+        """Standardized (B, c, h, w) -> code (B, k, h', w')."""
         return self.head(self.encoder(x))
 
     def error(self, code: Tensor, x: Tensor, where: Tensor | None = None) -> Tensor:
         """Mean squared error of what a code gives: of pixels and of whitened ones.
 
-        Parameters
-        ----------
-        code : Tensor, shape (B, k, h', w')
-            Code.
-        x : Tensor, shape (B, c, h, w)
-            Standardised images, as they should be drawn.
-        where : Tensor, shape (B, 1, h, w), default=None
-            1 where a pixel counts, 0 where it does not.
-
-        Returns
-        -------
-        Tensor
-            A scalar.
+        The code is (B, k, h', w'), `x` the standardized images (B, c, h, w) as they
+        should be drawn; `where` (B, 1, h, w) is 1 where a pixel counts, else 0.
         """
         drawn = self.decoder(code)
         return mean_squared_error(drawn, (x, self.whitening(x)), where)
 
     def loss(self, images: Tensor, generator: torch.Generator) -> Tensor:
-        """Mean squared error of standardised and of whitened pixels, a scalar."""
+        """Mean squared error of standardized and of whitened pixels, a scalar."""
         x = self.normalization(images)
         return self.error(self.code(x), x)
-
-
-class DenoisingNetwork(ConvNetwork):
-    """Restores whole images from noisy ones with hidden blocks.
-
-    Parameters
-    ----------
-    *args, **kwargs
-        As for `ConvNetwork`.
-    noise : float
-        Standard deviation of the noise, in those of the channels.
-    mask_fraction : float
-        Part of the blocks that is hidden.
-    mask_size : int
-        Side of a block in pixels.
-    """
-
-    def __init__(
-        self,
-        *args: Any,
-        noise: float,
-        mask_fraction: float,
-        mask_size: int,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(*args, **kwargs)
-        self.noise = noise
-        self.mask_fraction = mask_fraction
-        self.mask_size = mask_size
-
-    def loss(self, images: Tensor, generator: torch.Generator) -> Tensor:
-        """Mean squared error of the restored pixels, plain and whitened; a scalar."""
-        x = self.normalization(images)
-        seen = add_noise(x, self.noise, generator)
-        hidden = draw_mask(x, self.mask_fraction, self.mask_size, generator)
-        return self.error(self.code(seen * (1 - hidden)), x)
 
 
 class MaskedNetwork(ConvNetwork):
     """Paints what is hidden of an image, and is judged on that alone.
 
-    Parameters
-    ----------
-    *args, **kwargs
-        As for `ConvNetwork`.
-    mask_fraction : float
-        Part of the blocks that is hidden.
-    mask_size : int
-        Side of a block in pixels.
+    `mask_fraction` of the blocks is hidden, whose side is `mask_size` in pixels.
     """
 
     def __init__(
@@ -171,15 +117,28 @@ class MaskedNetwork(ConvNetwork):
         return self.error(self.code(x * (1 - hidden)), x, hidden)
 
 
+class DenoisingNetwork(MaskedNetwork):
+    """Restores whole images from noisy ones with hidden blocks.
+
+    `noise` is its standard deviation, in those of the channels.
+    """
+
+    def __init__(self, *args: Any, noise: float, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.noise = noise
+
+    def loss(self, images: Tensor, generator: torch.Generator) -> Tensor:
+        """Mean squared error of the restored pixels, plain and whitened; a scalar."""
+        x = self.normalization(images)
+        noisy = add_noise(x, self.noise, generator)
+        hidden = draw_mask(x, self.mask_fraction, self.mask_size, generator)
+        return self.error(self.code(noisy * (1 - hidden)), x)
+
+
 class VariationalNetwork(ConvNetwork):
     """A code drawn from a normal distribution at each position; features are its mean.
 
-    Parameters
-    ----------
-    *args, **kwargs
-        As for `ConvNetwork`.
-    beta : float
-        Weight of the divergence from the prior, per value of the code.
+    `beta` weighs the divergence from the prior, per value of the code.
     """
 
     def __init__(self, *args: Any, beta: float, **kwargs: Any) -> None:

@@ -6,6 +6,7 @@ import copy
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 import torch
@@ -67,13 +68,25 @@ class Parts:
         twins = [_twin(network) for _ in range(self.n_side_by_side - 1)]
         self.networks = [network, *twins]
         self.shared = [processes.wrap(one) for one in self.networks]
-        self.judged = LossModule(network)
-        self.judged.training = False  # of the loss, not of the network
+        self.evaluated = LossModule(network)
+        self.evaluated.training = False  # of the loss, not of the network
         self.generators = [
             torch.Generator(self.device).manual_seed(seed + processes.rank + i)
             for i in range(self.n_side_by_side)
         ]
         self._map: Callable[..., Iterable[Tensor]] = map
+
+    def state_dict(self) -> dict[str, Any]:
+        """Noise and number of parts; all processes call it, and get those of all."""
+        noise = [generator.get_state().numpy() for generator in self.generators]
+        return {"n_in_turn": self.n_in_turn, "noise": self.processes.all_gather(noise)}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Continue with what `state_dict` gave."""
+        self.n_in_turn = state["n_in_turn"]
+        noise = state["noise"][self.processes.rank]
+        for generator, kept in zip(self.generators, noise, strict=True):
+            generator.set_state(torch.from_numpy(kept))
 
     @contextmanager
     def threads(self) -> Iterator[None]:
@@ -92,21 +105,10 @@ class Parts:
             torch.set_num_threads(before)
 
     def gradients(self, rows: Rows, weight: float, loss_of: Loss) -> Tensor:
-        """Set the gradients of the mean loss of a batch, and return that loss.
+        """Set the gradients of the mean loss of a batch; return that loss, a scalar.
 
-        Parameters
-        ----------
-        rows : ndarray of int64
-            The images of the batch.
-        weight : float
-            By which loss and gradients are multiplied.
-        loss_of : callable
-            Loss of a network for some of them, with a generator of noise.
-
-        Returns
-        -------
-        Tensor
-            A scalar, without gradient.
+        `loss_of` gives the loss of a network for some rows, with a generator of noise;
+        loss and gradients are multiplied by `weight`.
         """
         while True:
             try:
@@ -139,28 +141,16 @@ class Parts:
         return torch.stack(losses).sum()
 
     def mean_loss(self, rows: Rows, batch_size: int, loss_of: Loss) -> float:
-        """Mean loss without learning, with the same noise every time.
+        """Mean loss of at least one image without learning, with the same noise every time.
 
-        Parameters
-        ----------
-        rows : ndarray of int64
-            At least one image.
-        batch_size : int
-            Images of a batch, of which only a part goes through the network at once.
-        loss_of : callable
-            As for `gradients`.
-
-        Returns
-        -------
-        float
-            Of the network in evaluation mode.
+        Of the network in evaluation mode. Only a part of a batch goes through it at once.
         """
         at_once = -(-batch_size // (self.n_in_turn * self.n_side_by_side))
 
         def total(part: Rows) -> Tensor:
             noise = torch.Generator(self.device).manual_seed(self.seed)
             with torch.inference_mode():
-                return loss_of(self.judged, part, noise) * len(part)
+                return loss_of(self.evaluated, part, noise) * len(part)
 
         parts = np.split(rows, range(at_once, len(rows), at_once))
         losses = torch.stack(list(self._map(total, parts)))

@@ -15,28 +15,16 @@ _GPU_BYTES = 2**30
 
 
 class PatchFilters(nn.Module):
-    """A sparse autoencoder with tied weights on contrast-normalised, whitened patches.
+    """A sparse autoencoder with tied weights on contrast-normalized, whitened patches.
 
-    Parameters
-    ----------
-    image_shape : tuple of int
-        Height, width and channels of the images it sees.
-    patch_shape : tuple of int
-        Height and width of a patch.
-    n_components : int
-        Filters.
-    n_active : int
-        Filters that rebuild a patch in training.
-    threshold : float
-        Responses between minus and plus this do not count in the features.
-    pooling : int
-        Rows and columns of cells over which the code is averaged, if there are so many
-        positions.
+    `sparsity` filters rebuild a patch in training. Responses between minus and plus the
+    threshold do not count in the features, which are averaged over `pooling` rows and
+    columns of cells, if there are so many positions.
     """
 
     averages: Tensor
     contrast_floor: Tensor
-    centre: Tensor
+    center: Tensor
     whitening: Tensor
 
     def __init__(
@@ -45,13 +33,13 @@ class PatchFilters(nn.Module):
         patch_shape: tuple[int, int],
         *,
         n_components: int,
-        n_active: int,
+        sparsity: int,
         threshold: float,
         pooling: int,
     ) -> None:
         super().__init__()
         self.patch_shape = patch_shape
-        self.n_active = n_active
+        self.sparsity = sparsity
         self.threshold = threshold
         self.edges = []
         for size, patch in zip(image_shape, patch_shape, strict=False):
@@ -64,7 +52,7 @@ class PatchFilters(nn.Module):
         size = patch_shape[0] * patch_shape[1] * image_shape[2]
         self.filters = nn.Parameter(torch.zeros(n_components, size))
         self.register_buffer("contrast_floor", torch.ones(()))
-        self.register_buffer("centre", torch.zeros(size))
+        self.register_buffer("center", torch.zeros(size))
         self.register_buffer("whitening", torch.eye(size))
 
     @torch.no_grad()
@@ -73,9 +61,9 @@ class PatchFilters(nn.Module):
         contrast = patches.float().flatten(1).var(1, correction=0).mean()
         if contrast > 0:  # relative to the usual contrast: flat patches stay small
             self.contrast_floor.copy_(0.01 * contrast)
-        rows = self._normalised(patches).flatten(0, 2)
-        self.centre.copy_(rows.mean(0))
-        rows = rows - self.centre
+        rows = self._normalized(patches).flatten(0, 2)
+        self.center.copy_(rows.mean(0))
+        rows = rows - self.center
         # on the CPU: not every device has this decomposition
         values, vectors = torch.linalg.eigh((rows.T @ rows / len(rows)).cpu())
         scale = (values.clamp(min=0) + strength).rsqrt()
@@ -91,9 +79,9 @@ class PatchFilters(nn.Module):
         x = self.whiten(patches)
         filters = F.normalize(self.filters, dim=1)
         with torch.no_grad():
-            active = (x @ filters.T).abs().topk(self.n_active, dim=1).indices
+            active = (x @ filters.T).abs().topk(self.sparsity, dim=1).indices
         # an embedding: its gradient is summed in the same order every time
-        chosen = F.embedding(active, filters)  # (n, n_active, d)
+        chosen = F.embedding(active, filters)  # (n, sparsity, d)
         code = torch.einsum("nd,nkd->nk", x, chosen)
         rebuilt = torch.einsum("nk,nkd->nd", code, chosen)
         return (x - rebuilt).square().sum() / x.square().sum().clamp(min=1e-12)
@@ -129,7 +117,7 @@ class PatchFilters(nn.Module):
         max(r - t, 0) is that of max(s, 2t), less 2t, and the mean of max(-r - t, 0) is
         that of max(s, 0), less that of s, which is the response to a mean patch.
         """
-        values = self._normalised(images).sub_(self.centre)
+        values = self._normalized(images).sub_(self.center)
         patches = filters.new_ones(*values.shape[:3], len(filters))
         patches[..., :-1] = values
         # not on the device, which would have to be asked for it
@@ -148,10 +136,10 @@ class PatchFilters(nn.Module):
         code.clamp_(min=0)  # sums are rounded
 
     def whiten(self, patches: Tensor) -> Tensor:
-        """(n, ph, pw, c) in the images' range -> (n, d), normalised and white."""
-        return (self._normalised(patches).flatten(0, 2) - self.centre) @ self.whitening
+        """(n, ph, pw, c) in the images' range -> (n, d), normalized and white."""
+        return (self._normalized(patches).flatten(0, 2) - self.center) @ self.whitening
 
-    def _normalised(self, images: Tensor) -> Tensor:
+    def _normalized(self, images: Tensor) -> Tensor:
         """Every patch (B, rows, columns, d) of images (B, h, w, c).
 
         Of nought mean, and of variance one where there is contrast.

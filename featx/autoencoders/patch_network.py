@@ -23,13 +23,9 @@ class PatchNetwork(nn.Module):
         Height and width of a patch, in pixels of its resolution.
     n_components : tuple of int
         Filters at each resolution.
-    n_active : int
-        Filters that rebuild a patch in training.
-    threshold : float
-        Responses between minus and plus this do not count in the features.
-    pooling : int
-        Rows and columns of cells over which the code is averaged.
-    reduction : int
+    sparsity, threshold, pooling
+        See `PatchFilters`.
+    downsample : int
         Images are first averaged over squares of this many pixels.
     n_drawn : int
         Principal components of an image that `decode` can draw.
@@ -45,17 +41,17 @@ class PatchNetwork(nn.Module):
         patch_shape: tuple[int, int],
         *,
         n_components: tuple[int, ...],
-        n_active: int,
+        sparsity: int,
         threshold: float,
         pooling: int,
-        reduction: int,
+        downsample: int,
         n_drawn: int,
     ) -> None:
         super().__init__()
         height, width, depth = image_shape
         self.image_size = (height, width)
-        self.reduced_shape = (-(-height // reduction), -(-width // reduction), depth)
-        self.reduction = reduction
+        self.reduced_shape = (-(-height // downsample), -(-width // downsample), depth)
+        self.downsample = downsample
         self.patch_shape = patch_shape
         rows, columns, _ = self.reduced_shape
         scales: list[PatchFilters] = []
@@ -65,7 +61,7 @@ class PatchNetwork(nn.Module):
                     (rows, columns, depth),
                     patch_shape,
                     n_components=n,
-                    n_active=n_active,
+                    sparsity=sparsity,
                     threshold=threshold,
                     pooling=pooling,
                 )
@@ -84,8 +80,8 @@ class PatchNetwork(nn.Module):
         A cut is a patch of the coarsest resolution; the others see its corner.
         """
         height, width = self.patch_shape
-        for scale, seen in self._resolutions(cuts.float()):
-            yield scale, seen[:, :height, :width]
+        for scale, corner in self._resolutions(cuts.float()):
+            yield scale, corner[:, :height, :width]
 
     def loss(self, cuts: Tensor, generator: torch.Generator) -> Tensor:
         """Power that is lost in rebuilding patches, a scalar in [0, 1]."""
@@ -94,8 +90,8 @@ class PatchNetwork(nn.Module):
 
     def encode(self, images: Tensor) -> Tensor:
         """(B, h, w, c) -> features (B, n_features), finest resolution first."""
-        seen = self._resolutions(self.reduce(images))
-        return torch.cat([scale.encode(small) for scale, small in seen], dim=1)
+        codes = [s.encode(x) for s, x in self._resolutions(self.reduce(images))]
+        return torch.cat(codes, dim=1)
 
     @torch.no_grad()
     def learn_readout(self, small: Tensor, features: Tensor) -> None:
@@ -119,13 +115,13 @@ class PatchNetwork(nn.Module):
         """Features -> (B, h, w, c) in the images' range."""
         pixels = features @ self.readout @ self.drawing + self.mean_image
         small = pixels.view(-1, *self.reduced_shape).permute(0, 3, 1, 2)
-        if self.reduction > 1:
+        if self.downsample > 1:
             small = F.interpolate(small, self.image_size, mode="bilinear")
         return small.permute(0, 2, 3, 1)
 
     def reduce(self, images: Tensor) -> Tensor:
         """(B, h, w, c) -> the reduced image, float32."""
-        return _reduced(images.float(), self.reduction)
+        return _reduced(images.float(), self.downsample)
 
     def _resolutions(self, images: Tensor) -> Iterator[tuple[PatchFilters, Tensor]]:
         for scale in self.scales:

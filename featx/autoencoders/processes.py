@@ -54,12 +54,12 @@ class Processes:
         dist.all_reduce(total)
         return total.item() / self.n
 
-    def first(self, value: Any = None) -> Any:
+    def broadcast(self, value: Any = None) -> Any:
         """Give all processes a value of the first one.
 
         Examples
         --------
-        >>> Processes().first("here")
+        >>> Processes().broadcast("here")
         'here'
         """
         if self.n == 1:
@@ -68,21 +68,21 @@ class Processes:
         dist.broadcast_object_list(box, 0)
         return box[0]
 
-    def everyone(self, value: Any) -> list[Any]:
+    def all_gather(self, value: Any) -> list[Any]:
         """Collect a value of each process, in all of them.
 
         Examples
         --------
-        >>> Processes().everyone("here")
+        >>> Processes().all_gather("here")
         ['here']
         """
         if self.n == 1:
             return [value]
-        found: list[Any] = [None] * self.n
-        dist.all_gather_object(found, value)
-        return found
+        values: list[Any] = [None] * self.n
+        dist.all_gather_object(values, value)
+        return values
 
-    def same_buffers(self, network: nn.Module) -> None:
+    def sync_buffers(self, network: nn.Module) -> None:
         """Give all processes the batch statistics of the first one."""
         if self.n > 1:
             for buffer in network.buffers():
@@ -90,7 +90,7 @@ class Processes:
 
 
 @contextmanager
-def joined() -> Iterator[bool]:
+def init_distributed() -> Iterator[bool]:
     """Join the processes that ``torchrun`` started, if it did.
 
     Yields
@@ -100,7 +100,7 @@ def joined() -> Iterator[bool]:
 
     Examples
     --------
-    >>> with joined() as first:
+    >>> with init_distributed() as first:
     ...     first
     True
     """
@@ -118,13 +118,7 @@ def joined() -> Iterator[bool]:
 
 
 class LossModule(nn.Module):
-    """A network's loss as what the module computes.
-
-    Parameters
-    ----------
-    network : nn.Module
-        With a method ``loss(images, generator)``.
-    """
+    """A network's ``loss(images, generator)`` as what the module computes."""
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()

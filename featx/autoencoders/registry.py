@@ -159,24 +159,26 @@ def describe_choices(encoder: BaseEstimator) -> str:
     >>> describe_choices(UntrainedAutoencoder().fit(X))
     '64 channels, images as they are, cpu'
     """
-    said = []
+    choices = []
     if isinstance(encoder, PatchAutoencoder):
         height, width = encoder.patch_shape_
         filters = " + ".join(map(str, encoder.n_filters_))
-        said.append(f"{filters} filters of {height} x {width} pixels")
+        choices.append(f"{filters} filters of {height} x {width} pixels")
         if encoder.scales_ > 1:
-            said.append(f"at {encoder.scales_} resolutions")
-        if encoder.reduction_ > 1:
-            said.append(f"of images reduced {encoder.reduction_} times")
+            choices.append(f"at {encoder.scales_} resolutions")
+        if encoder.downsample_ > 1:
+            choices.append(f"of images reduced {encoder.downsample_} times")
     elif isinstance(encoder, ConvTransformer):
-        said.append("-".join(map(str, encoder.channels_)) + " channels")
+        choices.append("-".join(map(str, encoder.channels_)) + " channels")
         if getattr(encoder, "n_iter_", 0):
-            said.append(f"{encoder.n_iter_} epochs")
+            choices.append(f"{encoder.n_iter_} epochs")
     else:
         return ""
     mirrored = encoder.augment_ == "flip"
-    said.append("images and their mirror images" if mirrored else "images as they are")
-    return ", ".join([*said, encoder.device_])
+    choices.append(
+        "images and their mirror images" if mirrored else "images as they are"
+    )
+    return ", ".join([*choices, encoder.device_])
 
 
 def _parameters(encoder: BaseEstimator) -> dict[str, str]:

@@ -11,20 +11,15 @@ from torch.nn import functional as F
 from featx.autoencoders.base import batches
 
 _BYTES = 2**20  # of differences at a time: what a processor's cache can hold
-_TOGETHER = 4  # neighbouring pixels that one step of the whitening gives
-_NEAR = 9  # pixels, along each axis, whose contrast counts as that of a neighbourhood
+_TOGETHER = 4  # neighboring pixels that one step of the whitening gives
+_NEAR = 9  # pixels, along each axis, whose contrast counts as that of a neighborhood
 
 
 class LocalWhitening(nn.Module):
-    """What a pixel says beyond its surroundings, at the contrast of its neighbourhood.
+    """What a pixel says beyond its surroundings, at the contrast of its neighborhood.
 
-    Neighbouring pixels are nearly equal, so an autoencoder that is judged by pixels first
+    Neighboring pixels are nearly equal, so an autoencoder that is judged by pixels first
     learns large smooth areas. Whitened, all scales count alike.
-
-    Parameters
-    ----------
-    image_shape : tuple of int
-        Height, width and channels.
     """
 
     kernel: Tensor
@@ -32,13 +27,13 @@ class LocalWhitening(nn.Module):
     def __init__(self, image_shape: tuple[int, int, int]) -> None:
         super().__init__()
         height, width, depth = image_shape
-        # odd, so that there is a centre; at most 7 x 7 and the image
+        # odd, so that there is a center; at most 7 x 7 and the image
         self.size = tuple(min(7, side - 1 + side % 2) for side in (height, width))
         self.register_buffer("kernel", torch.zeros(depth, depth, *self.size))
 
     @torch.no_grad()
     def learn(self, x: Tensor) -> None:
-        """Learn the filter from standardised images (n, c, h, w)."""
+        """Learn the filter from standardized images (n, c, h, w)."""
         height, width = self.size
         depth = x.shape[1]
         down, right = (max(1, side // 16) for side in x.shape[2:])
@@ -47,12 +42,12 @@ class LocalWhitening(nn.Module):
         rows = rows - rows.mean(0)
         values, vectors = torch.linalg.eigh(rows.T @ rows / len(rows))
         zca = vectors * (values.clamp(min=0) + 0.02).rsqrt() @ vectors.T
-        centre = torch.arange(depth) * height * width + height * width // 2
-        self.kernel.copy_(zca[centre].view(depth, depth, height, width))
+        center = torch.arange(depth) * height * width + height * width // 2
+        self.kernel.copy_(zca[center].view(depth, depth, height, width))
 
     @torch.no_grad()
     def forward(self, x: Tensor) -> Tensor:
-        """(B, c, h, w), standardised -> the same shape, locally white."""
+        """(B, c, h, w), standardized -> the same shape, locally white."""
         # large weights cancel: bfloat16 would be wrong by 4 %, and no faster
         with torch.autocast(x.device.type, enabled=False):
             white = self._filtered(x)
@@ -64,9 +59,9 @@ class LocalWhitening(nn.Module):
             return white * (power[:, None] + 0.05).rsqrt()
 
     def _filtered(self, x: Tensor) -> Tensor:
-        """Convolve, several neighbours at a time.
+        """Convolve, several neighbors at a time.
 
-        Few channels leave most of a processor's vector units idle. Neighbours as further
+        Few channels leave most of a processor's vector units idle. Neighbors as further
         channels, of a kernel that is as many pixels wider, fill them: twice as fast.
         """
         height, width = self.size
@@ -87,7 +82,7 @@ class LocalWhitening(nn.Module):
 
 
 def _average_near(side: int, device: torch.device) -> Tensor:
-    """Give the matrix (side, side) by which a row of pixels is averaged over neighbours.
+    """Give the matrix (side, side) by which a row of pixels is averaged over neighbors.
 
     >>> _average_near(7, torch.device("cpu"))[:, 0]
     tensor([0.2000, 0.2000, 0.2000, 0.2000, 0.2000, 0.0000, 0.0000])
@@ -100,21 +95,11 @@ def _average_near(side: int, device: torch.device) -> Tensor:
 def mean_squared_error(
     drawn: Tensor, targets: tuple[Tensor, ...], where: Tensor | None = None
 ) -> Tensor:
-    """Mean squared error, in as few passes over the images as can be.
+    """Mean squared error, in as few passes over the images as can be; float32.
 
-    Parameters
-    ----------
-    drawn : Tensor, shape (B, channels, h, w)
-        What a network drew, in any float format.
-    targets : tuple of Tensor, each (B, c, h, w)
-        What it should have drawn, one after the other along the channels, float32.
-    where : Tensor, shape (B, 1, h, w), default=None
-        1 where a pixel counts, 0 where it does not.
-
-    Returns
-    -------
-    Tensor
-        A scalar, float32; 0 where nothing counts.
+    What was drawn (B, channels, h, w) is compared with the targets (B, c, h, w), one
+    after the other along the channels. Where `where` (B, 1, h, w) is 0, a pixel does not
+    count; the error is 0 if none does.
 
     Examples
     --------

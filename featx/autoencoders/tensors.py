@@ -9,10 +9,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from featx.autoencoders.base import batches
+from featx.autoencoders.base import Array, batches
 from featx.memory_maps import release_pages, take_rows
-
-Array = NDArray[Any]
 
 
 def to_tensor(images: Array) -> torch.Tensor:
@@ -48,23 +46,11 @@ def _converted(state: Any, kind: type, convert: Callable[[Any], Any]) -> Any:
 def batch_reader(
     images: Array, device: torch.device
 ) -> Callable[[NDArray[np.int64]], torch.Tensor]:
-    """Prepare to bring batches of images to a device.
+    """Prepare to bring rows of images (n, h, w, c) to a device.
 
     A CUDA device gets all images at once, where they take at most a quarter of its free
-    memory; else each batch comes through page-locked memory. Neither makes the program
-    wait for the device.
-
-    Parameters
-    ----------
-    images : ndarray or memmap, shape (n, h, w, c)
-        Images.
-    device : torch.device
-        Where they are wanted.
-
-    Returns
-    -------
-    callable
-        Rows, an array of int64, -> tensor on the device.
+    memory; else each batch comes through page-locked memory. Neither makes the program wait
+    for the device.
     """
     if device.type != "cuda":
         return lambda rows: to_tensor(take_rows(images, rows)).to(device)

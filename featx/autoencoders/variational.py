@@ -5,13 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from featx.autoencoders.autoencoder import Autoencoder
-from featx.autoencoders.base import check_number
+from featx.autoencoders.base import Array, check_number
 from featx.autoencoders.conv import ConvTransformer
-
-Array = NDArray[Any]
 
 
 class VariationalAutoencoder(ConvTransformer, Autoencoder):
@@ -32,7 +29,7 @@ class VariationalAutoencoder(ConvTransformer, Autoencoder):
         is at most 4, with 64, 128, 256, 256, ... channels.
     beta : float, default=1e-3
         Weight of the Kullback-Leibler divergence, per value of the code, against the mean
-        squared error of standardised pixels.
+        squared error of standardized pixels.
     layers : {"all", "code"}, default="all"
         Features are the outputs of every stage, each averaged over the grid of the code,
         or the code alone. Early stages see what the code has lost.
@@ -76,7 +73,7 @@ class VariationalAutoencoder(ConvTransformer, Autoencoder):
     module_ : torch.nn.Module
         The network, in evaluation mode.
     history_ : dict of str to list of float
-        ``"loss"`` and ``"validation_loss"`` per epoch, of standardised images.
+        ``"loss"`` and ``"validation_loss"`` per epoch, of standardized images.
     n_iter_ : int
         Epochs run.
     n_features_in_ : int

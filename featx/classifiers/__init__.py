@@ -2,10 +2,11 @@
 
 from featx.catalog import CLASSIFIERS
 from featx.classifiers.blocks import can_fit_in_blocks, fit_in_blocks
-from featx.classifiers.choice import CHOICE, FEWEST, choose_settings, merit
+from featx.classifiers.choice import CHOICE, FEWEST, choose_settings
 from featx.classifiers.confidence import PROBABILITIES, predict_with_confidence
 from featx.classifiers.linear_svm import WideLinearSVC
 from featx.classifiers.logistic import WideLogisticRegression
+from featx.classifiers.merit import merit
 from featx.classifiers.reduction import SharedReduction
 from featx.classifiers.registry import (
     accelerated,

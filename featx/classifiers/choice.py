@@ -9,21 +9,22 @@ best weighted carry over to the support vector machines and to logistic regressi
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Iterable
 from itertools import product
-from typing import Any, NamedTuple, TypeVar
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import linalg
 from sklearn.base import clone
 from sklearn.metrics.pairwise import euclidean_distances
 from sklearn.neighbors import NearestNeighbors
 from sklearn.pipeline import Pipeline
 
-Array = NDArray[Any]
+from featx.classifiers.merit import Judge, Judgment, best
+from featx.classifiers.ridge import Array
+
 Settings = dict[str, Any]
-One = TypeVar("One", bound=Hashable)
+Weights = tuple[str | None, ...]  # of the classes, to be tried
 
 ROWS = (800, 2000)  # images that the choice looks at: so many, of many a twentieth
 FEWEST = 20  # images; of fewer it would be chance
@@ -86,87 +87,25 @@ def choose_settings(
         return {}
     rows = _spread(numbers, int(np.clip(len(y) // 20, *ROWS)))
     labels = numbers[rows]
-    judge = _Judge(labels, uneven)
+    judge = Judge(labels, uneven)
     heads = [step for key, step in classifier.steps[:-1] if key != "rbf"]
     if name == "knn":
         return _choose_neighbors(heads, X, numbers, rows, judge)
-    seen = np.asarray(X[rows])
+    features = np.asarray(X[rows])
     for step in heads:
-        seen = clone(step).fit_transform(seen, y[rows])
-    seen = seen.astype(np.float32, copy=False)
-    weights: tuple[str | None, ...] = ("balanced", None) if uneven else (None,)
+        features = clone(step).fit_transform(features, y[rows])
+    features = features.astype(np.float32, copy=False)
+    weights: Weights = ("balanced", None) if uneven else (None,)
+    left_out = _LeftOut(labels, judge)
     if "rbf" in classifier.named_steps or name == "svm":
-        return _choose_kernel(classifier, seen, labels, weights, judge)
-    return _choose_linear(name, seen, labels, len(y), weights, judge)
-
-
-def merit(y: Array, predicted: Array, *, uneven: bool) -> float:
-    """Say how good predictions are, for the choice of settings.
-
-    Where classes are even, by accuracy. Where they are uneven, by the mean of accuracy and
-    balanced accuracy, less what accuracy lacks of the share of the largest class: finding
-    rare classes is worth mistakes in others, but not more of them than not looking makes.
-
-    Parameters
-    ----------
-    y, predicted : ndarray, shape (n,)
-        Labels and what was said.
-    uneven : bool
-        The class counts differ.
-
-    Returns
-    -------
-    float
-        At most 1.
-
-    Examples
-    --------
-    >>> y = np.array([0, 0, 0, 1])
-    >>> merit(y, np.array([0, 0, 0, 0]), uneven=False)
-    0.75
-    >>> merit(y, np.array([0, 0, 0, 0]), uneven=True)
-    0.625
-    >>> round(merit(y, np.array([0, 1, 1, 1]), uneven=True), 3)
-    0.333
-    """
-    right = y == predicted
-    accuracy = float(right.mean())
-    if not uneven:
-        return accuracy
-    _, numbers, counts = np.unique(y, return_inverse=True, return_counts=True)
-    recalls = np.bincount(numbers, weights=right) / counts
-    lacking = max(0.0, float(counts.max()) / len(y) - accuracy)
-    return (accuracy + float(recalls.mean())) / 2 - lacking
-
-
-class _Told(NamedTuple):
-    """How good predictions are, and what each image adds to that if it is right."""
-
-    merit: float
-    right: Array
-
-
-class _Judge:
-    """Judges what was said of images (n,) with these labels."""
-
-    def __init__(self, labels: Array, uneven: bool) -> None:
-        self.labels, self.uneven = labels, uneven
-        self.share = np.full(len(labels), 1 / len(labels))
-        if uneven:
-            _, numbers, counts = np.unique(
-                labels, return_inverse=True, return_counts=True
-            )
-            self.share = (self.share + 1 / (len(counts) * counts[numbers])) / 2
-
-    def __call__(self, predicted: Array) -> _Told:
-        right = self.share * (predicted == self.labels)
-        return _Told(merit(self.labels, predicted, uneven=self.uneven), right)
+        return _choose_kernel(classifier, features, weights, left_out)
+    return _choose_linear(name, features, len(y), weights, left_out)
 
 
 def leave_one_out(kernel: Array, sides: Array, weight: Array, alpha: float) -> Array:
     """Score every image by a ridge regression fitted on all the others.
 
-    With an intercept that is not penalised, in closed form [1]_.
+    With an intercept that is not penalized, in closed form [1]_.
 
     Parameters
     ----------
@@ -186,8 +125,8 @@ def leave_one_out(kernel: Array, sides: Array, weight: Array, alpha: float) -> A
 
     References
     ----------
-    .. [1] G. C. Cawley, "Leave-one-out cross-validation based model selection criteria
-       for weighted LS-SVMs", IJCNN 2006.
+    .. [1] G. C. Cawley, "Leave-one-out cross-validation based model selection criteria for
+       weighted LS-SVMs", IJCNN 2006.
 
     Examples
     --------
@@ -202,9 +141,9 @@ def leave_one_out(kernel: Array, sides: Array, weight: Array, alpha: float) -> A
     # at least what rounding may take from a kernel that is nearly singular
     least = 10 * np.finfo(system.dtype).eps * diagonal.sum()
     diagonal += np.maximum(alpha / weight, least)
-    (factorise, invert) = linalg.get_lapack_funcs(("potrf", "potri"), (system,))
+    (factorize, invert) = linalg.get_lapack_funcs(("potrf", "potri"), (system,))
     (multiply,) = linalg.get_blas_funcs(("symm",), (system,))
-    factor, _ = factorise(system, lower=True, overwrite_a=True, clean=False)
+    factor, _ = factorize(system, lower=True, overwrite_a=True, clean=False)
     inverse, _ = invert(factor, lower=True, overwrite_c=True)  # its lower triangle
     columns = np.column_stack([sides, np.ones(len(sides), sides.dtype)])
     products = multiply(1.0, inverse, columns, lower=True)
@@ -218,7 +157,7 @@ def leave_one_out(kernel: Array, sides: Array, weight: Array, alpha: float) -> A
 class _LeftOut:
     """How well classes of images (n,) are told by a kernel without their own image."""
 
-    def __init__(self, labels: Array, judge: _Judge) -> None:
+    def __init__(self, labels: Array, judge: Judge) -> None:
         self.judge = judge
         counts = np.bincount(labels)
         present = np.flatnonzero(counts)
@@ -227,29 +166,24 @@ class _LeftOut:
         balanced = len(labels) / (len(present) * counts[labels])
         self.weights = {None: np.ones(len(labels)), "balanced": balanced}
 
-    def judged(self, kernel: Array, alpha: float, weight: str | None) -> _Told:
+    def judge_ridge(self, kernel: Array, alpha: float, weight: str | None) -> Judgment:
         each = self.weights[weight].astype(kernel.dtype)
         scores = leave_one_out(kernel, self.sides, each, alpha)
         return self.judge(self.classes[scores.argmax(axis=1)])
 
 
 def _choose_linear(
-    name: str,
-    X: Array,
-    labels: Array,
-    n_images: int,
-    weights: Iterable[str | None],
-    judge: _Judge,
+    name: str, X: Array, n_images: int, weights: Weights, left_out: _LeftOut
 ) -> Settings:
-    left_out = _LeftOut(labels, judge)
     X -= X.mean(axis=0)
     kernel = X @ X.T
     usual = 4 * X.shape[1]  # over the root of the number of images
-    tried = list(product(PENALTIES, weights))
-    factor, weight = _best(
+    factor, weight = best(
         {
-            one: left_out.judged(kernel, one[0] * usual / len(X) ** 0.5, one[1])
-            for one in tried
+            (factor, weight): left_out.judge_ridge(
+                kernel, factor * usual / len(X) ** 0.5, weight
+            )
+            for factor, weight in product(PENALTIES, weights)
         }
     )
     alpha = factor * usual / n_images**0.5
@@ -262,31 +196,28 @@ def _choose_linear(
 
 
 def _choose_kernel(
-    classifier: Pipeline,
-    X: Array,
-    labels: Array,
-    weights: Iterable[str | None],
-    judge: _Judge,
+    classifier: Pipeline, X: Array, weights: Weights, left_out: _LeftOut
 ) -> Settings:
     name, model = classifier.steps[-1]
-    left_out = _LeftOut(labels, judge)
     usual = 1 / (X.shape[1] * float(X.var()) or 1.0)
     distances = euclidean_distances(X, squared=True)
-
     penalty = model.alpha if name == "kernel-ridge" else 1 / model.C
 
-    def search(widths: Iterable[float], factors: Any, weights: Any) -> dict[Any, _Told]:
-        found = {}
+    def search(
+        widths: Iterable[float], factors: Any, weights: Any
+    ) -> dict[Any, Judgment]:
+        judgments = {}
         for width in widths:
             kernel = np.exp(-width * usual * distances)
-            for one in product(factors, weights):
-                alpha = width * one[0] * penalty
-                found[width, *one] = left_out.judged(kernel, alpha, one[1])
-        return found
+            for factor, weight in product(factors, weights):
+                judgments[width, factor, weight] = left_out.judge_ridge(
+                    kernel, width * factor * penalty, weight
+                )
+        return judgments
 
     by_width = search(WIDTHS, KERNEL_PENALTIES[::2], [None])
-    width, _, _ = max(by_width, key=lambda one: by_width[one].merit)
-    _, factor, weight = _best(search([width], KERNEL_PENALTIES, weights))
+    width, _, _ = max(by_width, key=lambda key: by_width[key].merit)
+    _, factor, weight = best(search([width], KERNEL_PENALTIES, weights))
     factor *= width
     own: Settings = (
         {"alpha": factor * penalty}
@@ -301,51 +232,34 @@ def _choose_kernel(
 
 
 def _choose_neighbors(
-    heads: list[Any],
-    X: Array,
-    numbers: Array,
-    rows: Array,
-    judge: _Judge,
+    heads: list[Any], X: Array, numbers: Array, rows: Array, judge: Judge
 ) -> Settings:
     """Tell some images by their neighbors among all the others."""
     for step in heads:
         X = clone(step).fit_transform(X, numbers)
     most = min(max(NEIGHBORS), len(X) - 1)
     search = NearestNeighbors(n_neighbors=most + 1).fit(X)
-    distances, found = search.kneighbors(X[rows])
+    distances, neighbors = search.kneighbors(X[rows])
     # an image is its own neighbor; among many at no distance it may not be the first
-    own = found == rows[:, None]
+    own = neighbors == rows[:, None]
     own[~own.any(axis=1), -1] = True
     distances = distances[~own].reshape(len(rows), most)
-    told = numbers[found[~own].reshape(len(rows), most)]
+    classes = numbers[neighbors[~own].reshape(len(rows), most)]
     closeness = 1 / np.maximum(distances, np.finfo(np.float32).tiny)
-    merits = {}
+    judgments = {}
     for k in (k for k in NEIGHBORS if k <= most):
         votes = np.zeros((len(rows), numbers.max() + 1))
         for j in range(k):
-            votes[np.arange(len(rows)), told[:, j]] += closeness[:, j]
-        merits[k] = judge(votes.argmax(axis=1))
-    return {"knn__n_neighbors": _best(merits)}
+            votes[np.arange(len(rows)), classes[:, j]] += closeness[:, j]
+        judgments[k] = judge(votes.argmax(axis=1))
+    return {"knn__n_neighbors": best(judgments)}
 
 
-def _best(found: dict[One, _Told]) -> One:
-    """Give the first one that is within one standard error of the best."""
-    best = max(found.values(), key=lambda told: told.merit)
-
-    def as_good(told: _Told) -> bool:
-        error = float(np.sqrt(np.square(best.right - told.right).sum()))
-        return told.merit >= best.merit - error
-
-    return next(one for one, told in found.items() if as_good(told))
-
-
-def _named(
-    name: str, own: Settings, weight: str | None, weights: Iterable[str | None]
-) -> Settings:
-    found = {f"{name}__{key}": value for key, value in own.items()}
-    if len(tuple(weights)) > 1:
-        found[f"{name}__class_weight"] = weight
-    return found
+def _named(name: str, own: Settings, weight: str | None, weights: Weights) -> Settings:
+    settings = {f"{name}__{key}": value for key, value in own.items()}
+    if len(weights) > 1:
+        settings[f"{name}__class_weight"] = weight
+    return settings
 
 
 def _spread(numbers: Array, n_rows: int) -> Array:

@@ -50,15 +50,20 @@ def predict_with_confidence(
     (True, 1.0)
     """
     has_probability = hasattr(classifier, "predict_proba")
-    say = classifier.predict_proba if has_probability else classifier.decision_function
+    score = (
+        classifier.predict_proba if has_probability else classifier.decision_function
+    )
     # an SVM compares every pair of classes for every image
     n_pairs = max(1, len(classifier.classes_) * (len(classifier.classes_) - 1) // 2)
     size = max(1, _BATCH_VALUES // max(n_pairs, X.shape[1] // 4))
-    found: list[NDArray[np.int64]] = [np.empty(0, np.int64)]
-    sure: list[NDArray[np.float64]] = [np.empty(0)]
+    labels: list[NDArray[np.int64]] = [np.empty(0, np.int64)]
+    confidence: list[NDArray[np.float64]] = [np.empty(0)]
     for start in range(0, len(X), size):
         part = X[start : start + size]
-        scores, n_classes = np.asarray(say(part), np.float64), len(classifier.classes_)
+        scores, n_classes = (
+            np.asarray(score(part), np.float64),
+            len(classifier.classes_),
+        )
         expected = (len(part), n_classes) if scores.ndim > 1 else (len(part),)
         if scores.shape != expected or (scores.ndim == 1 and n_classes != 2):
             raise DataError(
@@ -66,9 +71,9 @@ def predict_with_confidence(
                 f"classes for {len(part)} images, but expected one of each. Fit it anew."
             )
         if scores.ndim == 1:  # two classes: above nought it is the second one
-            found.append((scores > 0).astype(np.int64))
-            sure.append(np.abs(scores))
+            labels.append((scores > 0).astype(np.int64))
+            confidence.append(np.abs(scores))
         else:
-            found.append(scores.argmax(axis=1))
-            sure.append(scores.max(axis=1))
-    return classifier.classes_[np.concatenate(found)], np.concatenate(sure)
+            labels.append(scores.argmax(axis=1))
+            confidence.append(scores.max(axis=1))
+    return classifier.classes_[np.concatenate(labels)], np.concatenate(confidence)

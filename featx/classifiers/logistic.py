@@ -3,28 +3,21 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy import linalg, optimize
 from scipy.special import expit
 
-from featx.classifiers.linear_svm import (
-    Array,
-    WideLinearSVC,
-    _InBlocks,
-    _power,
-    _Whole,
-    product,
-)
+from featx.classifiers.ridge import Array, Rows, power, product
+from featx.classifiers.wide_linear import WideLinearClassifier
 
 
-class WideLogisticRegression(WideLinearSVC):
+class WideLogisticRegression(WideLinearClassifier):
     """Logistic regression for many dense features that are correlated.
 
     The problem of ``LogisticRegression``, for more than two classes all at once. Features
-    of images are strongly correlated; the factorised Gram matrix takes that out of the
+    of images are strongly correlated; the factorized Gram matrix takes that out of the
     problem, so that L-BFGS needs a fraction of the steps [1]_. Where there are more
     features than images it is solved as `WideLinearSVC` is: the loss bends nowhere more
     than a parabola that is known beforehand [2]_, so that each step is a ridge
@@ -91,57 +84,20 @@ class WideLogisticRegression(WideLinearSVC):
             return np.stack([expit(-scores), expit(scores)], axis=1)
         return np.ascontiguousarray(_softmax(scores)[0])
 
-    def _solve(
-        self, data: _Whole | _InBlocks, sides: Array, root: Array, share: Array
-    ) -> Any:
-        """Minimise over weights (n_features, k) and offsets (k,)."""
+    def _solve(self, data: Rows, sides: Array, share: Array) -> tuple[Array, Array]:
         if data.wide:
-            return super()._solve(data, sides, root, share)
-        alpha, k = self._penalty(sides), sides.shape[1]
-        unit = 2 * self._bend(sides)  # of the loss, see `_loss`
-        # at nought it bends alike for all rows and classes: there L-BFGS begins
-        bend = unit / (4 if k == 1 else k)
-        mass = float((root.astype(np.float64) ** 2).sum())
-        gram = data.gram(data.dtype)
-        diagonal = np.einsum("ii->i", gram)
-        # at least what rounding may have taken from a singular one
-        diagonal += 2 * alpha / bend
-        diagonal += 10 * np.finfo(gram.dtype).eps * diagonal.sum()
-        factor = linalg.cholesky(gram, lower=True, overwrite_a=True, check_finite=False)
-        (invert,) = linalg.get_lapack_funcs(("trtri",), (factor,))
-        inverse, _ = invert(factor, lower=True, overwrite_c=True)
-
-        def parts(flat: Array) -> tuple[Array, Array]:
-            steps = flat.reshape(-1, k).astype(data.dtype)
-            return product(inverse.T, steps[:-1]), steps[-1] / math.sqrt(mass)
-
-        def objective(flat: Array) -> tuple[float, Array]:
-            """Visit every row once: its score, its loss and its part of the slope."""
-            weights, offset = parts(flat)
-            value = alpha * _power(weights)
-            slope, tilt = 2 * alpha * weights, np.zeros(k)
-            for rows, block in data:
-                scores = product(block, weights) / root[rows] + offset
-                expected, losses = _outcome(sides[rows], scores)
-                expected -= (sides[rows] + 1) / 2
-                expected *= unit * root[rows]
-                value += unit * _sum(losses, root[rows])
-                slope += product(block.T, expected)
-                tilt += (expected * root[rows]).sum(0)
-            gradient = np.empty((len(flat) // k, k))
-            gradient[:-1] = product(inverse, slope)
-            gradient[-1] = tilt / math.sqrt(mass)
-            return value, gradient.ravel()
-
+            return super()._solve(data, sides, share)
+        objective = _Objective(data, sides, self._penalty(sides), self._bend(sides))
         # its first step has the length one: let that be the step of Newton
-        start = np.zeros((data.n_features + 1) * k)
-        length = float(np.linalg.norm(objective(start)[1])) / bend or 1.0
+        start = np.zeros((data.n_features + 1) * sides.shape[1])
+        slope = float(np.linalg.norm(objective(start)[1]))
+        length = slope / objective.bend or 1.0
 
         def scaled(flat: Array) -> tuple[float, Array]:
             value, gradient = objective(length * flat)
             return value, length * gradient
 
-        found = optimize.minimize(
+        result = optimize.minimize(
             scaled,
             start,
             jac=True,
@@ -153,10 +109,10 @@ class WideLogisticRegression(WideLinearSVC):
                 "gtol": 0.0,
             },
         )
-        self.n_iter_ = max(1, int(found.nit))
-        if found.nit >= self.max_iter:
+        self.n_iter_ = max(1, int(result.nit))
+        if result.nit >= self.max_iter:
             self._warn()
-        return parts(length * found.x)
+        return objective.parts(length * result.x)
 
     def _bend(self, sides: Array) -> float:
         """Give the inverse of the most that the loss of one row bends."""
@@ -172,6 +128,54 @@ class WideLogisticRegression(WideLinearSVC):
 
     def _loss(self, sides: Array, scores: Array, root: Array) -> float:
         return 2 * self._bend(sides) * _sum(_outcome(sides, scores)[1], root)
+
+
+class _Objective:
+    """Loss and penalty as a function of weights and offsets, scaled to bend alike.
+
+    The factor of the Gram matrix, and `alpha` with it, takes the correlations of the
+    features out.
+    """
+
+    def __init__(self, data: Rows, sides: Array, alpha: float, bend: float) -> None:
+        self.data, self.sides, self.alpha = data, sides, alpha
+        self.k = sides.shape[1]
+        self.unit = 2 * bend  # of the loss, see `_loss`
+        # at nought it bends alike for all rows and classes: there L-BFGS begins
+        self.bend = self.unit / (4 if self.k == 1 else self.k)
+        self.mass = float((data.root.astype(np.float64) ** 2).sum())
+        gram = data.gram(data.dtype)
+        diagonal = np.einsum("ii->i", gram)
+        # at least what rounding may have taken from a singular one
+        diagonal += 2 * alpha / self.bend
+        diagonal += 10 * np.finfo(gram.dtype).eps * diagonal.sum()
+        factor = linalg.cholesky(gram, lower=True, overwrite_a=True, check_finite=False)
+        (invert,) = linalg.get_lapack_funcs(("trtri",), (factor,))
+        self.inverse, _ = invert(factor, lower=True, overwrite_c=True)
+
+    def parts(self, flat: Array) -> tuple[Array, Array]:
+        """Weights (n_features, k) and offsets (k,)."""
+        steps = flat.reshape(-1, self.k).astype(self.data.dtype)
+        return product(self.inverse.T, steps[:-1]), steps[-1] / math.sqrt(self.mass)
+
+    def __call__(self, flat: Array) -> tuple[float, Array]:
+        """Visit every row once: its score, its loss and its part of the slope."""
+        data, sides, root = self.data, self.sides, self.data.root
+        weights, offset = self.parts(flat)
+        value = self.alpha * power(weights)
+        slope, tilt = 2 * self.alpha * weights, np.zeros(self.k)
+        for rows, block in data:
+            scores = product(block, weights) / root[rows] + offset
+            expected, losses = _outcome(sides[rows], scores)
+            expected -= (sides[rows] + 1) / 2
+            expected *= self.unit * root[rows]
+            value += self.unit * _sum(losses, root[rows])
+            slope += product(block.T, expected)
+            tilt += (expected * root[rows]).sum(0)
+        gradient = np.empty((len(flat) // self.k, self.k))
+        gradient[:-1] = product(self.inverse, slope)
+        gradient[-1] = tilt / math.sqrt(self.mass)
+        return value, gradient.ravel()
 
 
 def _sum(losses: Array, root: Array) -> float:

@@ -41,17 +41,7 @@ def fit_on_device(
     """Fit scaling, components, logistic or ridge regression in place on a device.
 
     They end as if they had been fitted in memory: their attributes are plain arrays.
-
-    Parameters
-    ----------
-    steps : Pipeline
-        A classifier of ``make_classifier(on_device=True)``, or the head of one.
-    X : ndarray of float32, shape (n, n_features)
-        Features.
-    y : ndarray of int64, shape (n,)
-        Labels.
-    device : str
-        As for an encoder, such as "cuda".
+    `steps` is a classifier of ``make_classifier(on_device=True)``, or the head of one.
 
     Raises
     ------

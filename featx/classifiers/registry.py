@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from importlib import import_module
 from importlib.util import find_spec
-from typing import Any
+from typing import Any, NamedTuple
 
 from sklearn.base import ClassifierMixin
 from sklearn.kernel_approximation import Nystroem
@@ -33,6 +33,83 @@ def accelerated() -> bool:
     return find_spec("sklearnex") is not None
 
 
+class _Case(NamedTuple):
+    """What the defaults of a classifier depend on."""
+
+    n_features: int
+    n_images: int
+    class_weight: str | None
+    random_state: int
+    on_device: bool
+
+
+def _linear_svm(case: _Case) -> ClassifierMixin:
+    C = case.n_images**0.5 / (8 * case.n_features)
+    return WideLinearSVC(C, class_weight=case.class_weight, tol=1e-2, copy_X=False)
+
+
+def _logreg(case: _Case) -> ClassifierMixin:
+    options: dict[str, Any] = {
+        "C": 50 / case.n_images,
+        "class_weight": case.class_weight,
+    }
+    if case.on_device:
+        return LogisticRegression(**options, max_iter=1000)
+    return WideLogisticRegression(**options, tol=3e-4, max_iter=300, copy_X=False)
+
+
+def _ridge(case: _Case) -> ClassifierMixin:
+    # in closed form, through the smaller of the two Gram matrices
+    solver = "svd" if case.on_device else "auto"
+    options = {"class_weight": case.class_weight, "random_state": case.random_state}
+    return RidgeClassifier(
+        0.003 * case.n_images, copy_X=False, solver=solver, **options
+    )
+
+
+def _svm(case: _Case) -> ClassifierMixin:
+    options: dict[str, Any] = {"C": 3.0, "class_weight": case.class_weight}
+    if case.n_images > MOST_FOR_SVM:
+        return WideLinearSVC(**options, tol=1e-2, copy_X=False)
+    home = "featx.classifiers.fast_svm" if accelerated() else "sklearn.svm"
+    # ties broken by the scores: the label is that of the highest score
+    return import_module(home).SVC(**options, break_ties=True)
+
+
+def _kernel_ridge(case: _Case) -> ClassifierMixin:
+    return RidgeClassifier(0.3, class_weight=case.class_weight, copy_X=False)
+
+
+def _mlp(case: _Case) -> ClassifierMixin:
+    n = case.n_images
+    return MLPClassifier(
+        (256,),
+        alpha=1e-1,
+        batch_size=min(512, max(32, n // 50), n),
+        learning_rate_init=1e-3,
+        max_iter=min(max(30, 1_500_000 // n), 300),
+        early_stopping=n >= 200,
+        n_iter_no_change=4 if n > 10_000 else 15,
+        random_state=case.random_state,
+    )
+
+
+def _knn(case: _Case) -> ClassifierMixin:
+    # scikit-learn-intelex's weighs a neighbor at no distance wrongly
+    return KNeighborsClassifier(min(10, case.n_images), weights="distance")
+
+
+_MODELS: dict[str, Callable[[_Case], ClassifierMixin]] = {
+    "linear-svm": _linear_svm,
+    "logreg": _logreg,
+    "ridge": _ridge,
+    "svm": _svm,
+    "kernel-ridge": _kernel_ridge,
+    "mlp": _mlp,
+    "knn": _knn,
+}
+
+
 def make_classifier(
     name: str,
     *,
@@ -44,7 +121,7 @@ def make_classifier(
 ) -> Pipeline:
     """Build an unfitted classifier with its defaults.
 
-    Features are standardised; of more than 1,024, `svm`, `kernel-ridge` and `knn` see
+    Features are standardized; of more than 1,024, `svm`, `kernel-ridge` and `knn` see
     whitened principal components. So does `mlp`: 256 where there are up to 10,000 images,
     else 1,024 of more than 8,192 features. What suits the images themselves is chosen by
     `choose_settings`. Of more than 100,000 images the kernel of `svm` is spanned by 8,192
@@ -80,56 +157,11 @@ def make_classifier(
     >>> list(make_classifier("svm", n_features=4096, n_images=50_000).named_steps)
     ['scale', 'pca', 'svm']
     """
-    weight = "balanced" if balanced else None
-    if name == "logreg" and on_device:
-        model = LogisticRegression(C=50 / n_images, class_weight=weight, max_iter=1000)
-    elif name == "logreg":
-        model = WideLogisticRegression(
-            C=50 / n_images,
-            class_weight=weight,
-            tol=3e-4,
-            max_iter=300,
-            copy_X=False,
-        )
-    elif name == "ridge":
-        # in closed form, through the smaller of the two Gram matrices
-        model = RidgeClassifier(
-            0.003 * n_images,
-            class_weight=weight,
-            copy_X=False,
-            random_state=random_state,
-            solver="svd" if on_device else "auto",
-        )
-    elif name == "svm" and n_images > MOST_FOR_SVM:
-        model = WideLinearSVC(C=3.0, class_weight=weight, tol=1e-2, copy_X=False)
-    elif name == "svm":
-        # ties broken by the scores: the label is that of the highest score
-        model = _svc()(C=3.0, class_weight=weight, break_ties=True)
-    elif name == "kernel-ridge":
-        model = RidgeClassifier(0.3, class_weight=weight, copy_X=False)
-    elif name == "linear-svm":
-        model = WideLinearSVC(
-            C=n_images**0.5 / (8 * n_features),
-            class_weight=weight,
-            tol=1e-2,
-            copy_X=False,
-        )
-    elif name == "mlp":
-        model = MLPClassifier(
-            (256,),
-            alpha=1e-1,
-            batch_size=min(512, max(32, n_images // 50), n_images),
-            learning_rate_init=1e-3,
-            max_iter=min(max(30, 1_500_000 // n_images), 300),
-            early_stopping=n_images >= 200,
-            n_iter_no_change=4 if n_images > 10_000 else 15,
-            random_state=random_state,
-        )
-    elif name == "knn":
-        # scikit-learn-intelex's weighs a neighbour at no distance wrongly
-        model = KNeighborsClassifier(min(10, n_images), weights="distance")
-    else:
+    if name not in CLASSIFIERS:
         raise unknown_name("classifier", name, CLASSIFIERS)
+    weight = "balanced" if balanced else None
+    case = _Case(n_features, n_images, weight, random_state, on_device)
+    model = _MODELS[name](case)
     steps: list[tuple[str, Any]] = [("scale", StandardScaler())]
     components, limit = WIDE, WIDE
     if name == "mlp" and n_images <= FEW:
@@ -138,11 +170,10 @@ def make_classifier(
         limit = 8 * WIDE
     if name in REDUCED and n_features > limit:
         steps.append(("pca", WhitenedPCA(components, random_state=random_state)))
-    if name == "kernel-ridge" or (isinstance(model, WideLinearSVC) and name == "svm"):
+    if name == "kernel-ridge" or (name == "svm" and n_images > MOST_FOR_SVM):
         landmarks = min(LANDMARKS, n_images)  # all images: exact
-        steps.append(
-            ("rbf", Nystroem(n_components=landmarks, random_state=random_state))
-        )
+        rbf = Nystroem(n_components=landmarks, random_state=random_state)
+        steps.append(("rbf", rbf))
     return Pipeline([*steps, (name, model)])
 
 
@@ -176,10 +207,8 @@ def search_space(
     """
     factors = [4.0**power for power in range(-4, 4)]
     penalty = 4 * n_features / n_images**0.5  # see `choose_settings`
-    seen = n_features
-    if n_features > WIDE:
-        seen = min(WIDE, n_images)
-    widths = [factor / seen for factor in (1 / 16, 1 / 4, 1 / 2, 1, 2, 4)]
+    n_columns = min(WIDE, n_images) if n_features > WIDE else n_features
+    widths = [factor / n_columns for factor in (1 / 16, 1 / 4, 1 / 2, 1, 2, 4)]
     spaces: dict[str, dict[str, list[Any]]] = {
         "logreg": {"logreg__C": [8 / penalty * factor for factor in factors]},
         "ridge": {"ridge__alpha": [penalty / factor for factor in factors]},
@@ -208,15 +237,7 @@ def search_space(
 def default_classifiers(n_images: int) -> list[str]:
     """Choose classifiers that can be fitted on so many images in reasonable time.
 
-    Parameters
-    ----------
-    n_images : int
-        Training images.
-
-    Returns
-    -------
-    list of str
-        A linear classifier, and the SVM unless that would run into hours.
+    A linear classifier, and the SVM unless that would run into hours.
 
     Examples
     --------
@@ -236,9 +257,3 @@ def check_classifiers(names: Iterable[str]) -> None:
 def can_balance(classifier: ClassifierMixin) -> bool:
     """Whether the last step of a classifier takes class weights."""
     return "class_weight" in classifier[-1].get_params()
-
-
-def _svc() -> Any:
-    """Return the class SVC, from scikit-learn-intelex if it is installed."""
-    home = "featx.classifiers.fast_svm" if accelerated() else "sklearn.svm"
-    return import_module(home).SVC

@@ -13,11 +13,6 @@ def check_soundness(estimator: Any) -> None:
     Most estimators compute with NumPy, which refuses what does not fit. Neighbors and
     support vectors are read by compiled code, which would read beyond them.
 
-    Parameters
-    ----------
-    estimator : estimator
-        Fitted, or made of a file.
-
     Examples
     --------
     >>> from sklearn.neighbors import KNeighborsClassifier
@@ -55,9 +50,9 @@ def check_soundness(estimator: Any) -> None:
 
 def _have_shape(estimator: Any, shape: tuple[int, ...], *names: str) -> None:
     for name in names:
-        found = np.shape(getattr(estimator, name))
-        if found != shape:
+        actual = np.shape(getattr(estimator, name))
+        if actual != shape:
             raise ValueError(
-                f"{name} of {type(estimator).__name__} has the shape {found}, but "
+                f"{name} of {type(estimator).__name__} has the shape {actual}, but "
                 f"expected {shape}"
             )

@@ -14,18 +14,9 @@ def to_stock(classifier: ClassifierMixin) -> Pipeline:
     """Return a fitted classifier without anything that only its training needed.
 
     An estimator of scikit-learn-intelex becomes the one of scikit-learn that it stands
-    for, and a neural network forgets the state of its optimiser.
-
-    Parameters
-    ----------
-    classifier : estimator
-        Fitted, as `make_classifier` builds it, or without a Pipeline around it.
-
-    Returns
-    -------
-    Pipeline
-        Fitted; it gives the same predictions, but for images on the very border of two
-        classes where another library adds in another order.
+    for, and a neural network forgets the state of its optimizer. Predictions stay the
+    same, but for images on the very border of two classes where another library adds in
+    another order.
 
     Examples
     --------

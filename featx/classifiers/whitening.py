@@ -45,11 +45,11 @@ class WhitenedPCA(
     n_components : int, default=1024
         Components; fewer if the data have fewer rows or columns.
     floor : float or "auto", default="auto"
-        Variance below which components fade; 1 is the variance of one standardised
+        Variance below which components fade; 1 is the variance of one standardized
         feature, and infinity leaves all components as they are. ``"auto"`` chooses from
         3, 30, 300 and infinity by the labels, and is infinity without labels.
     random_state : int, RandomState or None, default=None
-        Seed of the randomised decomposition and of the rows for the choice.
+        Seed of the randomized decomposition and of the rows for the choice.
 
     Attributes
     ----------
@@ -87,7 +87,7 @@ class WhitenedPCA(
         Parameters
         ----------
         X : array-like, shape (n, n_features)
-            Features, standardised as a rule.
+            Features, standardized as a rule.
         y : array-like of shape (n,), default=None
             Class labels, for ``floor="auto"``.
 
@@ -148,12 +148,12 @@ class WhitenedPCA(
             scaled = scores * self._scale(floor).astype(scores.dtype)
             ridge = KernelRidge(kernel="rbf", alpha=0.3)
             ridge.fit(scaled[:n_train], labels[:n_train])
-            said = ridge.predict(scaled[n_train:])
+            predicted = ridge.predict(scaled[n_train:])
             truth = labels[n_train:]
             if truth.shape[1] == 1:
-                right[floor] = ((said > 0) == (truth > 0)).mean()
+                right[floor] = ((predicted > 0) == (truth > 0)).mean()
             else:
-                right[floor] = (said.argmax(axis=1) == truth.argmax(axis=1)).mean()
+                right[floor] = (predicted.argmax(axis=1) == truth.argmax(axis=1)).mean()
         return max(right, key=lambda floor: right[floor])
 
     def transform(self, X: ArrayLike) -> NDArray[Any]:

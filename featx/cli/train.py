@@ -7,10 +7,10 @@ from featx.cli.progress import StderrProgress
 
 def train(options: OneEncoderOptions) -> None:
     """Train an encoder and cache it; on several GPUs or machines under torchrun."""
-    from featx.autoencoders.processes import joined
+    from featx.autoencoders.processes import init_distributed
 
     with (
-        joined() as first,
+        init_distributed() as first,
         StderrProgress(err, options.quiet or not first) as progress,
     ):
         dataset = options.load(progress)

@@ -78,7 +78,7 @@ def is_first() -> bool:
 def tell_all(word: str = "") -> str:
     """Tell the processes that train together a word; all but the first are told it."""
     together = processes()
-    return word if together is None else together.first(word)
+    return word if together is None else together.broadcast(word)
 
 
 def plain_params(estimator: BaseEstimator) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Labelled images: where they come from, how they are split and thinned."""
+"""Labeled images: where they come from, how they are split and thinned."""
 
 from featx.catalog import NAMED
 from featx.images.files import ImageBatch, find_images, read_images, read_list

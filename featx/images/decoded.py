@@ -12,12 +12,12 @@ from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 
 from featx.errors import DataError
-from featx.images import decoding
+from featx.images import decode
+from featx.images.backends import Folder
 from featx.images.imageset import Dataset, ImageSet, Skipped, content_digest
-from featx.images.listing import Listing
+from featx.images.index import Index
 from featx.images.options import Options
 from featx.images.split import TEST, check_classes, validation_mask
-from featx.images.trees import Tree
 from featx.images.working_size import size_notes, working_size
 from featx.memory_maps import load_array, reserve
 from featx.store import Store, cache_errors
@@ -29,8 +29,8 @@ _Found = tuple[dict[str, Any], NDArray[np.uint8], dict[str, NDArray[Any]]]
 def decoded_once(
     store: Store,
     key: str,
-    root: Tree,
-    list_: Callable[[], tuple[Listing, tuple[str, ...]]],
+    root: Folder,
+    list_: Callable[[], tuple[Index, tuple[str, ...]]],
     options: Options,
 ) -> Dataset:
     """Open decoded images as slices of one memory map, or decode them first.
@@ -66,15 +66,15 @@ def _read(folder: Path, manifest: dict[str, Any]) -> _Found:
 
 def _decode(
     scratch: Path,
-    root: Tree,
-    listing: Listing,
+    root: Folder,
+    listing: Index,
     options: Options,
     notes: tuple[str, ...],
 ) -> dict[str, Any]:
     """Decode all images of the listing into a folder; return what the manifest says."""
     skipped: list[Skipped] = []
 
-    def without(listing: Listing, damage: decoding.Damage) -> Listing:
+    def without(listing: Index, damage: decode.Damage) -> Index:
         skipped.extend(Skipped(listing.ids[i], damage[i]) for i in sorted(damage))
         good = np.setdiff1d(np.arange(len(listing.ids)), sorted(damage))
         if not len(good):
@@ -85,14 +85,14 @@ def _decode(
         return listing.take(good, listing.part[good])
 
     file = scratch / "images.npy"
-    sizes, gray, damage = decoding.survey(listing.places, options)
+    sizes, gray, damage = decode.survey(listing.locations, options)
     readable = without(listing, damage)
     longest = options.most_pixels(len(readable.ids))
     size = options.size or working_size(sizes, longest)
     shape = (*size, 1 if gray else 3)
     reserve(file, (len(readable.ids), *shape), np.uint8)
     n_pixels = sum(h * w * n for (h, w), n in sizes.items())
-    damage = decoding.decode(readable.places, file, shape, options, n_pixels)
+    damage = decode.decode(readable.locations, file, shape, options, n_pixels)
     if damage:
         readable = without(readable, damage)
         _drop_rows(file, sorted(damage))
@@ -132,7 +132,7 @@ def _drop_rows(file: Path, bad: Sequence[int]) -> None:
         os.replace(kept, file)
 
 
-def _check(readable: Listing, root: Tree, skipped: Sequence[Skipped]) -> None:
+def _check(readable: Index, root: Folder, skipped: Sequence[Skipped]) -> None:
     """Check the classes again when damaged images are gone."""
     try:
         if not (readable.part == TEST).any():
@@ -149,7 +149,7 @@ def _dataset(
     manifest: dict[str, Any],
     X: NDArray[np.uint8],
     rows: dict[str, NDArray[Any]],
-    root: Tree,
+    root: Folder,
     options: Options,
 ) -> Dataset:
     """Cut the parts out of the memory map."""

@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 
 from featx import remote
 from featx.errors import DataError, MissingDataError, StorageError
+from featx.images.backends import is_image
 from featx.images.imageset import Skipped
 from featx.images.pixels import read_pixels, reason, strict_pillow
-from featx.images.trees import is_image
 
 _AT_ONCE = 256  # images
 _PIXELS_AT_ONCE = 2**26  # values of them
@@ -65,7 +65,7 @@ def find_images(places: Iterable[str]) -> Iterator[str]:
     MissingDataError
         If there are places, and none of them is there.
     """
-    found, missing = [], []
+    paths, missing = [], []
     for place in places:
         if remote.is_remote(place):
             matches = [url for url in remote.find_files(place) if is_image(url)]
@@ -73,14 +73,14 @@ def find_images(places: Iterable[str]) -> Iterator[str]:
             matches = [place] if os.path.lexists(place) else sorted(glob.glob(place))
         if not matches:
             missing.append(place)
-        found += matches or [place]
-    if missing and len(missing) == len(found):
+        paths += matches or [place]
+    if missing and len(missing) == len(paths):
         raise MissingDataError(
             f"Got {', '.join(map(repr, missing[:3]))}, but expected a file, a folder or a "
             "pattern that some files match. Check the path."
         )
     return chain.from_iterable(
-        _below(path) if os.path.isdir(path) else [path] for path in found
+        _below(path) if os.path.isdir(path) else [path] for path in paths
     )
 
 
@@ -125,8 +125,8 @@ def read_list(stream: IO[bytes], *, nul: bool = False) -> Iterator[str]:
     yield from _names([left], end)
 
 
-def _names(found: list[bytes], end: bytes) -> Iterator[str]:
-    for name in found:
+def _names(names: list[bytes], end: bytes) -> Iterator[str]:
+    for name in names:
         name = name if end == b"\0" else name.removesuffix(b"\r")
         if name:
             yield os.fsdecode(name)
@@ -194,10 +194,10 @@ def _read(
     ids, X, skipped = [], [], []
     with strict_pillow():
         read = list(pool.map(one, paths))
-    for path, found in zip(paths, read, strict=True):
-        if isinstance(found, Skipped):
-            skipped.append(found)
+    for path, pixels in zip(paths, read, strict=True):
+        if isinstance(pixels, Skipped):
+            skipped.append(pixels)
         else:
             ids.append(path)
-            X.append(found)
+            X.append(pixels)
     return ImageBatch(ids, np.array(X, np.uint8).reshape(-1, *shape), skipped)

@@ -10,35 +10,36 @@ from dataclasses import replace
 from itertools import islice
 
 from featx.errors import DataError, FeatxError
+from featx.images.backends import Folder
 from featx.images.decoded import decoded_once
 from featx.images.imageset import Dataset
-from featx.images.listing import (
+from featx.images.index import (
     PART_FOLDERS,
-    Listing,
+    Index,
     holds_images,
-    list_images,
+    index_images,
 )
 from featx.images.options import Options
 from featx.images.selection import choose_rows
-from featx.images.shards import list_shards, read_names
-from featx.images.trees import Stamp, Tree
+from featx.images.shards import index_shards, read_names
+from featx.images.stamps import Stamp
 from featx.remote import is_remote
 from featx.store import FORMAT, Store
 
 _TICK = 0.05  # seconds; clocks of file systems advance a hundred times a second or more
 
 
-def load_folder(root: Tree, options: Options, store: Store) -> Dataset:
-    """Load a tree of images, one folder per class, or of shards.
+def load_folder(root: Folder, options: Options, store: Store) -> Dataset:
+    """Load a folder of images, one folder per class, or of shards.
 
-    The tree is ``CLASS/*.png``, or ``train/CLASS/*`` with or without ``test/`` and
+    It holds ``CLASS/*.png``, or ``train/CLASS/*`` with or without ``test/`` and
     ``val/``; or ``*.tar`` or ``*.parquet``, right there, in ``data/`` or in folders of
-    parts. Images are slices of one memory map, decoded into the cache.
+    parts. The decoded images go to the cache.
 
     Raises
     ------
     DataError
-        If the tree does not hold at least two classes of readable images.
+        If it does not hold at least two classes of readable images.
     ParameterError
         If `keep` names an unknown class or `limit` is too small.
     CacheError
@@ -49,16 +50,16 @@ def load_folder(root: Tree, options: Options, store: Store) -> Dataset:
     if shards:
         return _load_shards(root, shards, options, store)
     with _readable(root):
-        listing, notes = list_images(root)
-    listing, more = _choose(listing, options, root)
+        index, notes = index_images(root)
+    index, more = _choose(index, options, root)
     key = _key(
         (FORMAT, root.key, *_pixels(options)),
-        zip(listing.ids, listing.part.tolist(), listing.stamps, strict=True),
+        zip(index.ids, index.part.tolist(), index.stamps, strict=True),
     )
 
-    def list_() -> tuple[Listing, tuple[str, ...]]:
+    def list_() -> tuple[Index, tuple[str, ...]]:
         _wait_a_tick(root)
-        return listing, ()
+        return index, ()
 
     data = decoded_once(store, key, root, list_, options)
     # Notes are of today: what they tell of is not in the key.
@@ -66,7 +67,7 @@ def load_folder(root: Tree, options: Options, store: Store) -> Dataset:
 
 
 def _load_shards(
-    root: Tree, shards: Mapping[str, Stamp], options: Options, store: Store
+    root: Folder, shards: Mapping[str, Stamp], options: Options, store: Store
 ) -> Dataset:
     # The shards are listed only if they changed: that means reading all of them.
     with _readable(root):
@@ -76,30 +77,30 @@ def _load_shards(
     first = (FORMAT, root.key, *_pixels(options), chosen, names)
     key = _key(first, shards.items())
 
-    def list_() -> tuple[Listing, tuple[str, ...]]:
+    def list_() -> tuple[Index, tuple[str, ...]]:
         _wait_a_tick(root)
         with _readable(root):
-            listing, notes = list_shards(root, list(shards), names, options)
-        listing, more = _choose(listing, options, root)
-        return listing, notes + more
+            index, notes = index_shards(root, list(shards), names, options)
+        index, more = _choose(index, options, root)
+        return index, notes + more
 
     return decoded_once(store, key, root, list_, options)
 
 
-def _shards(root: Tree) -> dict[str, Stamp]:
+def _shards(root: Folder) -> dict[str, Stamp]:
     """Find the shards of a folder, unless it is one of classes."""
     folders = root.subfolders()
     inside = [f for f in folders if f.lower() in PART_FOLDERS or f == "data"]
-    found = root.shards()
+    shards = root.shards()
     for folder in inside:
-        found |= root.shards(folder)
-    if found and any(holds_images(root, folder) for folder in folders):
+        shards |= root.shards(folder)
+    if shards and any(holds_images(root, folder) for folder in folders):
         return {}
-    return found
+    return shards
 
 
 @contextmanager
-def _readable(root: Tree) -> Iterator[None]:
+def _readable(root: Folder) -> Iterator[None]:
     try:
         yield
     except FeatxError:
@@ -112,12 +113,12 @@ def _readable(root: Tree) -> Iterator[None]:
 
 
 def _choose(
-    listing: Listing, options: Options, root: Tree
-) -> tuple[Listing, tuple[str, ...]]:
+    index: Index, options: Options, root: Folder
+) -> tuple[Index, tuple[str, ...]]:
     rows, part, notes = choose_rows(
-        listing.y, listing.part, listing.class_names, options, root
+        index.y, index.part, index.class_names, options, root
     )
-    return listing.take(rows, part), notes
+    return index.take(rows, part), notes
 
 
 def _pixels(options: Options) -> tuple[object, ...]:
@@ -128,11 +129,11 @@ def _pixels(options: Options) -> tuple[object, ...]:
     return options.longest_side, on_gpu, options.fit
 
 
-def _wait_a_tick(root: Tree) -> None:
+def _wait_a_tick(root: Folder) -> None:
     """Wait between listing and decoding until the clock of the files has moved on.
 
     A change before that is decoded, and one after it gets another time of change than
-    the listing has, so that no later listing finds what was decoded here.
+    the listing has, so that no later index finds what was decoded here.
     """
     if not is_remote(root.key):
         time.sleep(_TICK)

@@ -1,4 +1,4 @@
-"""ImageSet: labelled images of one part; Dataset: the parts of a comparison."""
+"""ImageSet: labeled images of one part; Dataset: the parts of a comparison."""
 
 from __future__ import annotations
 
@@ -15,17 +15,7 @@ from featx.memory_maps import release_pages
 
 
 def row_digests(X: NDArray[np.uint8]) -> NDArray[np.bytes_]:
-    """Hash the pixels of each image.
-
-    Parameters
-    ----------
-    X : ndarray of uint8, shape (n, h, w, c)
-        Images; a memory map is read in pieces.
-
-    Returns
-    -------
-    ndarray of bytes, shape (n,)
-        BLAKE2b, 16 bytes each.
+    """Hash the pixels of each image (n, h, w, c); BLAKE2b, 16 bytes each.
 
     Examples
     --------
@@ -45,18 +35,7 @@ def row_digests(X: NDArray[np.uint8]) -> NDArray[np.bytes_]:
 
 
 def content_digest(X: NDArray[np.uint8]) -> str:
-    """Hash shape and pixels of an image array.
-
-    Parameters
-    ----------
-    X : ndarray of uint8, shape (n, h, w, c)
-        Images; a memory map is read in pieces.
-
-    Returns
-    -------
-    str
-        SHA-256, 64 hexadecimal digits.
-    """
+    """SHA-256 of the shape and pixels of images, 64 hexadecimal digits."""
     digest = hashlib.sha256(repr(X.shape).encode())
     digest.update(row_digests(X).data)
     return digest.hexdigest()
@@ -64,12 +43,12 @@ def content_digest(X: NDArray[np.uint8]) -> str:
 
 @dataclass(frozen=True)
 class ImageSet:
-    """Labelled images of one size.
+    """Labeled images of one size.
 
     Parameters
     ----------
     X : ndarray or memmap of uint8, shape (n, h, w, c)
-        Pixels, 0 to 255, with 1 (grey) or 3 (RGB) channels.
+        Pixels, 0 to 255, with 1 (gray) or 3 (RGB) channels.
     y : ndarray of int64, shape (n,)
         Labels, indices into `class_names`.
     ids : ndarray of str, shape (n,)
@@ -136,7 +115,7 @@ class Skipped:
 
 @dataclass(frozen=True)
 class Dataset:
-    """All parts of a labelled image set, ready for a comparison.
+    """All parts of a labeled image set, ready for a comparison.
 
     Parameters
     ----------
@@ -167,7 +146,7 @@ class Dataset:
         return self.train.class_names
 
     def describe(self) -> dict[str, object]:
-        """Summarise as plain data for reports and JSON."""
+        """Summarize as plain data for reports and JSON."""
         return {
             "name": self.name,
             "image_shape": list(self.train.image_shape),

@@ -7,6 +7,7 @@ files too, is left to Pillow.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
@@ -20,11 +21,12 @@ _MOST_BYTES = 2**16
 _MOST_PIXELS = 2**18
 _START = b"\xff\xd8\xff"
 _TURNED = (b"Exif", b"Orientation")  # what may say that the image lies on its side
-_COLOURS = ("YCbCr", "Gray")
+_COLORS = ("YCbCr", "Gray")
 
 
+@dataclass(frozen=True)
 class SmallJpeg:
-    """A JPEG file of nothing but grey or YCbCr pixels.
+    """A JPEG file of nothing but gray or YCbCr pixels.
 
     Parameters
     ----------
@@ -32,28 +34,19 @@ class SmallJpeg:
         The file.
     size : tuple of int
         Height and width.
-    grey : bool
-        True if it has no colour.
+    gray : bool
+        True if it has no color.
     """
 
-    def __init__(self, data: bytes, size: tuple[int, int], grey: bool) -> None:
-        self.data = data
-        self.size = size
-        self.grey = grey
+    data: bytes
+    size: tuple[int, int]
+    gray: bool
 
     @classmethod
     def read(cls, source: str | PathLike[str] | IO[bytes]) -> SmallJpeg | None:
         """Read a file, if it is one of these and simplejpeg is installed.
 
-        Parameters
-        ----------
-        source : path-like or binary file
-            The file; a binary file is then where it was before.
-
-        Returns
-        -------
-        SmallJpeg or None
-            None if it must be read otherwise.
+        A binary file is then where it was before. None if it must be read otherwise.
         """
         library = _simplejpeg()
         if library is None:
@@ -70,30 +63,23 @@ class SmallJpeg:
         if any(mark in data for mark in _TURNED):
             return None
         try:
-            height, width, colours, _ = library.decode_jpeg_header(data)
+            height, width, colors, _ = library.decode_jpeg_header(data)
         except ValueError:  # Pillow will say what is wrong with it
             return None
-        if colours not in _COLOURS or height * width > _MOST_PIXELS:
+        if colors not in _COLORS or height * width > _MOST_PIXELS:
             return None
-        return cls(data, (height, width), colours == "Gray")
+        return cls(data, (height, width), colors == "Gray")
 
     def pixels(self) -> NDArray[np.uint8] | None:
-        """Decode.
-
-        Returns
-        -------
-        ndarray of uint8, shape (h, w) or (h, w, 3), or None
-            None if it is damaged in any way.
-        """
+        """Decode to (h, w) or (h, w, 3); None if it is damaged in any way."""
         library = _simplejpeg()
         assert library is not None
         try:
-            found: NDArray[np.uint8] = library.decode_jpeg(
-                self.data, "GRAY" if self.grey else "RGB"
-            )
+            mode = "GRAY" if self.gray else "RGB"
+            pixels: NDArray[np.uint8] = library.decode_jpeg(self.data, mode)
         except ValueError:  # Pillow will say what is wrong with it
             return None
-        return found[..., 0] if self.grey else found
+        return pixels[..., 0] if self.gray else pixels
 
 
 def _beginning(file: IO[bytes]) -> bytes:
@@ -105,5 +91,4 @@ def _beginning(file: IO[bytes]) -> bytes:
 @cache
 def _simplejpeg() -> Any:
     """Return the module, or None where it is not installed."""
-    found = find_spec("simplejpeg") is not None
-    return import_module("simplejpeg") if found else None
+    return import_module("simplejpeg") if find_spec("simplejpeg") else None

@@ -11,12 +11,12 @@ from platformdirs import user_data_path
 
 from featx.catalog import NAMED
 from featx.errors import MissingDataError
-from featx.images.arrays import load_arrays
+from featx.images.backends import LocalFolder, is_shard, list_file, list_remote
 from featx.images.folder import load_folder
 from featx.images.imageset import Dataset
 from featx.images.named import load_named
+from featx.images.npz import load_npz
 from featx.images.options import Options, Progress, silent
-from featx.images.trees import LocalTree, OneFile, RemoteTree, is_shard
 from featx.remote import is_remote
 from featx.store import Store
 from featx.workers import make_executor
@@ -39,7 +39,7 @@ def load_dataset(
     address: str | None = None,
     progress: Progress | None = None,
 ) -> Dataset:
-    """Load labelled images from a name, a folder, a shard or an ``.npz`` file.
+    """Load labeled images from a name, a folder, a shard or an ``.npz`` file.
 
     Parameters
     ----------
@@ -132,17 +132,17 @@ def load_dataset(
     if is_remote(source):
         url = str(source)
         if url.lower().endswith(".npz"):
-            return load_arrays(url, options)
-        there = OneFile(url) if is_shard(url) else RemoteTree(url)
+            return load_npz(url, options)
+        there = list_file(url) if is_shard(url) else list_remote(url)
         return load_folder(there, options, store)
     path = Path(os.path.expanduser(source))
     exists = os.path.exists(path)  # false too where Path.exists raises an error
     if os.path.isdir(path):
-        return load_folder(LocalTree(path), options, store)
+        return load_folder(LocalFolder(path), options, store)
     if is_shard(path.name) and exists:
-        return load_folder(OneFile(str(path.resolve())), options, store)
+        return load_folder(list_file(str(path.resolve())), options, store)
     if exists:
-        return load_arrays(path, options)
+        return load_npz(path, options)
     near = difflib.get_close_matches(str(source), NAMED, n=1)
     hint = f" Did you mean {near[0]!r}?" if near else ""
     raise MissingDataError(

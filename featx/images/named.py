@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from featx.errors import DependencyError, MissingDataError
+from featx.images.from_arrays import Part, from_arrays
 from featx.images.imageset import Dataset
-from featx.images.memory import Part, to_dataset
 from featx.images.options import Options
 from featx.images.split import TEST, TRAIN
 
@@ -48,7 +47,7 @@ def load_named(name: str, options: Options, data_dir: Path) -> Dataset:
         train, class_names = _torchvision(name, data_dir, train=True)
         test, _ = _torchvision(name, data_dir, train=False)
         parts = {TRAIN: train, TEST: test}
-    return to_dataset(name, parts, class_names, options)
+    return from_arrays(name, parts, class_names, options)
 
 
 def _digits() -> Part:
@@ -85,18 +84,14 @@ def _torchvision(
             f"({why}). Connect to the internet, remove damaged files there, or choose "
             "a folder that holds it with --data-dir."
         ) from error
-    X, y = _array(data.data), _array(data.labels if name in ("svhn", "stl10")
-                                     else data.targets)  # fmt: skip
+    labels = data.labels if name in ("svhn", "stl10") else data.targets
+    X, y = np.asarray(data.data), np.asarray(labels)
     if X.ndim == 3:
         X = X[..., np.newaxis]
     elif name in ("svhn", "stl10"):  # stored with the channels first
         X = np.ascontiguousarray(X.transpose(0, 2, 3, 1))
     names = DIGITS if name in ("mnist", "svhn") else tuple(map(str, data.classes))
     return Part(X.astype(np.uint8, copy=False), y.astype(np.int64)), names
-
-
-def _array(values: Any) -> NDArray[Any]:
-    return np.asarray(values)
 
 
 def _datasets() -> Any:

@@ -18,7 +18,7 @@ def counted(count: int, what: str) -> str:
     return f"{count:,} {what}" + ("" if count == 1 else "s")
 
 
-def first_of(told: Sequence[str], between: str = ", ") -> str:
+def first_of(items: Sequence[str], between: str = ", ") -> str:
     """List the first three, and say how many more there are.
 
     Examples
@@ -26,5 +26,5 @@ def first_of(told: Sequence[str], between: str = ", ") -> str:
     >>> first_of(["a", "b", "c", "d", "e"])
     'a, b, c, and 2 more'
     """
-    more = [f"and {len(told) - _NAMED:,} more"] if len(told) > _NAMED else []
-    return between.join([*told[:_NAMED], *more])
+    more = [f"and {len(items) - _NAMED:,} more"] if len(items) > _NAMED else []
+    return between.join([*items[:_NAMED], *more])

@@ -1,4 +1,4 @@
-"""From one image file, in any of Pillow's modes, to grey or RGB pixels."""
+"""From one image file, in any of Pillow's modes, to gray or RGB pixels."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from featx.images import heif
 from featx.images.jpeg import SmallJpeg
 
 Source = str | PathLike[str] | IO[bytes]
-GREY_MODES = ("1", "L", "LA", "La", "I", "F")  # and I;16 in its byte orders
+GRAY_MODES = ("1", "L", "LA", "La", "I", "F")  # and I;16 in its byte orders
 ORIENTATION = 0x0112  # EXIF tag; 5 to 8 turn the image on its side
 WHITE = (255, 255, 255, 255)
 # What an image may be, whatever its name says. Pillow knows forty formats more: some run
@@ -36,12 +36,12 @@ class Header:
     ----------
     size : tuple of int
         Height and width, as seen after the EXIF orientation.
-    grey : bool
-        True if the mode has no colour.
+    gray : bool
+        True if the mode has no color.
     """
 
     size: tuple[int, int]
-    grey: bool
+    gray: bool
 
 
 @contextmanager
@@ -77,65 +77,33 @@ def _beginning(path: Source) -> bytes:
 def read_header(path: Source) -> Header:
     """Read size and mode of an image without decoding it.
 
-    Parameters
-    ----------
-    path : path-like or binary file
-        An image file.
-
-    Returns
-    -------
-    Header
-        Size and whether it is grey.
-
-    Raises
-    ------
-    Exception
-        Whatever Pillow raises for a file it cannot read.
+    Raises whatever Pillow raises for a file it cannot read.
     """
     jpeg = SmallJpeg.read(path)
     if jpeg is not None:
-        return Header(jpeg.size, jpeg.grey)
+        return Header(jpeg.size, jpeg.gray)
     with _open(path) as image:
         width, height = image.size
         # Asking a PNG without EXIF for it would decode the pixels.
         if "exif" in image.info and image.getexif().get(ORIENTATION, 1) >= 5:
             width, height = height, width
-        grey = image.mode in GREY_MODES or image.mode.startswith("I;16")
-        return Header((height, width), grey)
+        gray = image.mode in GRAY_MODES or image.mode.startswith("I;16")
+        return Header((height, width), gray)
 
 
 def read_pixels(
     path: Source, size: tuple[int, int], channels: int, fit: str = "stretch"
 ) -> NDArray[np.uint8]:
-    """Decode an image file.
+    """Decode an image file to the size (height, width) and 1 or 3 channels.
 
-    The EXIF orientation is applied, transparency is laid on white.
-
-    Parameters
-    ----------
-    path : path-like or binary file
-        An image file.
-    size : tuple of int
-        Height and width wanted; other sizes are resized (Lanczos, antialiased).
-    channels : {1, 3}
-        Grey or RGB.
-    fit : {"stretch", "pad", "crop"}, default="stretch"
-        What becomes of an image in another shape, see `resize`.
-
-    Returns
-    -------
-    ndarray of uint8, shape (h, w, channels)
-        The pixels.
-
-    Raises
-    ------
-    Exception
-        Whatever Pillow raises for a file it cannot read, cut short or damaged.
+    The EXIF orientation is applied, transparency is laid on white; other sizes are
+    resized (Lanczos, antialiased), other shapes as `resize` says. Raises whatever Pillow
+    raises for a file it cannot read, cut short or damaged.
     """
     draft = 2 * max(size)
     jpeg = SmallJpeg.read(path)
-    # not where Pillow would decode a smaller one, nor where it would mix grey of colours
-    if jpeg is not None and min(jpeg.size) < 2 * draft and jpeg.grey == (channels == 1):
+    # not where Pillow would decode a smaller one, nor where it would mix gray of colors
+    if jpeg is not None and min(jpeg.size) < 2 * draft and jpeg.gray == (channels == 1):
         decoded = jpeg.pixels()
         if decoded is not None:
             return resize(Image.fromarray(decoded), size, fit)
@@ -151,17 +119,9 @@ def read_pixels(
 
 
 def eight_bits(image: Image.Image) -> Image.Image:
-    """Scale 16-bit, 32-bit and float grey images to 8 bits; leave others alone.
+    """Scale 16-bit, 32-bit and float gray images to 8 bits; leave others alone.
 
-    Parameters
-    ----------
-    image : PIL image
-        Mode ``I;16*`` and ``I`` hold 0 to 65535, ``F`` holds 0 to 1 or 0 to 255.
-
-    Returns
-    -------
-    PIL image
-        Mode ``L``, or the image itself.
+    Modes ``I;16*`` and ``I`` hold 0 to 65535, ``F`` holds 0 to 1 or 0 to 255.
 
     Raises
     ------
@@ -186,30 +146,18 @@ def eight_bits(image: Image.Image) -> Image.Image:
 def resize(
     image: Image.Image, size: tuple[int, int], fit: str = "stretch"
 ) -> NDArray[np.uint8]:
-    """Resize a grey or RGB image and return its pixels.
+    """Resize a gray or RGB image to (height, width); return its pixels, (h, w, c).
 
-    Parameters
-    ----------
-    image : PIL image of mode L or RGB
-        The image.
-    size : tuple of int
-        Height and width.
-    fit : {"stretch", "pad", "crop"}, default="stretch"
-        Stretch an image in another shape, pad it to the shape with the mean color of its
-        border, or crop its middle.
-
-    Returns
-    -------
-    ndarray of uint8, shape (h, w, 1) or (h, w, 3)
-        The pixels.
+    An image in another shape is stretched, padded with the mean color of its border, or
+    cropped to its middle.
     """
-    wanted, method = size[::-1], Image.Resampling.LANCZOS
-    if image.size != wanted and fit == "pad":
-        image = ImageOps.pad(image, wanted, method, color=_border_color(image))
-    elif image.size != wanted and fit == "crop":
-        image = ImageOps.fit(image, wanted, method)
-    elif image.size != wanted:
-        image = image.resize(wanted, method)
+    columns_rows, method = size[::-1], Image.Resampling.LANCZOS
+    if image.size != columns_rows and fit == "pad":
+        image = ImageOps.pad(image, columns_rows, method, color=_border_color(image))
+    elif image.size != columns_rows and fit == "crop":
+        image = ImageOps.fit(image, columns_rows, method)
+    elif image.size != columns_rows:
+        image = image.resize(columns_rows, method)
     pixels = np.asarray(image)
     return pixels.reshape(*size, -1)
 
@@ -218,8 +166,7 @@ def _border_color(image: Image.Image) -> tuple[int, ...]:
     """Mean color of the outermost pixels, which blends in where an image is padded."""
     pixels = np.asarray(image)
     pixels = pixels.reshape(*pixels.shape[:2], -1)
-    ring = np.concatenate([pixels[[0, -1]].reshape(-1, pixels.shape[2]),
-                           pixels[:, [0, -1]].reshape(-1, pixels.shape[2])])  # fmt: skip
+    ring = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
     return tuple(np.rint(ring.mean(axis=0)).astype(int).tolist())
 
 

@@ -44,7 +44,7 @@ def choose_rows(
     class_names : sequence of str
         Names of the classes.
     options : Options
-        What was asked for.
+        Its `keep`, `limit` and `seed`.
     where : object
         The source, for messages.
 
@@ -84,21 +84,9 @@ def choose_rows(
 def few_note(
     y: NDArray[np.int64], part: NDArray[np.int8], class_names: Sequence[str]
 ) -> tuple[str, ...]:
-    """Say which classes have so few images that their figures mean little.
+    """Say which classes have so few images that their scores mean little.
 
-    Parameters
-    ----------
-    y : ndarray of int64, shape (n,)
-        Labels.
-    part : ndarray of int8, shape (n,)
-        `TRAIN`, `VALIDATION` or `TEST`.
-    class_names : sequence of str
-        Names of the classes.
-
-    Returns
-    -------
-    tuple of str
-        One note, with at most three classes, or none.
+    One note, with at most three classes, or none.
 
     Examples
     --------
@@ -121,9 +109,9 @@ def few_note(
             few.append((min(has), f"{name!r} has {' and '.join(short)}"))
     if not few:
         return ()
-    told = first_of([text for _, text in sorted(few, key=lambda one: one[0])])
+    classes = first_of([text for _, text in sorted(few, key=lambda one: one[0])])
     return (
-        f"few images: {told}; figures of such classes mean little, and those of the "
+        f"few images: {classes}; figures of such classes mean little, and those of the "
         "whole hang on them: add images, or take the classes out",
     )
 
@@ -134,23 +122,7 @@ def thin(
     keep: Mapping[str, float],
     seed: int,
 ) -> NDArray[np.int64]:
-    """Keep a fraction of some classes.
-
-    Parameters
-    ----------
-    y : ndarray of int64, shape (n,)
-        Labels.
-    class_names : sequence of str
-        Names of the classes.
-    keep : mapping of str to float
-        Fraction in (0, 1] by class name; other classes stay whole.
-    seed : int
-        Seed of the draw.
-
-    Returns
-    -------
-    ndarray of int64
-        Rows to keep, sorted.
+    """Keep a fraction in (0, 1] of some classes, others whole; return sorted rows.
 
     Raises
     ------
@@ -175,23 +147,9 @@ def thin(
 def limited(
     y: NDArray[np.int64], limit: int, minimum: int, seed: int
 ) -> NDArray[np.int64]:
-    """Keep at most `limit` rows, the classes in proportion.
+    """Keep at most `limit` rows, the classes in proportion; return them sorted.
 
-    Parameters
-    ----------
-    y : ndarray of int64, shape (n,)
-        Labels; every class has `minimum` rows or more.
-    limit : int
-        Rows to keep at most.
-    minimum : int
-        Rows that every class keeps at least.
-    seed : int
-        Seed of the draw.
-
-    Returns
-    -------
-    ndarray of int64, shape (min(n, limit),)
-        Rows to keep, sorted.
+    Every class has `minimum` rows or more, and keeps as many at least.
 
     Raises
     ------

@@ -18,21 +18,7 @@ TEST_SEED = 0  # not the caller's: results stay comparable over seeds
 def draw(
     y: NDArray[np.int64], counts: NDArray[np.int64], rng: np.random.Generator
 ) -> NDArray[np.int64]:
-    """Draw so many rows of each class at random.
-
-    Parameters
-    ----------
-    y : ndarray of int64, shape (n,)
-        Labels.
-    counts : ndarray of int64, shape (n_classes,)
-        Rows to draw per class.
-    rng : numpy.random.Generator
-        Where chance comes from.
-
-    Returns
-    -------
-    ndarray of int64, shape (counts.sum(),)
-        The drawn rows, sorted.
+    """Draw so many rows of each class at random; return them sorted.
 
     Examples
     --------
@@ -55,42 +41,17 @@ def draw(
 def draw_fraction(
     y: NDArray[np.int64], fraction: float, rng: np.random.Generator
 ) -> NDArray[np.int64]:
-    """Draw the same fraction of every class, at least one row of each.
+    """Draw the same fraction in (0, 1) of every class; return the rows sorted.
 
-    Parameters
-    ----------
-    y : ndarray of int64, shape (n,)
-        Labels.
-    fraction : float
-        Part of each class, in (0, 1).
-    rng : numpy.random.Generator
-        Where chance comes from.
-
-    Returns
-    -------
-    ndarray of int64
-        The drawn rows, sorted; of each class one row at least stays behind.
+    At least one row of each class is drawn, and one stays behind.
     """
     counts = np.bincount(y)
-    wanted = np.maximum(np.rint(counts * fraction).astype(np.int64), 1)
-    return draw(y, np.minimum(wanted, np.maximum(counts - 1, 0)), rng)
+    n_rows = np.maximum(np.rint(counts * fraction).astype(np.int64), 1)
+    return draw(y, np.minimum(n_rows, np.maximum(counts - 1, 0)), rng)
 
 
 def add_test_part(y: NDArray[np.int64], part: NDArray[np.int8]) -> NDArray[np.int8]:
-    """Turn a fifth of the training rows into test rows, stratified, always the same.
-
-    Parameters
-    ----------
-    y : ndarray of int64, shape (n,)
-        Labels.
-    part : ndarray of int8, shape (n,)
-        `TRAIN` or `VALIDATION` for each row.
-
-    Returns
-    -------
-    ndarray of int8, shape (n,)
-        A copy with `TEST` rows.
-    """
+    """Turn a fifth of the training rows into test rows, stratified, always the same."""
     train = np.flatnonzero(part == TRAIN)
     part = part.copy()
     part[train[draw_fraction(y[train], TEST_FRACTION, rng_for(TEST_SEED))]] = TEST
@@ -102,21 +63,7 @@ def validation_mask(
 ) -> NDArray[np.bool_]:
     """Mark the training rows on which settings are chosen.
 
-    Parameters
-    ----------
-    y : ndarray of int64, shape (n,)
-        Labels of all training images, validation part included.
-    part : ndarray of int8, shape (n,)
-        `VALIDATION` where the data brings its own part, otherwise all `TRAIN`.
-    fraction : float
-        Part to draw, in (0, 1), where the data brings none.
-    seed : int
-        Seed of that draw.
-
-    Returns
-    -------
-    ndarray of bool, shape (n,)
-        True on the validation part.
+    They are the `VALIDATION` rows of `part`, or a fraction in (0, 1) where there are none.
 
     Examples
     --------
@@ -138,23 +85,14 @@ def check_classes(
 ) -> None:
     """Refuse labels that cannot be compared on.
 
-    Parameters
-    ----------
-    y : ndarray of int64, shape (n,)
-        Labels.
-    part : ndarray of int8, shape (n,)
-        `TRAIN`, `VALIDATION` or `TEST` for each row; without `TEST`, a test part is
-        still to be split off, without `VALIDATION`, a validation part.
-    class_names : sequence of str
-        Names of the classes.
-    where : object
-        The source, for the message.
+    Without `TEST` in `part`, a test part is still to be split off; without `VALIDATION`, a
+    validation part.
 
     Raises
     ------
     DataError
-        If there are fewer than two classes, if the parts have different classes, or
-        if a class has too few images to be split.
+        If there are fewer than two classes, if the parts have different classes, or if a
+        class has too few images to be split.
     """
     if len(class_names) < 2:
         raise DataError(
@@ -172,11 +110,12 @@ def check_classes(
         less = [c for c, n in zip(class_names, counts[TEST], strict=True)
                 if not n and other == TEST and has_test]  # fmt: skip
         if more or less:
-            found = [f"only in {name}: {', '.join(more)}"] if more else []
-            found += [f"not in {name}: {', '.join(less)}"] if less else []
+            differences = [f"only in {name}: {', '.join(more)}"] if more else []
+            differences += [f"not in {name}: {', '.join(less)}"] if less else []
             raise DataError(
-                f"Got different classes in the parts of {where} ({'; '.join(found)}), "
-                "but expected the same in all. Rename, complete or remove them."
+                f"Got different classes in the parts of {where} "
+                f"({'; '.join(differences)}), but expected the same in all. Rename, "
+                "complete or remove them."
             )
     minimum = 1 + (not has_validation) + (not has_test)
     smallest = int(counts[TRAIN].argmin())

@@ -18,17 +18,7 @@ _SIDE_ON_GPU = 96
 def longest_side_for(n_images: int, device: str = "auto") -> int:
     """Choose how long the longer side may be, so that the answer comes in minutes.
 
-    Parameters
-    ----------
-    n_images : int
-        Images of all parts.
-    device : str, default="auto"
-        Where encoders run; a GPU counts where it is named, such as ``"cuda"``.
-
-    Returns
-    -------
-    int
-        Pixels.
+    A GPU counts where it is named, such as ``"cuda"``.
 
     Examples
     --------
@@ -43,18 +33,7 @@ def longest_side_for(n_images: int, device: str = "auto") -> int:
 def working_size(sizes: Mapping[Size, int], longest_side: int | None) -> Size:
     """Choose one size for images of many, never larger than they are.
 
-    Parameters
-    ----------
-    sizes : mapping of (height, width) to int
-        How many images have each size.
-    longest_side : int or None
-        Most pixels of the longer side; None for no limit.
-
-    Returns
-    -------
-    tuple of int
-        Height and width: in the shape that most images have, or else of their middle
-        height and width.
+    It has the shape that most images have, or else their middle height and width.
 
     Examples
     --------
@@ -77,32 +56,18 @@ def working_size(sizes: Mapping[Size, int], longest_side: int | None) -> Size:
 
 
 def size_notes(
-    sizes: Mapping[Size, int], size: Size, asked: bool, fit: str
+    sizes: Mapping[Size, int], size: Size, fixed: bool, fit: str
 ) -> tuple[str, ...]:
-    """Say in one line what becomes of the images' own sizes.
+    """Say in one line what becomes of the images' own sizes, if anything does.
 
-    Parameters
-    ----------
-    sizes : mapping of (height, width) to int
-        How many images have each size.
-    size : tuple of int
-        Height and width that they get.
-    asked : bool
-        Whether the user asked for this size; then nothing need be said.
-    fit : {"stretch", "pad", "crop"}
-        What becomes of images in another shape.
-
-    Returns
-    -------
-    tuple of str
-        One line, or none where images stay as they are.
+    Nothing need be said where the user fixed the size.
 
     Examples
     --------
     >>> size_notes({(2000, 3000): 80}, (32, 48), False, "stretch")
     ('images of 2000 x 3000 pixels are used at 32 x 48; --size asks for another size',)
     """
-    if asked or set(sizes) == {size}:
+    if fixed or set(sizes) == {size}:
         return ()
     small, large = min(sizes, key=math.prod), max(sizes, key=math.prod)
     if len(sizes) == 1:
@@ -114,10 +79,10 @@ def size_notes(
         )
     # more than rounding to whole pixels
     bent = any(abs(h / w * size[1] / size[0] - 1) > 0.05 for h, w in sizes)
-    done = {"stretch": "stretched", "pad": "padded", "crop": "cropped"}[fit]
-    how = f", {done} where their shape differs (--fit)" if bent else ""
+    verb = {"stretch": "stretched", "pad": "padded", "crop": "cropped"}[fit]
+    change = f", {verb} where their shape differs (--fit)" if bent else ""
     return (
-        f"{what} are used at {size[0]} x {size[1]}{how}; --size asks for another size",
+        f"{what} are used at {size[0]} x {size[1]}{change}; --size asks for another size",
     )
 
 

@@ -68,7 +68,7 @@ WRONG = {
         [PHOTOS[0], PHOTOS[1].resize((5, 6))],
         r"2 shapes, such as \(12, 10, 3\) and \(6, 5, 3\).*Resize them",
     ),
-    "grey and colour": ([PHOTOS[0], PHOTOS[1].convert("L")], r'convert\("RGB"\)'),
+    "gray and color": ([PHOTOS[0], PHOTOS[1].convert("L")], r'convert\("RGB"\)'),
     "palettes": ([photo.convert("P") for photo in PHOTOS], r"mode 'P'.*convert"),
 }
 

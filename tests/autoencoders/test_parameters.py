@@ -47,7 +47,7 @@ def build(encoder, **settings):
             {"scales": 10**9},
             "scales=1000000000, but expected an integer from 1",
         ),
-        ("patch", {"reduction": 2**31 - 1}, "reduction=2147483647, .* from 1 to 8"),
+        ("patch", {"downsample": 2**31 - 1}, "downsample=2147483647, .* from 1 to 8"),
         ("conv", {"early_stopping": "no"}, "early_stopping='no', but expected true or"),
         ("conv", {"device": "cpu:99"}, "device 'cpu:99', but expected one of"),
         ("conv", {"device": "cuda:٣"}, "device 'cuda:٣', but expected one of"),
@@ -87,7 +87,7 @@ def test_verbose_is_a_number():
     [
         ("vae", "beta"),
         ("denoising", "noise"),
-        ("patch", "whitening"),
+        ("patch", "whitening_eps"),
         ("patch", "threshold"),
     ],
 )

@@ -7,12 +7,13 @@ from sklearn.datasets import load_digits
 from sklearn.linear_model import RidgeClassifier
 
 from featx import PatchAutoencoder
+from featx.autoencoders.patch_sampling import cut_patches
 from featx.errors import ParameterError
 
 
 @pytest.fixture(scope="module")
 def photos():
-    """Colour images with structure: blobs and edges, not noise."""
+    """Color images with structure: blobs and edges, not noise."""
     rng = np.random.default_rng(0)
     y, x = np.mgrid[:20, :24]
     angle, phase = rng.uniform(0, 2 * np.pi, (2, 120, 1, 1, 1))
@@ -53,7 +54,7 @@ def test_training_rebuilds_patches_better_than_random_patches_do(photos, fitted)
 def test_more_active_filters_rebuild_more(photos, fitted):
     patches = torch.from_numpy(photos[:, 5:11, 5:11].copy())
     one = fitted.module_.loss(patches, torch.Generator())
-    four = quick(n_active=4, max_epochs=10).fit(photos)
+    four = quick(sparsity=4, max_epochs=10).fit(photos)
     assert four.module_.loss(patches, torch.Generator()) < one
 
 
@@ -71,7 +72,7 @@ def test_features_are_the_pooled_rectified_responses_of_whitened_patches(
             row = image[i : i + 6, j : j + 6].ravel()
             row = row - row.mean()
             row = row / np.sqrt((row**2).mean() + float(network.contrast_floor))
-            white = (row - network.centre.numpy()) @ network.whitening.numpy()
+            white = (row - network.center.numpy()) @ network.whitening.numpy()
             responses[i, j] = filters @ white
     cells = []
     for rows in (slice(0, 8), slice(8, 15)):
@@ -85,8 +86,8 @@ def test_features_are_the_pooled_rectified_responses_of_whitened_patches(
 
 
 def test_whitened_patches_are_white(photos):
-    encoder = quick(whitening=1e-6, max_epochs=0).fit(photos)
-    patches = encoder._cut(photos, seed=5)
+    encoder = quick(whitening_eps=1e-6, max_epochs=0).fit(photos)
+    patches = cut_patches(encoder.module_, photos, 4000, seed=5)
     white = encoder.module_.scales[0].whiten(torch.from_numpy(patches)).numpy()
     values = np.linalg.eigvalsh(np.cov(white.T))
     assert 0.8 < np.median(values) < 1.2 and values.max() < 2
@@ -147,7 +148,7 @@ def test_many_features_are_made_of_few_images_at_a_time(fitted, photos, monkeypa
     whole = fitted.transform(photos)
     monkeypatch.setattr(PatchAutoencoder, "_run", run)
     most = 7 * whole.shape[1]
-    monkeypatch.setattr("featx.autoencoders.autoencoder._BATCH_FEATURES", most)
+    monkeypatch.setattr("featx.autoencoders.network_transformer._BATCH_FEATURES", most)
     assert np.abs(fitted.transform(photos) - whole).max() <= 1e-5
     assert max(sizes) == 7
 
@@ -178,7 +179,7 @@ def test_the_range_of_the_images_does_not_matter(photos, fitted, scale):
 def test_large_images_are_reduced_and_drawn_at_their_size():
     images = np.random.default_rng(0).integers(0, 256, (6, 130, 70, 3)).astype(np.uint8)
     encoder = quick().fit(images)
-    assert encoder.reduction_ == 3
+    assert encoder.downsample_ == 3
     assert encoder.module_.reduced_shape[:2] == (44, 24)
     assert encoder.reconstruct(images).shape == images.shape
 
@@ -214,8 +215,8 @@ def test_filters_are_learned_without_labels_and_serve_a_linear_classifier():
     )
 
 
-def test_a_patch_of_one_grey_value_is_refused(photos):
-    with pytest.raises(ParameterError, match="patch_size=1 for grey images"):
+def test_a_patch_of_one_gray_value_is_refused(photos):
+    with pytest.raises(ParameterError, match="patch_size=1 for gray images"):
         quick(patch_size=1).fit(photos[..., :1])
 
 
@@ -223,7 +224,7 @@ def test_a_patch_of_one_grey_value_is_refused(photos):
 def test_parameters_set_after_fit_do_not_reach_a_pickle(photos, scale):
     encoder = quick().fit(photos)
     before = encoder.transform(photos)
-    encoder.set_params(threshold=0.9 * scale, n_active=5, pooling=scale)
+    encoder.set_params(threshold=0.9 * scale, sparsity=5, pooling=scale)
     assert np.array_equal(pickle.loads(pickle.dumps(encoder)).transform(photos), before)
 
 
@@ -240,13 +241,13 @@ def test_cuda_features_load_on_a_cpu(photos):
     [
         ({"patch_size": 30}, "patch_size=30, but the images have 20 x 24 pixels"),
         ({"patch_size": 0}, "patch_size=0, but expected an integer"),
-        ({"n_active": 25}, "n_active=25, but expected an integer from 1 to 24"),
+        ({"sparsity": 25}, "sparsity=25, but expected an integer from 1 to 24"),
         ({"threshold": -1}, "threshold=-1"),
-        ({"whitening": 0}, "whitening=0"),
+        ({"whitening_eps": 0}, "whitening_eps=0"),
         ({"pooling": 0}, "pooling=0"),
-        ({"reduction": 0}, "reduction=0"),
+        ({"downsample": 0}, "downsample=0"),
         ({"scales": 0}, "scales=0"),
-        ({"scales": 4}, "scales=4, but of 20 x 24 pixels after reduction by 1"),
+        ({"scales": 4}, "scales=4, but of 20 x 24 pixels after downsampling by 1"),
         ({"n_patches": 0}, "n_patches=0"),
         ({"max_epochs": -1}, "max_epochs=-1"),
         ({"n_components": "many"}, "n_components='many'"),

@@ -14,7 +14,7 @@ from PIL import Image
 
 import featx
 from featx import remote
-from featx.images import folder, trees
+from featx.images import backends, folder
 
 SIZE = (6, 8)
 
@@ -128,7 +128,7 @@ def write_what_a_link_points_to(root):
 
 def forget(monkeypatch):
     """Be on a file system that keeps neither numbers nor times of change."""
-    real = trees._stamp_here
+    real = backends.stamp_local
 
     def without(path, found):
         told = SimpleNamespace(
@@ -139,7 +139,7 @@ def forget(monkeypatch):
         )
         return real(path, told)
 
-    monkeypatch.setattr(trees, "_stamp_here", without)
+    monkeypatch.setattr(backends, "stamp_local", without)
 
 
 CHANGES = [
@@ -251,8 +251,8 @@ def test_nothing_is_decoded_again_without_a_change(root, tmp_path):
 
 
 def test_ordinary_files_are_not_read_while_they_are_listed(root, monkeypatch):
-    monkeypatch.setattr(trees, "_digest", None)
-    stamps = [stamp for _, stamp in trees.LocalTree(root).files("0")]
+    monkeypatch.setattr("featx.images.stamps.digest", None)
+    stamps = [stamp for _, stamp in backends.LocalFolder(root).files("0")]
     assert len({stamp for stamp in stamps}) == 10
 
 

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from featx.errors import CacheError, DataError, ParameterError
-from featx.images import decoded, decoding, heif, load_dataset, trees
+from featx.images import backends, decode, decoded, heif, load_dataset
 from featx.images.pixels import read_header, read_pixels
 from featx.store import FORMAT, Store
 from featx.store.locks import remove_entry
@@ -221,8 +221,8 @@ def test_jfif_is_jpeg(large, cache):
 
 def without_heif(monkeypatch):
     monkeypatch.setattr(heif, "installed", lambda: False)
-    trees.extensions.cache_clear()
-    monkeypatch.setattr(trees, "extensions", trees.extensions.__wrapped__)
+    backends.extensions.cache_clear()
+    monkeypatch.setattr(backends, "extensions", backends.extensions.__wrapped__)
 
 
 @pytest.mark.parametrize("alone", [True, False])
@@ -272,7 +272,7 @@ def test_channels(tmp_path, cache, mode, channels):
     assert data.train.image_shape == (6, 8, channels)
 
 
-def test_one_colour_image_makes_all_rgb(tmp_path, cache):
+def test_one_color_image_makes_all_rgb(tmp_path, cache):
     root = make_tree(tmp_path / "tree", {"cat": 5, "dog": 5}, mode="L")
     save(root / "cat" / "009.png", 9)
     data = load_dataset(root, cache_dir=cache)
@@ -297,7 +297,7 @@ def test_sizes(tree, cache):
 
 
 def test_damaged_images_are_skipped_and_rows_stay_aligned(tree, cache, monkeypatch):
-    monkeypatch.setattr(decoding, "CHUNK", 4)
+    monkeypatch.setattr(decode, "CHUNK", 4)
     damage(tree / "cat" / "003.png")  # cut short: found while decoding
     damage(tree / "dog" / "005.png")
     (tree / "cat" / "007.png").write_text("no image at all")  # found in the header
@@ -335,8 +335,8 @@ def test_decompression_bombs_are_skipped(tree, cache, monkeypatch, pixels, skips
 def test_a_hit_decodes_and_hashes_nothing(tree, cache, monkeypatch):
     first = load_dataset(tree, cache_dir=cache)
     for home, name in [
-        (decoding, "survey"),
-        (decoding, "decode"),
+        (decode, "survey"),
+        (decode, "decode"),
         (decoded, "content_digest"),
         (decoded.ImageSet, "digest"),
     ]:
@@ -385,7 +385,7 @@ def test_nothing_half_written_stays(tree, cache, monkeypatch, step, error):
         raise error
 
     with monkeypatch.context() as patch:
-        patch.setattr(decoding, step, fail)
+        patch.setattr(decode, step, fail)
         with pytest.raises(error):
             load_dataset(tree, cache_dir=cache)
     assert entries(cache) == []
@@ -442,8 +442,8 @@ def test_a_cache_that_cannot_be_made(tree, tmp_path):
 
 
 def test_many_images_are_decoded_in_processes(tree, cache, monkeypatch):
-    monkeypatch.setattr(decoding, "SERIAL", 0)
-    monkeypatch.setattr(decoding, "CHUNK", 7)
+    monkeypatch.setattr(decode, "SERIAL", 0)
+    monkeypatch.setattr(decode, "CHUNK", 7)
     damage(tree / "cat" / "003.png")
     calls = []
     data = load_dataset(tree, cache_dir=cache, progress=lambda *a: calls.append(a))

@@ -10,10 +10,10 @@ from featx.images.pixels import read_header, read_pixels, reason, strict_pillow
 pytest.importorskip("simplejpeg")
 
 
-def encoded(size=(24, 32), grey=False, **options):
+def encoded(size=(24, 32), gray=False, **options):
     """A JPEG file of a soft picture, (height, width) pixels."""
     rng = np.random.default_rng(0)
-    rough = rng.integers(0, 256, (6, 6) if grey else (6, 6, 3), dtype=np.uint8)
+    rough = rng.integers(0, 256, (6, 6) if gray else (6, 6, 3), dtype=np.uint8)
     soft = Image.fromarray(rough).resize(size[::-1], Image.Resampling.BICUBIC)
     file = io.BytesIO()
     soft.save(file, "JPEG", **options)
@@ -43,18 +43,18 @@ def by_pillow(monkeypatch):
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-@pytest.mark.parametrize("grey", [False, True])
+@pytest.mark.parametrize("gray", [False, True])
 @pytest.mark.parametrize("shape", [(24, 32), (1, 1), (7, 9), (101, 33), (131, 250)])
 @pytest.mark.parametrize("subsampling", [0, 1, 2])
 @pytest.mark.parametrize("options", [{}, {"progressive": True}, {"quality": 20}])
 def test_pixels_are_those_of_pillow(
-    by_pillow, channels, grey, shape, subsampling, options
+    by_pillow, channels, gray, shape, subsampling, options
 ):
-    data = encoded(shape, grey, subsampling=subsampling, **options)
+    data = encoded(shape, gray, subsampling=subsampling, **options)
     for size in (shape, (16, 20)):
         ours = outcome(data, size, channels)
         assert ours == by_pillow(data, size, channels)
-        assert ours[0].size == shape and ours[0].grey == grey
+        assert ours[0].size == shape and ours[0].gray == gray
 
 
 @pytest.mark.parametrize("shape", [(63, 80), (64, 64), (65, 64), (200, 400)])

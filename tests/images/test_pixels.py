@@ -22,7 +22,7 @@ def palette(transparent=False):
 
 
 @pytest.mark.parametrize(
-    ("image", "suffix", "grey", "expected"),
+    ("image", "suffix", "gray", "expected"),
     [
         (Image.fromarray(GREY), "png", True, GREY[..., None]),
         (Image.fromarray(GREY > 100), "png", True, (GREY > 100)[..., None] * 255),
@@ -53,17 +53,17 @@ def palette(transparent=False):
     ],
 )
 @pytest.mark.filterwarnings("ignore:'mode' parameter:DeprecationWarning")
-def test_every_mode(tmp_path, image, suffix, grey, expected):
+def test_every_mode(tmp_path, image, suffix, gray, expected):
     file = tmp_path / f"image.{suffix}"
     image.save(file)
 
-    assert read_header(file).grey == grey
+    assert read_header(file).gray == gray
     assert read_header(file).size == (4, 4)
-    pixels = read_pixels(file, (4, 4), 1 if grey else 3)
+    pixels = read_pixels(file, (4, 4), 1 if gray else 3)
     np.testing.assert_array_equal(pixels, np.broadcast_to(expected, pixels.shape))
-    if grey:  # among colour images, a grey one becomes RGB
-        colour = read_pixels(file, (4, 4), 3)
-        np.testing.assert_array_equal(colour, np.broadcast_to(pixels, (4, 4, 3)))
+    if gray:  # among color images, a gray one becomes RGB
+        color = read_pixels(file, (4, 4), 3)
+        np.testing.assert_array_equal(color, np.broadcast_to(pixels, (4, 4, 3)))
 
 
 @pytest.mark.parametrize("suffix", ["jpg", "png", "tif", "webp"])

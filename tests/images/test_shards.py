@@ -167,7 +167,7 @@ def test_shards_are_listed_once_and_again_when_they_change(tmp_path, monkeypatch
     path, cache = write_tar(tmp_path / "set.tar", pairs()), tmp_path / "cache"
     first = featx.load_dataset(path, cache_dir=cache)
     with monkeypatch.context() as patch:
-        patch.setattr(shards, "_index", None)
+        patch.setattr(shards, "index_shard", None)
         again = featx.load_dataset(path, cache_dir=cache, seed=5)
         assert again.train.digest == first.train.digest
     assert len(featx.load_dataset(path, cache_dir=cache, limit=12).train) == 12

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator, Sequence
-from typing import Protocol, Self
+from dataclasses import dataclass
 
 from featx import remote
 from featx.images.pixels import Source
@@ -12,18 +12,7 @@ from featx.images.pixels import Source
 AT_ONCE = 64  # files that are fetched from another machine together
 
 
-class Places(Protocol):
-    """Where the images of a set lie, one after the other; small, for it travels."""
-
-    def __len__(self) -> int: ...
-
-    def take(self, rows: Sequence[int]) -> Self:
-        """Return the places at `rows`, in that order."""
-
-    def open(self) -> Iterator[Source | Exception]:
-        """Give what Pillow opens for each place, or why that cannot be had."""
-
-
+@dataclass(frozen=True)
 class Files:
     """Image files of their own.
 
@@ -32,8 +21,8 @@ class Files:
     paths : list of str
         Paths, or URLs of one storage.
     start : str, default=""
-        What they all begin with; it is put before them when they are opened, which most
-        of the time they are not.
+        What they all begin with; it is put before them when they are opened, which most of
+        the time they are not.
 
     Examples
     --------
@@ -42,15 +31,14 @@ class Files:
     ['pets/c.png', 'pets/a.png']
     """
 
-    def __init__(self, paths: list[str], start: str = "") -> None:
-        self.paths = paths
-        self.start = start
+    paths: list[str]
+    start: str = ""
 
     def __len__(self) -> int:
         return len(self.paths)
 
     def take(self, rows: Sequence[int]) -> Files:
-        """Return the places at `rows`, in that order."""
+        """Return the locations at `rows`, in that order."""
         return Files([self.paths[row] for row in rows], self.start)
 
     def open(self) -> Iterator[Source | Exception]:

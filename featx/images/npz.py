@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from featx.errors import DataError, FeatxError, MissingDataError
+from featx.images.from_arrays import Part, from_arrays
 from featx.images.imageset import Dataset
-from featx.images.memory import Part, to_dataset
 from featx.images.options import Options
 from featx.images.split import TEST, TRAIN, VALIDATION
 from featx.remote import is_remote, read_file
@@ -28,23 +28,13 @@ _MARGIN = 1e-3  # that floats may lie outside 0 to 1, as resizing leaves them
 EXPECTED = "expected an .npz with X_train, y_train, X_test and y_test"
 
 
-def load_arrays(path: Path | str, options: Options) -> Dataset:
-    """Load images and labels from an ``.npz`` file.
+def load_npz(path: Path | str, options: Options) -> Dataset:
+    """Load images and labels from an ``.npz`` file, here or at a URL.
 
-    Parameters
-    ----------
-    path : Path or str
-        A file or URL with ``X_train, y_train`` and, where there are any, ``X_test,
-        y_test``, ``X_val, y_val`` and ``class_names``. Images are (n, h, w) or
-        (n, h, w, c) with 1, 3 or 4 channels, integers 0 to 255 or floats 0 to 1 or 0 to
-        255, which the highest value of all parts decides.
-    options : Options
-        What was asked for.
-
-    Returns
-    -------
-    Dataset
-        Images in memory.
+    It holds ``X_train, y_train`` and, where there are any, ``X_test, y_test``, ``X_val,
+    y_val`` and ``class_names``. Images are (n, h, w) or (n, h, w, c) with 1, 3 or 4
+    channels, integers 0 to 255 or floats 0 to 1 or 0 to 255, which the highest value of
+    all parts decides.
 
     Raises
     ------
@@ -62,7 +52,7 @@ def load_arrays(path: Path | str, options: Options) -> Dataset:
 
     class_names = _class_names(arrays, [y for _, y in used.values()])
     labels = {p: _labels(arrays[y], y, class_names) for p, (_, y) in used.items()}
-    scale, said = _scale({X: arrays[X] for X, _ in used.values()})
+    scale, scale_notes = _scale({X: arrays[X] for X, _ in used.values()})
     parts = {
         p: Part(_pixels(arrays[X], X, scale), labels[p]) for p, (X, _) in used.items()
     }
@@ -74,13 +64,13 @@ def load_arrays(path: Path | str, options: Options) -> Dataset:
             )
     shapes = {used[p][0]: part.X.shape[1:] for p, part in parts.items()}
     if len(set(shapes.values())) > 1:
-        found = ", ".join(f"{name} {shape}" for name, shape in shapes.items())
+        text = ", ".join(f"{name} {shape}" for name, shape in shapes.items())
         raise DataError(
-            f"Got images of different shapes ({found}), but expected one shape "
+            f"Got images of different shapes ({text}), but expected one shape "
             "(height, width, channels) in all parts."
         )
-    dataset = to_dataset(str(path), parts, tuple(map(str, class_names)), options)
-    return replace(dataset, notes=(*dataset.notes, *said))
+    dataset = from_arrays(str(path), parts, tuple(map(str, class_names)), options)
+    return replace(dataset, notes=(*dataset.notes, *scale_notes))
 
 
 def _read(path: Path | str) -> dict[str, NDArray[Any]]:
@@ -151,16 +141,14 @@ def _class_names(arrays: dict[str, NDArray[Any]], targets: list[str]) -> list[An
                 "image. Turn one-hot rows into labels with .argmax(axis=1)."
             )
     if "class_names" in arrays:
-        given = [
-            str(name) for name in _text(arrays["class_names"], "class_names").ravel()
-        ]
-        for name in given:
-            if given.count(name) > 1:
+        names = [str(n) for n in _text(arrays["class_names"], "class_names").ravel()]
+        for name in names:
+            if names.count(name) > 1:
                 raise DataError(
-                    f"Got {name!r} {given.count(name)} times in class_names, but expected "
+                    f"Got {name!r} {names.count(name)} times in class_names, but expected "
                     "each name once. Rename one, or give both classes one label."
                 )
-        return given
+        return names
     texts = [_text(arrays[name], name) for name in targets]
     kinds = {text.dtype.kind in "iu" for text in texts}
     if len(kinds) > 1:

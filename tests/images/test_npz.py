@@ -25,7 +25,7 @@ def test_dtypes(tmp_path, dtype):
     assert data.train.ids[3] == "train/3"
 
 
-def test_unit_floats_grey_and_transparent(tmp_path):
+def test_unit_floats_gray_and_transparent(tmp_path):
     data = load(tmp_path, X_train=X / 255, X_test=X[:6] / 255)
     np.testing.assert_array_equal(data.train.X, X)
     data = load(tmp_path, X_train=X[..., 0], X_test=X[:6, ..., :1])

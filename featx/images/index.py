@@ -1,4 +1,4 @@
-"""The images of a class-per-folder tree, listed without opening any."""
+"""Index: the images of a data set with labels and parts, before any is opened."""
 
 from __future__ import annotations
 
@@ -14,10 +14,12 @@ from numpy.typing import NDArray
 
 from featx.errors import DataError
 from featx.images import heif
+from featx.images.backends import Folder, extensions, is_image
+from featx.images.locations import Files
 from featx.images.notes import counted, first_of
-from featx.images.places import Files, Places
+from featx.images.shard_files import Pieces
 from featx.images.split import TEST, TRAIN, VALIDATION
-from featx.images.trees import Stamp, Tree, extensions, is_image
+from featx.images.stamps import Stamp
 
 PART_FOLDERS = {
     "train": TRAIN,
@@ -31,12 +33,13 @@ _OTHER_KINDS = frozenset(
     ".heic .heif .hif .raw .cr2 .cr3 .nef .dng .arw .orf .rw2 .svg .pdf .psd .eps .ico "
     ".tga .exr .jxl .mp4 .mov .avi .mkv .webm".split()
 )
+Locations = Files | Pieces  # where images lie, small, for they travel to workers
 LAYOUT = "but expected CLASS/*.png, or train/CLASS/* and test/CLASS/*"
 
 
 @dataclass(frozen=True)
-class Listing:
-    """Image files with their labels and parts.
+class Index:
+    """Images with their labels and parts.
 
     Parameters
     ----------
@@ -51,7 +54,7 @@ class Listing:
         `TRAIN`, `VALIDATION` or `TEST`.
     class_names : tuple of str
         Names of the classes, sorted.
-    places : Places
+    locations : Locations
         Where the images are read.
     """
 
@@ -60,35 +63,30 @@ class Listing:
     y: NDArray[np.int64]
     part: NDArray[np.int8]
     class_names: tuple[str, ...]
-    places: Places
+    locations: Locations
 
-    def take(self, rows: NDArray[np.int64], part: NDArray[np.int8]) -> Listing:
+    def take(self, rows: NDArray[np.int64], part: NDArray[np.int8]) -> Index:
         """Return some rows, which now belong to `part`."""
         if np.array_equal(rows, np.arange(len(self.ids))):
             return replace(self, part=part)  # all of them: nothing to copy
-        return Listing(
+        return Index(
             [self.ids[i] for i in rows],
             [self.stamps[i] for i in rows] if self.stamps else [],
             self.y[rows],
             part,
             self.class_names,
-            self.places.take(rows.tolist()),
+            self.locations.take(rows.tolist()),
         )
 
 
-def list_images(root: Tree) -> tuple[Listing, tuple[str, ...]]:
-    """List a tree of images, one folder per class.
-
-    Parameters
-    ----------
-    root : Tree
-        The folder, here or on another machine.
+def index_images(root: Folder) -> tuple[Index, tuple[str, ...]]:
+    """Index a folder of images, one folder per class.
 
     Returns
     -------
-    listing : Listing
-        Sorted by path, the test part last; parts are all `TRAIN` where the tree has no
-        part folders.
+    index : Index
+        Sorted by path, the test part last; parts are all `TRAIN` where there are no
+        folders of parts.
     notes : tuple of str
         What was left out, or taken for something that its owner may not expect.
 
@@ -119,10 +117,10 @@ def list_images(root: Tree) -> tuple[Listing, tuple[str, ...]]:
         for name in root.subfolders(home)
         if name.lower() not in UNLABELED
     ]
-    found = {folder: _find(root, folder) for folder, _, _ in classes}
-    if not any(one.images for one in found.values()):
+    contents = {folder: _list(root, folder) for folder, _, _ in classes}
+    if not any(one.images for one in contents.values()):
         raise _nothing_found(root)
-    without = sorted(folder for folder, one in found.items() if not one.images)
+    without = sorted(folder for folder, one in contents.items() if not one.images)
     without += [
         f for f in folders if parts and f not in parts and f.lower() not in UNLABELED
     ]
@@ -130,35 +128,35 @@ def list_images(root: Tree) -> tuple[Listing, tuple[str, ...]]:
         notes.append(f"left out, no class with images: {', '.join(without)}")
     notes += _notes_on_unlabeled(root, homes)
     notes += _notes_on_loose(root, ["", *parts])
-    notes += _notes_on_merged(found)
-    notes += _notes_on_others(chain.from_iterable(o.others for o in found.values()))
-    return _listing(root, classes, found), tuple(notes)
+    notes += _notes_on_merged(contents)
+    notes += _notes_on_others(chain.from_iterable(o.others for o in contents.values()))
+    return _index(root, classes, contents), tuple(notes)
 
 
-class _Found(NamedTuple):
+class _Held(NamedTuple):
     """What lies in the folder of a class."""
 
     images: list[tuple[str, Stamp]]
     others: list[str]
 
 
-def _find(root: Tree, folder: str) -> _Found:
-    found = _Found([], [])
+def _list(root: Folder, folder: str) -> _Held:
+    contents = _Held([], [])
     for path, stamp in root.files(folder):
         if stamp is None:
-            found.others.append(path)
+            contents.others.append(path)
         else:
-            found.images.append((path, stamp))
-    found.images.sort()
-    return found
+            contents.images.append((path, stamp))
+    contents.images.sort()
+    return contents
 
 
-def holds_images(root: Tree, folder: str) -> bool:
+def holds_images(root: Folder, folder: str) -> bool:
     """Whether there is an image below a folder, at any depth."""
     return any(stamp is not None for _, stamp in root.files(folder))
 
 
-def _are_classes(root: Tree, parts: Iterable[str], folders: Sequence[str]) -> bool:
+def _are_classes(root: Folder, parts: Iterable[str], folders: Sequence[str]) -> bool:
     """Whether folders that are called as parts hold images among folders that do."""
     beside = [f for f in folders if f not in parts and f.lower() not in UNLABELED]
     return not any(root.subfolders(part) for part in parts) and any(
@@ -166,26 +164,26 @@ def _are_classes(root: Tree, parts: Iterable[str], folders: Sequence[str]) -> bo
     )
 
 
-def _listing(
-    root: Tree, classes: Sequence[tuple[str, str, int]], found: dict[str, _Found]
-) -> Listing:
-    filled = [one for one in classes if found[one[0]].images]
+def _index(
+    root: Folder, classes: Sequence[tuple[str, str, int]], contents: dict[str, _Held]
+) -> Index:
+    filled = [one for one in classes if contents[one[0]].images]
     names = sorted({name for _, name, _ in filled})
     label = {name: i for i, name in enumerate(names)}
-    often = [len(found[folder].images) for folder, _, _ in filled]
-    files = list(chain.from_iterable(found[folder].images for folder, _, _ in filled))
+    often = [len(contents[folder].images) for folder, _, _ in filled]
+    files = list(chain.from_iterable(contents[path].images for path, _, _ in filled))
     ids = [id_ for id_, _ in files]
-    return Listing(
+    return Index(
         ids,
         [stamp for _, stamp in files],
         np.repeat(np.array([label[name] for _, name, _ in filled], np.int64), often),
         np.repeat(np.array([part for _, _, part in filled], np.int8), often),
         tuple(names),
-        Files(ids, root.place("")),
+        Files(ids, root.locate("")),
     )
 
 
-def _notes_on_unlabeled(root: Tree, homes: Sequence[str]) -> list[str]:
+def _notes_on_unlabeled(root: Folder, homes: Sequence[str]) -> list[str]:
     """Folders of images that belong to no class, beside the classes or the parts."""
     folders = [
         f"{home}/{name}" if home else name
@@ -193,7 +191,7 @@ def _notes_on_unlabeled(root: Tree, homes: Sequence[str]) -> list[str]:
         for name in root.subfolders(home)
         if name.lower() in UNLABELED
     ]
-    counts = {folder: len(_find(root, folder).images) for folder in folders}
+    counts = {folder: len(_list(root, folder).images) for folder in folders}
     return [
         f"left out, {folder}: {counted(count, 'image')}; images without a label are not "
         "used yet"
@@ -201,9 +199,9 @@ def _notes_on_unlabeled(root: Tree, homes: Sequence[str]) -> list[str]:
     ]
 
 
-def _notes_on_loose(root: Tree, homes: Sequence[str]) -> list[str]:
+def _notes_on_loose(root: Folder, homes: Sequence[str]) -> list[str]:
     """Images that lie beside the folders of classes."""
-    counts = {home: root.loose(home) for home in homes}
+    counts = {home: root.count_images(home) for home in homes}
     return [
         f"left out, in no folder of a class: {counted(count, 'image')} right in "
         f"{home or root}"
@@ -212,19 +210,19 @@ def _notes_on_loose(root: Tree, homes: Sequence[str]) -> list[str]:
     ]
 
 
-def _notes_on_merged(found: dict[str, _Found]) -> list[str]:
+def _notes_on_merged(contents: dict[str, _Held]) -> list[str]:
     """Images in folders inside the folder of a class."""
-    told = []
-    for folder, (images, _) in found.items():
+    notes = []
+    for folder, (images, _) in contents.items():
         homes = Counter(path.rpartition("/")[0] for path, _ in images)
         del homes[folder]
         if homes:
-            told.append(
+            notes.append(
                 f"{folder}: {counted(homes.total(), 'image')} in "
                 f"{counted(len(homes), 'folder')} inside it were counted as "
                 f"{folder.rpartition('/')[2]}"
             )
-    return [first_of(told, "; ")] if told else []
+    return [first_of(notes, "; ")] if notes else []
 
 
 def _notes_on_others(others: Iterable[str]) -> list[str]:
@@ -237,7 +235,7 @@ def _notes_on_others(others: Iterable[str]) -> list[str]:
         total = sum(kinds.values())
         notes.append(
             f"{counted(total, 'file')} {'was' if total == 1 else 'were'} left out: "
-            f"{_told(kinds)}"
+            f"{_describe(kinds)}"
         )
     return notes
 
@@ -257,15 +255,15 @@ def _kinds(paths: Iterable[str]) -> Counter[str]:
     return kinds
 
 
-def _told(kinds: Counter[str]) -> str:
+def _describe(kinds: Counter[str]) -> str:
     order = sorted(kinds, key=lambda kind: (-kinds[kind], kind))
-    told = ", ".join(f"{kinds[kind]:,} {kind}" for kind in order)
+    text = ", ".join(f"{kinds[kind]:,} {kind}" for kind in order)
     if any(kind in heif.EXTENSIONS for kind in kinds):
-        told += f"; {heif.REMEDY} to read {heif.EXTENSIONS[0]}"
-    return told
+        text += f"; {heif.REMEDY} to read {heif.EXTENSIONS[0]}"
+    return text
 
 
-def _nothing_found(root: Tree) -> DataError:
+def _nothing_found(root: Folder) -> DataError:
     """Say what lies in a folder without class folders of images."""
     names = root.names()
     images = [name for name in names if is_image(name)]
@@ -276,9 +274,9 @@ def _nothing_found(root: Tree) -> DataError:
         )
     if names:
         kinds = _kinds(names)
-        told = f" ({_told(kinds)})" if kinds else ""
+        what = f" ({_describe(kinds)})" if kinds else ""
         return DataError(
-            f"Got {len(names)} files but no images in {root}{told}, {LAYOUT}. Known "
+            f"Got {len(names)} files but no images in {root}{what}, {LAYOUT}. Known "
             f"extensions: {' '.join(extensions())}."
         )
     return DataError(f"Got an empty folder {root}, {LAYOUT}.")

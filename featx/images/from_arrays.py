@@ -34,27 +34,13 @@ class Part:
     y: NDArray[np.int64]
 
 
-def to_dataset(
+def from_arrays(
     name: str, parts: dict[int, Part], class_names: tuple[str, ...], options: Options
 ) -> Dataset:
-    """Split, thin, limit and resize images in memory.
+    """Split, thin, limit and resize images in memory, all of one shape.
 
-    Parameters
-    ----------
-    name : str
-        Name of the set, or the path it came from.
-    parts : dict of int to Part
-        By `TRAIN`, `VALIDATION` and `TEST`; only the first must be there. All images
-        have one shape.
-    class_names : tuple of str
-        Names of the classes in the order of the labels.
-    options : Options
-        What was asked for.
-
-    Returns
-    -------
-    Dataset
-        Ids are part and row, such as ``train/17``.
+    Of the parts, by `TRAIN`, `VALIDATION` and `TEST`, only the first must be there. Ids are
+    part and row, such as ``train/17``.
 
     Raises
     ------
@@ -105,8 +91,8 @@ def _resized(
         return X[rows]
     resized = np.empty((len(rows), *size, X.shape[3]), np.uint8)
     for i, pixels in enumerate(X[rows]):
-        grey = pixels.shape[2] == 1
-        image = Image.fromarray(pixels[:, :, 0] if grey else pixels)
+        gray = pixels.shape[2] == 1
+        image = Image.fromarray(pixels[:, :, 0] if gray else pixels)
         resized[i] = resize(image, size, options.fit)
         if i % 1000 == 999 or i == len(rows) - 1:
             options.progress("resizing images", i + 1, len(rows))

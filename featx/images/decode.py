@@ -11,6 +11,7 @@ from typing import Any
 from numpy.lib.format import open_memmap
 
 from featx.errors import DataError
+from featx.images.index import Locations
 from featx.images.options import Options
 from featx.images.pixels import (
     Header,
@@ -20,7 +21,6 @@ from featx.images.pixels import (
     reason,
     strict_pillow,
 )
-from featx.images.places import Places
 from featx.workers import map_serial
 
 CHUNK = 256  # images per task, fewer where they are large
@@ -31,64 +31,48 @@ Damage = dict[int, str]  # row -> what is wrong with its image
 
 
 def survey(
-    places: Places, options: Options
+    locations: Locations, options: Options
 ) -> tuple[Counter[tuple[int, int]], bool, Damage]:
     """Read the headers of all images.
-
-    Parameters
-    ----------
-    places : Places
-        Image files.
-    options : Options
-        Its `progress` and `executor`.
 
     Returns
     -------
     sizes : Counter of (height, width)
         How many images have each size.
-    grey : bool
-        True if no image has colour.
+    gray : bool
+        True if no image has color.
     damage : dict of int to str
         Reasons by row, for the files that are no images.
     """
     headers: Counter[Header] = Counter()
     damage: Damage = {}
-    for seen, broken in _in_chunks(_survey_chunk, places, options, "reading headers"):
+    for seen, broken in _in_chunks(
+        _survey_chunk, locations, options, "reading headers"
+    ):
         headers.update(seen)
         damage.update(broken)
     sizes: Counter[tuple[int, int]] = Counter()
     for header, count in headers.items():
         sizes[header.size] += count
-    return sizes, all(header.grey for header in headers), damage
+    return sizes, all(header.gray for header in headers), damage
 
 
 def decode(
-    places: Places, file: Path, shape: tuple[int, ...], options: Options, n_pixels: int
+    locations: Locations,
+    file: Path,
+    shape: tuple[int, ...],
+    options: Options,
+    n_pixels: int,
 ) -> Damage:
-    """Decode all images into an existing ``.npy`` file.
+    """Decode all images into an existing ``.npy`` file, uint8 of shape (n, h, w, c).
 
-    Parameters
-    ----------
-    places : Places
-        Image files, one per row.
-    file : Path
-        A uint8 ``.npy`` file of shape (n, h, w, c), written in place.
-    shape : tuple of int
-        Height, width and channels.
-    options : Options
-        Its `fit`, `progress` and `executor`.
-    n_pixels : int
-        Of all images as they are.
-
-    Returns
-    -------
-    dict of int to str
-        Reasons by row, for the images that are damaged; their rows are undefined.
+    `shape` is (h, w, c), and `n_pixels` those of all images as they are. Returns reasons by
+    row for the images that are damaged; their rows are undefined.
     """
     damage: Damage = {}
     for broken in _in_chunks(
         _decode_chunk,
-        places,
+        locations,
         options,
         "decoding images",
         *(file, shape, options.fit),
@@ -100,24 +84,24 @@ def decode(
 
 def _in_chunks(
     work: Callable[..., Any],
-    places: Places,
+    locations: Locations,
     options: Options,
     what: str,
     *extra: object,
     n_pixels: int = 0,
 ) -> Iterator[Any]:
-    """Yield ``work(start, places of a chunk, *extra)`` for all chunks, any order.
+    """Yield ``work(start, locations of a chunk, *extra)`` for all chunks, any order.
 
     Small images keep Python busier than the codecs, so threads would wait for each
     other; processes do not, and only row numbers travel between them.
     """
-    done, total = 0, len(places)
+    done, total = 0, len(locations)
     # large images in small chunks: all cores are kept busy to the end
     size = int(min(CHUNK, max(4, CHUNK * SERIAL_PIXELS // (32 * (n_pixels + 1)))))
     starts = range(0, total, size)
     few = total < SERIAL and n_pixels < SERIAL_PIXELS
     execute = map_serial if few else options.executor
-    for number, result in execute(work, _Tasks(places, starts, extra)):
+    for number, result in execute(work, _Tasks(locations, starts, extra)):
         done += min(size, total - starts[number])
         options.progress(what, done, total)
         yield result
@@ -127,7 +111,7 @@ def _in_chunks(
 class _Tasks(Sequence[tuple[Any, ...]]):
     """Arguments of the work on each chunk, made when they are asked for."""
 
-    places: Places
+    locations: Locations
     starts: range
     extra: tuple[object, ...]
 
@@ -136,8 +120,8 @@ class _Tasks(Sequence[tuple[Any, ...]]):
 
     def __getitem__(self, number: Any) -> tuple[Any, ...]:
         start = self.starts[number]
-        rows = range(start, min(start + self.starts.step, len(self.places)))
-        return start, self.places.take(rows), *self.extra
+        rows = range(start, min(start + self.starts.step, len(self.locations)))
+        return start, self.locations.take(rows), *self.extra
 
 
 def _found(source: Source | Exception) -> Source:
@@ -146,11 +130,11 @@ def _found(source: Source | Exception) -> Source:
     return source
 
 
-def _survey_chunk(start: int, places: Places) -> tuple[Counter[Header], Damage]:
+def _survey_chunk(start: int, locations: Locations) -> tuple[Counter[Header], Damage]:
     headers: Counter[Header] = Counter()
     damage: Damage = {}
     with strict_pillow():
-        for row, source in enumerate(places.open(), start):
+        for row, source in enumerate(locations.open(), start):
             try:
                 headers[read_header(_found(source))] += 1
             except Exception as error:  # a damaged file makes Pillow raise anything
@@ -159,7 +143,7 @@ def _survey_chunk(start: int, places: Places) -> tuple[Counter[Header], Damage]:
 
 
 def _decode_chunk(
-    start: int, places: Places, file: Path, shape: tuple[int, int, int], fit: str
+    start: int, locations: Locations, file: Path, shape: tuple[int, int, int], fit: str
 ) -> Damage:
     try:
         images = open_memmap(file, mode="r+")
@@ -170,7 +154,7 @@ def _decode_chunk(
         ) from error
     damage: Damage = {}
     with strict_pillow():
-        for row, source in enumerate(places.open(), start):
+        for row, source in enumerate(locations.open(), start):
             try:
                 pixels = read_pixels(_found(source), shape[:2], shape[2], fit)
             except Exception as error:  # a damaged file makes Pillow raise anything
