@@ -86,8 +86,7 @@ def choose_settings(
     if name == "mlp" or len(y) < FEWEST or len(classes) < 2:
         return {}
     rows = _spread(numbers, int(np.clip(len(y) // 20, *ROWS)))
-    labels = numbers[rows]
-    judge = Judge(labels, uneven)
+    judge = Judge(numbers[rows], uneven)
     heads = [step for key, step in classifier.steps[:-1] if key != "rbf"]
     if name == "knn":
         return _choose_neighbors(heads, X, numbers, rows, judge)
@@ -96,7 +95,7 @@ def choose_settings(
         features = clone(step).fit_transform(features, y[rows])
     features = features.astype(np.float32, copy=False)
     weights: Weights = ("balanced", None) if uneven else (None,)
-    left_out = _LeftOut(labels, judge)
+    left_out = _LeftOut(judge)
     if "rbf" in classifier.named_steps or name == "svm":
         return _choose_kernel(classifier, features, weights, left_out)
     return _choose_linear(name, features, len(y), weights, left_out)
@@ -157,19 +156,17 @@ def leave_one_out(kernel: Array, sides: Array, weight: Array, alpha: float) -> A
 class _LeftOut:
     """How well classes of images (n,) are told by a kernel without their own image."""
 
-    def __init__(self, labels: Array, judge: Judge) -> None:
-        self.judge = judge
-        counts = np.bincount(labels)
-        present = np.flatnonzero(counts)
-        self.classes = present
-        self.sides = np.where(labels[:, None] == present, 1, -1).astype(np.float32)
-        balanced = len(labels) / (len(present) * counts[labels])
-        self.weights = {None: np.ones(len(labels)), "balanced": balanced}
+    def __init__(self, judge: Judge) -> None:
+        self.judge, n = judge, len(judge.labels)
+        own = judge.labels[:, None] == judge.classes
+        self.sides = np.where(own, 1, -1).astype(np.float32)
+        balanced = n / (len(judge.classes) * judge.counts[judge.numbers])
+        self.weights = {None: np.ones(n), "balanced": balanced}
 
     def judge_ridge(self, kernel: Array, alpha: float, weight: str | None) -> Judgment:
         each = self.weights[weight].astype(kernel.dtype)
         scores = leave_one_out(kernel, self.sides, each, alpha)
-        return self.judge(self.classes[scores.argmax(axis=1)])
+        return self.judge(self.judge.classes[scores.argmax(axis=1)])
 
 
 def _choose_linear(

@@ -24,7 +24,7 @@ class Judge:
 
     def __init__(self, labels: Array, uneven: bool) -> None:
         self.labels, self.uneven = labels, uneven
-        _, self.classes, self.counts = np.unique(
+        self.classes, self.numbers, self.counts = np.unique(
             labels, return_inverse=True, return_counts=True
         )
 
@@ -35,8 +35,8 @@ class Judge:
         share = np.full(n, 1 / n)
         if not self.uneven:
             return Judgment(accuracy, share * right)
-        share = (share + 1 / (len(self.counts) * self.counts[self.classes])) / 2
-        recalls = np.bincount(self.classes, weights=right) / self.counts
+        share = (share + 1 / (len(self.counts) * self.counts[self.numbers])) / 2
+        recalls = np.bincount(self.numbers, weights=right) / self.counts
         lacking = max(0.0, float(self.counts.max()) / n - accuracy)
         score = (accuracy + float(recalls.mean())) / 2 - lacking
         return Judgment(score, share * right)
