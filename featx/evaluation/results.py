@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from featx.errors import missing_library
 from featx.evaluation.comparisons import Comparison
 from featx.evaluation.duplicates import Duplicates
 from featx.evaluation.evidence import Evidence
-from featx.evaluation.result import Result as Result
+from featx.evaluation.result import Result
 from featx.evaluation.scores import is_uneven
 from featx.evaluation.summary import as_html, as_text, summarize
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.axes import Axes
 
     from featx.images import Dataset
 
@@ -222,11 +222,6 @@ class BenchResults:
         DataFrame
             The columns of ``table.csv``; parameters, notes and repeats as they are.
 
-        Raises
-        ------
-        DependencyError
-            If pandas is not installed.
-
         Examples
         --------
         >>> from featx.reports.examples import example_results
@@ -235,13 +230,33 @@ class BenchResults:
         0     raw     0.750
         1    conv     0.875
         """
-        try:
-            import pandas as pd
-        except ImportError as error:
-            raise missing_library(
-                "A data frame needs pandas", error, "pandas"
-            ) from error
+        import pandas as pd  # slow
+
         return pd.DataFrame([row.to_record() for row in self.rows])
+
+    def plot(self, *, ax: Axes | None = None) -> Axes:
+        """Draw the accuracy of every row with its 95 % interval, highest on top.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, optional
+            Where to draw, by default on a new figure.
+
+        Returns
+        -------
+        Axes
+            A dot for each row in percent; gray squares are controls.
+
+        Examples
+        --------
+        >>> from featx.reports.examples import example_results
+        >>> ax = example_results().plot()
+        >>> ax.get_xlabel()
+        'test accuracy (%), with 95 % interval'
+        """
+        from featx.reports import plot_comparison
+
+        return plot_comparison(self, ax=ax)
 
     def to_dict(self) -> dict[str, Any]:
         """Flatten to the documented JSON document."""

@@ -1,6 +1,6 @@
 """Comparisons as text, tables, files and figures; nothing is computed here.
 
-The figure functions load matplotlib when they are first asked for.
+The figure functions load seaborn and matplotlib when they are first asked for.
 """
 
 from __future__ import annotations
@@ -75,24 +75,13 @@ __all__ = [
     "to_json",
 ]
 
-_FIGURES = {
-    "confusion_display": "heatmaps",
-    "plot_class_accuracy": "charts",
-    "plot_class_distribution": "charts",
-    "plot_classification_report": "heatmaps",
-    "plot_comparison": "charts",
-    "plot_confusion": "heatmaps",
-    "plot_loss": "charts",
-    "plot_predictions": "pictures",
-    "plot_reconstructions": "pictures",
-    "plot_samples": "pictures",
-}
-
 
 def __getattr__(name: str) -> Any:
-    if name not in _FIGURES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_FIGURES[name]}"), name)
+    for part in ("charts", "heatmaps", "pictures") if name in __all__ else ():
+        module = import_module(f"featx.reports.{part}")
+        if hasattr(module, name):
+            return getattr(module, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:

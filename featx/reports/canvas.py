@@ -1,4 +1,4 @@
-"""What all figures share: fonts, colours, class labels, PNG and SVG files."""
+"""What all figures share: style, colors, axes, class labels, PNG and SVG files."""
 
 from __future__ import annotations
 
@@ -6,65 +6,35 @@ import functools
 import io
 import warnings
 from collections import Counter
-from collections.abc import Callable, Sequence
-from typing import Any, ParamSpec
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
 
 import matplotlib
+import seaborn as sns
 from matplotlib import font_manager
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
-_Arguments = ParamSpec("_Arguments")
+# Told apart under every common color blindness.
+BLUE, ORANGE, _, VERMILION = sns.color_palette("colorblind", 4).as_hex()
+GRAY = "#767676"
 
-_MARGIN = 0.12  # inches around what is drawn
+FEW, MANY = 30, 200  # rows; from FEW on they are smaller, from MANY on without numbers
 
-# Okabe and Ito's colours, told apart under every common colour blindness.
-BLUE, ORANGE, VERMILLION, GREY = "#0072B2", "#E69F00", "#D55E00", "#767676"
-
-_STYLE = {
-    "font.size": 10.0,
-    "axes.titlesize": 11.0,
-    "axes.titlelocation": "left",
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.axisbelow": True,
-    "axes.edgecolor": "#444444",
-    "grid.color": "#DDDDDD",
-    "grid.linewidth": 0.8,
-    "legend.frameon": False,
-    "hatch.linewidth": 0.6,
-    "figure.constrained_layout.w_pad": _MARGIN,
-    "figure.constrained_layout.h_pad": _MARGIN,
-}
-
-# Tried in this order for what DejaVu, which matplotlib brings, has no glyphs for.
+# For what DejaVu, which matplotlib brings, has no glyphs for; tried in this order.
 _FALLBACK_FONTS = (
-    "Noto Sans CJK SC",
-    "Noto Sans CJK JP",
-    "Noto Sans CJK KR",
-    "Source Han Sans SC",
-    "WenQuanYi Zen Hei",
-    "PingFang SC",
-    "Hiragino Sans",
-    "Apple SD Gothic Neo",
-    "Microsoft YaHei",
-    "Yu Gothic",
-    "Malgun Gothic",
-    "Noto Sans",
-    "Noto Sans Devanagari",
-    "Noto Sans Thai",
-    "Nirmala UI",
-    "Leelawadee UI",
-    "Arial Unicode MS",
-)
+    "Noto Sans CJK SC, Noto Sans CJK JP, Noto Sans CJK KR, Source Han Sans SC, "
+    "WenQuanYi Zen Hei, PingFang SC, Hiragino Sans, Apple SD Gothic Neo, "
+    "Microsoft YaHei, Yu Gothic, Malgun Gothic, Noto Sans, Noto Sans Devanagari, "
+    "Noto Sans Thai, Nirmala UI, Leelawadee UI, Arial Unicode MS"
+).split(", ")
 
 
 @functools.cache
-def _fonts() -> tuple[str, ...]:
+def _fonts() -> list[str]:
     installed = set(font_manager.get_font_names())
-    return ("DejaVu Sans", *(f for f in _FALLBACK_FONTS if f in installed))
+    return ["DejaVu Sans", *(f for f in _FALLBACK_FONTS if f in installed)]
 
 
 @functools.cache
@@ -74,76 +44,43 @@ def _characters() -> frozenset[int]:
     return frozenset().union(*charmaps)
 
 
-def _rc() -> dict[Any, Any]:
-    return _STYLE | {"font.family": list(_fonts())}
+@contextmanager
+def styled() -> Iterator[None]:
+    """Draw in the style of the reports; afterwards the caller's settings are back."""
+    style: dict[Any, Any] = {
+        **sns.axes_style("whitegrid"),
+        "axes.spines.top": False,
+        "axes.spines.left": False,
+        "axes.spines.right": False,
+        "axes.titlesize": 11,
+        "axes.titlelocation": "left",
+        "figure.constrained_layout.w_pad": 0.12,  # inches
+        "figure.constrained_layout.h_pad": 0.12,
+        "font.family": _fonts(),
+        "legend.frameon": False,
+        "svg.hashsalt": "featx",  # the same file every time
+    }
+    with matplotlib.rc_context(style), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from", UserWarning)
+        yield
 
 
-def styled(draw: Callable[_Arguments, Axes]) -> Callable[_Arguments, Axes]:
-    """Let a figure function draw in the style of the reports, and only it.
-
-    Parameters
-    ----------
-    draw : callable returning Axes
-        The figure function.
-
-    Returns
-    -------
-    callable returning Axes
-        The same function; matplotlib's settings are back when it returns.
-    """
-
-    @functools.wraps(draw)
-    def wrapper(*args: _Arguments.args, **kwargs: _Arguments.kwargs) -> Axes:
-        with matplotlib.rc_context(_rc()):
-            return draw(*args, **kwargs)
-
-    return wrapper
-
-
-def axes_for(
-    ax: Axes | None, width: float, height: float, *, bare: bool = False
-) -> Axes:
-    """Return the axes to draw on, those of a new figure where none were given.
-
-    Parameters
-    ----------
-    ax : Axes or None
-        The caller's axes.
-    width, height : float
-        Size of the new figure in inches.
-    bare : bool, default=False
-        Whether the new axes fill the figure and show no frame.
-
-    Returns
-    -------
-    Axes
-        `ax`, or new axes of a figure that pyplot does not know of.
-    """
-    if bare:
-        if ax is None:
-            size = (width + 2 * _MARGIN, height + 2 * _MARGIN)
-            x, y = _MARGIN / size[0], _MARGIN / size[1]
-            ax = Figure(figsize=size).add_axes((x, y, 1 - 2 * x, 1 - 2 * y))
-        ax.set_axis_off()
-        return ax
+def axes_for(ax: Axes | None, width: float, height: float) -> Axes:
+    """Return the caller's axes, or those of a new figure of that size in inches."""
+    # Not a figure of pyplot, which would keep it.
     return ax or Figure(figsize=(width, height), layout="constrained").add_subplot()
 
 
+def rows_for(ax: Axes | None, n: int, inches: float = 0.34) -> tuple[Axes, float]:
+    """Return axes for a chart with n rows, and the size of its letters in points."""
+    size = 10.0 if n <= FEW else 7.0
+    ax = axes_for(ax, 7.5, 1.4 + n * inches * size / (10 if n <= FEW else 14))
+    ax.tick_params(axis="y", labelsize=size)
+    return ax, size
+
+
 def label(name: str, limit: int = 24) -> str:
-    r"""Make a name safe and short enough to be drawn.
-
-    Parameters
-    ----------
-    name : str
-        Any text.
-    limit : int, default=24
-        Characters to keep; a longer name loses its middle.
-
-    Returns
-    -------
-    str
-        One line in which ``$`` does not start a formula; empty where the installed
-        fonts lack a character of it.
+    r"""Make a name one short line that is no formula, or "" where no font has it.
 
     Examples
     --------
@@ -162,20 +99,7 @@ def label(name: str, limit: int = 24) -> str:
 
 
 def labels(names: Sequence[str], limit: int = 24) -> list[str]:
-    """Make class names fit to be drawn.
-
-    Parameters
-    ----------
-    names : sequence of str
-        Names of the classes.
-    limit : int, default=24
-        Characters to keep of each.
-
-    Returns
-    -------
-    list of str
-        A name that the installed fonts cannot draw becomes its number, and names that
-        are the same when shortened end in theirs.
+    """Make class names fit to be drawn, and no two the same.
 
     Examples
     --------
@@ -190,52 +114,13 @@ def labels(names: Sequence[str], limit: int = 24) -> list[str]:
     ]
 
 
-def png(ax: Axes, dpi: int = 120) -> bytes:
-    """Render the figure of some axes.
-
-    Parameters
-    ----------
-    ax : Axes
-        What a figure function returned.
-    dpi : int, default=120
-        Pixels per inch.
-
-    Returns
-    -------
-    bytes
-        A PNG file.
-    """
-    figure = ax.get_figure(root=True)
-    assert figure is not None
-    figure.set_dpi(dpi)
-    buffer = io.BytesIO()
-    with matplotlib.rc_context(_rc()), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph .* missing from", UserWarning)
-        # Draws once; savefig draws twice where a layout engine is at work.
-        FigureCanvasAgg(figure).print_png(buffer)  # type: ignore[no-untyped-call]
-    return buffer.getvalue()
-
-
-def svg(ax: Axes) -> bytes:
-    """Write the figure of some axes as vectors, for a paper.
-
-    Parameters
-    ----------
-    ax : Axes
-        What a figure function returned.
-
-    Returns
-    -------
-    bytes
-        An SVG file, the same for the same figure; letters are drawn as paths, so it needs
-        no font.
-    """
+@styled()
+def render(ax: Axes, kind: str = "png", dpi: int = 120) -> bytes:
+    """Write the figure of some axes as ``"png"`` or ``"svg"``; letters of SVG are paths."""
     figure = ax.get_figure(root=True)
     assert figure is not None
     buffer = io.BytesIO()
-    settings = _rc() | {"svg.hashsalt": "featx"}
-    with matplotlib.rc_context(settings), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph .* missing from", UserWarning)
-        canvas = FigureCanvasSVG(figure)
-        canvas.print_svg(buffer, metadata={"Date": None})  # type: ignore[no-untyped-call]
+    metadata = {"Date": None} if kind == "svg" else None
+    figure.savefig(buffer, format=kind, dpi=dpi, metadata=metadata)
+    figure.set_layout_engine("none")  # by now everything has its place
     return buffer.getvalue()

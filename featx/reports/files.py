@@ -18,7 +18,6 @@ from featx.names import NAMES_AS_BYTES
 from featx.output_files import check_folder, write_whole
 from featx.reports.album import Album, make_album
 from featx.reports.documents import to_json
-from featx.reports.figures import figures_of
 from featx.reports.html import html_page
 from featx.reports.page import markdown_page
 from featx.reports.runs import (
@@ -119,6 +118,8 @@ def save_figures(folder: str | Path) -> list[Path]:
 
 
 def _save_figures(results: BenchResults, folder: Path) -> list[Path]:
+    from featx.reports.figures import figures_of  # slow
+
     written = []
     with _told(folder):
         (folder / "figures").mkdir(exist_ok=True)
@@ -207,12 +208,12 @@ def save_samples(dataset: Dataset, path: str | Path) -> None:
     CacheError
         If the file cannot be written.
     """
-    from featx.reports.canvas import png
+    from featx.reports.canvas import render
     from featx.reports.pictures import plot_samples
 
     train = dataset.train
-    picture = png(plot_samples(train.X, train.y, train.class_names))
     path = Path(path)
+    picture = render(plot_samples(train.X, train.y, train.class_names))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_whole(path, picture)

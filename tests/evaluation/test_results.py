@@ -77,7 +77,6 @@ def test_printed_results_are_a_short_table():
 
 
 def test_a_frame_has_a_line_for_each_row():
-    pytest.importorskip("pandas")
     frame = example_results().to_frame()
     assert frame["accuracy"].tolist() == [0.75, 0.875]
     assert frame["encoder"].tolist() == ["raw", "conv"]
