@@ -95,7 +95,7 @@ def fonts(labels: Labels, test: bool) -> Part:
 
 
 def signs(labels: Labels, test: bool) -> Part:
-    """Round, square and pointed signs in colours, under changing light, with noise."""
+    """Round, square and pointed signs in colors, under changing light, with noise."""
     rng = np.random.default_rng(8 + test)
     images = np.empty((len(labels), SIDE, SIDE, 3), np.uint8)
     for row, label in enumerate(labels):
@@ -104,16 +104,16 @@ def signs(labels: Labels, test: bool) -> Part:
             "RGB", (SIDE, SIDE), tuple(rng.integers(60, 200, 3).tolist())
         )
         draw = ImageDraw.Draw(canvas)
-        colour = ((200, 30, 30), (30, 60, 200), (230, 200, 40), (240, 240, 240))[
+        color = ((200, 30, 30), (30, 60, 200), (230, 200, 40), (240, 240, 240))[
             label // 3 % 4
         ]
         x, y = (rng.integers(-3, 4, 2) + SIDE // 2).tolist()
         r = int(rng.integers(9, 14))
         if label % 3 == 0:
-            draw.ellipse((x - r, y - r, x + r, y + r), fill=colour)
+            draw.ellipse((x - r, y - r, x + r, y + r), fill=color)
         else:
             sides = 3 if label % 3 == 1 else 4
-            draw.regular_polygon((x, y, r), sides, fill=colour)
+            draw.regular_polygon((x, y, r), sides, fill=color)
         draw.text((x - 3, y - 6), str(label // 12), fill=(0, 0, 0))
         noise = rng.normal(0, 12, (SIDE, SIDE, 3))
         images[row] = (np.asarray(canvas) * light + noise).clip(0, 255)

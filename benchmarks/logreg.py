@@ -1,6 +1,6 @@
 """Fitting and scoring `logreg`, against scikit-learn's with the same penalty.
 
-Both minimise the same objective. scikit-learn's solver, L-BFGS, stops at its own default
+Both minimize the same objective. scikit-learn's solver, L-BFGS, stops at its own default
 tolerance, which bounds the gradient; ours bounds how much a step still changes the
 objective. So the two stop near the minimum, not at the same place, and accuracies must
 agree within 0.3 points.

@@ -17,7 +17,7 @@ ours, operations = training.ours, training.operations
 
 
 class Reconstruction(nn.Module):
-    """The network as skorch wants it: standardised images in, drawn ones out."""
+    """The network as skorch wants it: standardized images in, drawn ones out."""
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
@@ -30,7 +30,7 @@ class Reconstruction(nn.Module):
 
 
 def plain(n_images: int, epochs: int, batch_size: int) -> Work:
-    """Fit skorch's regressor to images standardised and whitened beforehand."""
+    """Fit skorch's regressor to images standardized and whitened beforehand."""
     from skorch import NeuralNetRegressor
 
     X = synthetic.images(n_images)

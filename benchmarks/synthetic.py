@@ -14,7 +14,7 @@ N_CLASSES = 10
 
 
 def images(n: int, side: int = 32, seed: int = 0) -> NDArray[np.uint8]:
-    """Smooth colour fields with edges and noise: something an autoencoder can learn.
+    """Smooth color fields with edges and noise: something an autoencoder can learn.
 
     Returns
     -------
@@ -76,11 +76,11 @@ def features(
     """
     fixed = np.random.default_rng(0)  # the same classes for every seed
     n_true, n_clusters = 32, 4
-    centres = fixed.normal(0, 1.0, (N_CLASSES, n_clusters, n_true))
+    centers = fixed.normal(0, 1.0, (N_CLASSES, n_clusters, n_true))
     mixing = fixed.normal(0, n_true**-0.5, (n_true, n_features)).astype(np.float32)
     rng = np.random.default_rng(seed + 1)
     y = rng.integers(N_CLASSES, size=n)
-    hidden = centres[y, rng.integers(n_clusters, size=n)]
+    hidden = centers[y, rng.integers(n_clusters, size=n)]
     hidden = (hidden + rng.normal(0, 1.2, hidden.shape)).astype(np.float32)
     noise = rng.normal(0, 0.5, (n, n_features)).astype(np.float32)
     return hidden @ mixing + noise, y

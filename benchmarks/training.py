@@ -1,7 +1,7 @@
 """Training a small convolutional autoencoder, against a plain DataLoader loop.
 
-The same network from the same weights, batch size, optimiser and schedule; the plain loop
-normalises image by image, as the tutorials do.
+The same network from the same weights, batch size, optimizer and schedule; the plain loop
+normalizes image by image, as the tutorials do.
 """
 
 from __future__ import annotations

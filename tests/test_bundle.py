@@ -38,7 +38,7 @@ NAMES = ("ant", "bee, 'wild'", "Käfer")
 
 
 def photos(n=90, seed=0):
-    """Three classes of small colour images that are easy to tell apart."""
+    """Three classes of small color images that are easy to tell apart."""
     rng = np.random.default_rng(seed)
     y = np.arange(n) % 3
     X = rng.integers(0, 120, (n, 12, 10, 3)) + 45 * y[:, None, None, None]

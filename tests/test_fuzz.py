@@ -338,7 +338,7 @@ def test_files_of_runs(runs):
         for number in range(CASES):
             run = runs[rng.integers(2)]
             kinds = ["results.json"] * 7 + ["predictions.npz", "pictures.npz"]
-            kinds += ["evidence.npz", "command.txt"]
+            kinds += ["diagnostics.npz", "command.txt"]
             path = run / kinds[rng.integers(len(kinds))]
             whole = path.read_bytes()
             if path.suffix == ".json":

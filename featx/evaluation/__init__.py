@@ -3,7 +3,12 @@
 from featx.evaluation.comparisons import Comparison, compare
 from featx.evaluation.controls import CONTROLS, compare_with_controls
 from featx.evaluation.duplicates import Duplicates, find_duplicates
-from featx.evaluation.evidence import N_QUERIES, Evidence, draw_evenly, look_into
+from featx.evaluation.feature_diagnostics import (
+    N_QUERIES,
+    FeatureDiagnostics,
+    diagnose,
+    draw_evenly,
+)
 from featx.evaluation.repeats import with_repeats
 from featx.evaluation.result import Result
 from featx.evaluation.results import BenchResults
@@ -16,15 +21,15 @@ __all__ = [
     "ClassScores",
     "Comparison",
     "Duplicates",
-    "Evidence",
+    "FeatureDiagnostics",
     "Result",
     "Scores",
     "compare",
     "compare_with_controls",
+    "diagnose",
     "draw_evenly",
     "find_duplicates",
     "is_uneven",
-    "look_into",
     "score",
     "with_repeats",
 ]

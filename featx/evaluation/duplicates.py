@@ -14,7 +14,7 @@ from sklearn.neighbors import NearestNeighbors
 
 from featx.memory_maps import release_pages
 
-LIKENESS = 0.9
+SIMILARITY = 0.9
 CHANCE = 1e-3
 N_SEARCHED = 50_000
 _N_TRAIN = 200_000
@@ -31,13 +31,13 @@ class Duplicates:
     ----------
     of : ndarray of int64, shape (n_test,)
         The row of the training image, -1 where there is none.
-    likeness : ndarray of float32, shape (n_test,)
+    similarity : ndarray of float32, shape (n_test,)
         Correlation of the two, shrunk to at most 16 x 16 and without the mean of each
         channel; 1 where all pixels are equal, 0 where there is no copy.
     """
 
     of: NDArray[np.int64]
-    likeness: NDArray[np.float32]
+    similarity: NDArray[np.float32]
 
     @property
     def n_searched(self) -> int:
@@ -48,12 +48,12 @@ class Duplicates:
     def test_rows(self) -> NDArray[np.int64]:
         """Rows of the test images that are copies, the most similar first."""
         rows = np.flatnonzero(self.of >= 0)
-        return rows[np.argsort(-self.likeness[rows], kind="stable")]
+        return rows[np.argsort(-self.similarity[rows], kind="stable")]
 
     @property
     def n_exact(self) -> int:
         """Number of test images that equal a training image in every pixel."""
-        return int((self.likeness == 1).sum())
+        return int((self.similarity == 1).sum())
 
     def describe(self) -> str:
         """Say how many there are, in a sentence; nothing if there are none.
@@ -61,8 +61,8 @@ class Duplicates:
         Examples
         --------
         >>> import numpy as np
-        >>> of, likeness = np.array([-1, 7, 2]), np.array([0, 1, 0.97], np.float32)
-        >>> Duplicates(of, likeness).describe()
+        >>> of, similarity = np.array([-1, 7, 2]), np.array([0, 1, 0.97], np.float32)
+        >>> Duplicates(of, similarity).describe()
         '2 of 3 test images are copies of training images, 1 of them in every pixel.'
         """
         n = len(self.test_rows)
@@ -115,15 +115,17 @@ def find_duplicates(
     (array([3, 7]), array([5, 8]), 1)
     """
     of = _equal_pixels(train, test)
-    likeness = (of >= 0).astype(np.float32)
+    similarity = (of >= 0).astype(np.float32)
     rng = np.random.default_rng(seed)
     rows = _some(len(test), N_SEARCHED, rng)
     among = _some(len(train), _N_TRAIN, rng)
     nearest, correlation = _near(_descriptors(train, among), _descriptors(test, rows))
     near = (nearest >= 0) & (of[rows] < 0)
     of[rows[near]] = among[nearest[near]]
-    likeness[rows[near]] = np.minimum(correlation[near], np.nextafter(np.float32(1), 0))
-    return Duplicates(of, likeness)
+    similarity[rows[near]] = np.minimum(
+        correlation[near], np.nextafter(np.float32(1), 0)
+    )
+    return Duplicates(of, similarity)
 
 
 def _some(n: int, most: int, rng: np.random.Generator) -> NDArray[np.int64]:
@@ -205,5 +207,5 @@ def _near(
     by_chance = k * ratio**dimension
     correlation = (1 - np.square(nearest) / 2).astype(np.float32)
     flat = ~test.any(axis=1)
-    found = (by_chance < CHANCE) & (correlation >= LIKENESS) & ~flat
+    found = (by_chance < CHANCE) & (correlation >= SIMILARITY) & ~flat
     return np.where(found, rows[:, 0], -1), correlation

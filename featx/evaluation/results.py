@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from featx.evaluation.comparisons import Comparison
 from featx.evaluation.duplicates import Duplicates
-from featx.evaluation.evidence import Evidence
+from featx.evaluation.feature_diagnostics import FeatureDiagnostics
 from featx.evaluation.result import Result
 from featx.evaluation.scores import is_uneven
 from featx.evaluation.summary import as_html, as_text, summarize
@@ -73,13 +73,13 @@ class BenchResults:
         By encoder, what the decoder makes of the first k of `examples`; encoders
         without a decoder are absent.
     filters : dict of str to ndarray of uint8, shape (k, h, w, c)
-        By encoder, its first learned filters as pictures; grey is nought. Encoders
+        By encoder, its first learned filters as pictures; gray is nought. Encoders
         without filters that can be looked at are absent.
     examples : ndarray of uint8, shape (m, h, w, c)
         Some test images for the figures, drawn evenly over the classes.
     example_rows : ndarray of int64, shape (m,)
         Their rows among the test images.
-    evidence : Evidence or None
+    diagnostics : FeatureDiagnostics or None
         What was seen in the features of the best row; of several seeds, of the row that
         was best under the first.
     duplicates : Duplicates or None
@@ -106,7 +106,7 @@ class BenchResults:
     example_rows: NDArray[np.int64] = field(
         default_factory=lambda: np.empty(0, np.int64)
     )
-    evidence: Evidence | None = None
+    diagnostics: FeatureDiagnostics | None = None
     duplicates: Duplicates | None = None
 
     @property

@@ -14,7 +14,7 @@ from featx.evaluation import (
     N_QUERIES,
     BenchResults,
     Duplicates,
-    Evidence,
+    FeatureDiagnostics,
     compare_with_controls,
     draw_evenly,
     with_repeats,
@@ -22,7 +22,7 @@ from featx.evaluation import (
 from featx.experiment.budget import Budget
 from featx.experiment.clock import TimeShares
 from featx.experiment.columns import Column, RowCounter, run_column
-from featx.experiment.diagnostics import duplicates_of, evidence_of
+from featx.experiment.diagnostics import diagnostics_of, duplicates_of
 from featx.experiment.parallel import executor_of, fit_rows
 from featx.experiment.plan import Plan
 from featx.experiment.protocol import Backend, Observer, Protocol
@@ -154,7 +154,7 @@ def _run(plan: Plan, duplicates: Duplicates) -> BenchResults:
         },
         reconstructions=_pictures(columns, "reconstructions"),
         filters=_pictures(columns, "filters"),
-        evidence=_diagnose(plan, diagnosed, example_rows),
+        diagnostics=_diagnose(plan, diagnosed, example_rows),
         duplicates=duplicates,
         examples=examples,
         example_rows=example_rows,
@@ -198,13 +198,13 @@ def _pictures(columns: list[Column], name: str) -> dict[str, NDArray[np.uint8]]:
 
 def _diagnose(
     plan: Plan, column: Column, example_rows: NDArray[np.int64]
-) -> Evidence | None:
+) -> FeatureDiagnostics | None:
     """Look into the features of a column; the table is complete without that."""
     if not plan.protocol.diagnose:
         return None
     plan.observer.on_progress(f"look into the features of {column.encoder}", 0, 0)
     try:
-        return evidence_of(
+        return diagnostics_of(
             plan.cache.store,
             plan.dataset,
             column.encoded,

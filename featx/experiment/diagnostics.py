@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from featx._version import __version__
-from featx.evaluation import Duplicates, Evidence, find_duplicates, look_into
-from featx.evaluation.duplicates import CHANCE, LIKENESS
+from featx.evaluation import Duplicates, FeatureDiagnostics, diagnose, find_duplicates
+from featx.evaluation.duplicates import CHANCE, SIMILARITY
 from featx.features import EncodedDataset
 from featx.features.digest import digest_array, digest_json
 from featx.images import Dataset
@@ -18,7 +18,7 @@ from featx.memory_maps import load_array
 from featx.store import FORMAT, Store
 
 
-def evidence_of(
+def diagnostics_of(
     store: Store,
     dataset: Dataset,
     encoded: EncodedDataset,
@@ -26,15 +26,15 @@ def evidence_of(
     query_rows: NDArray[np.int64],
     *,
     seed: int,
-) -> Evidence:
-    """Look into the features of an encoder as `look_into`, or recall what was seen.
+) -> FeatureDiagnostics:
+    """Look into the features of an encoder as `diagnose`, or recall what was seen.
 
     CacheError if the entry is damaged.
     """
     key = digest_json(
         {
             "format": FORMAT,
-            "holds": [one.name for one in fields(Evidence)],
+            "holds": [one.name for one in fields(FeatureDiagnostics)],
             "featx": __version__,
             "features": [encoded.train.key, encoded.test.key],
             "images": [dataset.train.digest, dataset.test.digest],
@@ -44,13 +44,13 @@ def evidence_of(
             "seed": seed,
         }
     )
-    name = "evidence.npz"
+    name = "diagnostics.npz"
     return store.get_or_make(
-        "evidence",
+        "diagnostics",
         key,
         f"{encoder} on {dataset.name}",
-        read=lambda folder, _: Evidence.from_npz(folder / name),
-        make=lambda: look_into(dataset, encoded, encoder, query_rows, seed=seed),
+        read=lambda folder, _: FeatureDiagnostics.from_npz(folder / name),
+        make=lambda: diagnose(dataset, encoded, encoder, query_rows, seed=seed),
         write=lambda work, found: (work / name).write_bytes(found.to_npz()),
     )
 
@@ -65,20 +65,20 @@ def duplicates_of(store: Store, dataset: Dataset) -> Duplicates:
             "format": FORMAT,
             "featx": __version__,
             "images": [dataset.train.digest, dataset.test.digest],
-            "duplicates": [LIKENESS, CHANCE],
+            "duplicates": [SIMILARITY, CHANCE],
         }
     )
 
     def read(folder: Path, _: object) -> Duplicates:
         of = load_array(folder / "of.npy", "copies")
-        return Duplicates(of, load_array(folder / "likeness.npy", "copies"))
+        return Duplicates(of, load_array(folder / "similarity.npy", "copies"))
 
     def write(work: Path, found: Duplicates) -> None:
         np.save(work / "of.npy", found.of)
-        np.save(work / "likeness.npy", found.likeness)
+        np.save(work / "similarity.npy", found.similarity)
 
     def make() -> Duplicates:
         return find_duplicates(dataset.train.X, dataset.test.X)
 
     what = f"copies in {dataset.name}"
-    return store.get_or_make("evidence", key, what, read, make, write)
+    return store.get_or_make("diagnostics", key, what, read, make, write)

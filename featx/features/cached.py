@@ -69,7 +69,7 @@ class CachedEncoder:
         return self.load()
 
     def to_dict(self) -> dict[str, Any]:
-        """Summarise the training as plain data."""
+        """Summarize the training as plain data."""
         names = ("key", "choices", "train_seconds", "history", "cached")
         return {name: getattr(self, name) for name in names}
 

@@ -54,7 +54,7 @@ class EncodedDataset:
         return (len(self.train.y) + len(self.test.y)) / max(self.encode_seconds, 1e-9)
 
     def to_dict(self) -> dict[str, Any]:
-        """Summarise as plain data; under ``"features"`` the file of each part."""
+        """Summarize as plain data; under ``"features"`` the file of each part."""
         return {
             "n_features": self.train.X.shape[1],
             "train_seconds": self.encoder.train_seconds,

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from featx.evaluation.evidence import N_LISTED
+from featx.evaluation.feature_diagnostics import N_LISTED
 from featx.evaluation.results import BenchResults
 from featx.images.imageset import Dataset
 
@@ -112,7 +112,7 @@ def make_album(results: BenchResults, dataset: Dataset) -> Album:
     Returns
     -------
     Album
-        First what the evidence names, then images of every cell of every confusion
+        First what the diagnostics name, then images of every cell of every confusion
         matrix, the first ones of each before the second ones, up to 8 million pixels in
         all.
     """
@@ -144,20 +144,20 @@ def _wanted(
     results: BenchResults, room: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Rows of test and training images, in the order of their importance."""
-    found = results.evidence
+    found = results.diagnostics
     train: NDArray[np.int64] = np.empty(0, np.int64)
     test = [train]
     twice = results.duplicates
     named = []
     if found is not None:
-        named.append(found.neighbour_rows.ravel())
+        named.append(found.neighbor_rows.ravel())
         test.append(found.query_rows)
     if twice is not None:
         copies = twice.test_rows[:N_LISTED]
         named.append(twice.of[copies])
         test.append(copies)
     if found is not None:
-        named.append(found.mislabelled_rows)
+        named.append(found.issue_rows)
         test.append(found.map_rows[: room // 4])
     if named:
         train = _first_ones(np.concatenate(named))[: room // 2]

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from featx.evaluation.evidence import Evidence
+from featx.evaluation.feature_diagnostics import FeatureDiagnostics
 from featx.evaluation.result import Result
 from featx.evaluation.results import BenchResults
 from featx.reports.album import COLUMNS, LONGER_SIDE, PER_SHEET, Album, padded
@@ -44,9 +44,9 @@ def check_arrays(results: BenchResults, album: Album) -> None:
     _check_album(album, n_test, n_train, n_classes)
     if results.duplicates is not None:
         _whole(results.duplicates.of, (n_test,), n_train, "copy_of", least=-1)
-        _finite(results.duplicates.likeness, (n_test,), "copy_likeness")
-    if results.evidence is not None:
-        _check_evidence(results.evidence, n_test, n_train, n_classes)
+        _finite(results.duplicates.similarity, (n_test,), "copy_similarity")
+    if results.diagnostics is not None:
+        _check_diagnostics(results.diagnostics, n_test, n_train, n_classes)
 
 
 def _check_row(row: Result, results: BenchResults, n_classes: int) -> None:
@@ -99,27 +99,28 @@ def _check_album(album: Album, n_test: int, n_train: int, n_classes: int) -> Non
         left -= PER_SHEET
 
 
-def _check_evidence(found: Evidence, n_test: int, n_train: int, n_classes: int) -> None:
-    check_value(found.encoder, TEXT, "evidence.encoder")
-    for name in ("n_mislabelled", "n_judged"):
-        check_value(getattr(found, name), COUNT, f"evidence.{name}")
-    check_value(found.left_out_accuracy, SHARE, "evidence.left_out_accuracy")
+def _check_diagnostics(
+    found: FeatureDiagnostics, n_test: int, n_train: int, n_classes: int
+) -> None:
+    check_value(found.encoder, TEXT, "diagnostics.encoder")
+    for name in ("n_issues", "n_judged"):
+        check_value(getattr(found, name), COUNT, f"diagnostics.{name}")
+    check_value(found.left_out_accuracy, SHARE, "diagnostics.left_out_accuracy")
     arrays = {name: np.asarray(value) for name, value in vars(found).items()}
     mapped, asked, listed = (
-        arrays[name].shape[:1]
-        for name in ("map_rows", "query_rows", "mislabelled_rows")
+        arrays[name].shape[:1] for name in ("map_rows", "query_rows", "issue_rows")
     )
 
     def whole(name: str, shape: Sequence[int | None], below: int) -> None:
-        _whole(arrays[name], shape, below, f"evidence.{name}")
+        _whole(arrays[name], shape, below, f"diagnostics.{name}")
 
     whole("map_rows", (None,), n_test)
     whole("query_rows", (None,), n_test)
-    whole("neighbour_rows", (*asked, None), n_train)
-    whole("mislabelled_rows", (None,), n_train)
-    whole("mislabelled_as", listed, n_classes)
-    _finite(arrays["map_components"], (*mapped, None), "evidence.map_components")
-    _finite(arrays["mislabelled_margin"], listed, "evidence.mislabelled_margin")
+    whole("neighbor_rows", (*asked, None), n_train)
+    whole("issue_rows", (None,), n_train)
+    whole("issue_labels", listed, n_classes)
+    _finite(arrays["map_components"], (*mapped, None), "diagnostics.map_components")
+    _finite(arrays["issue_margins"], listed, "diagnostics.issue_margins")
 
 
 def _told(array: NDArray[Any]) -> str:
@@ -168,7 +169,7 @@ def _finite(array: NDArray[Any], shape: Sequence[int | None], what: str) -> None
 
 
 def _images(array: NDArray[Any], shape: Sequence[int | None], what: str) -> None:
-    """Raise ValueError unless an array holds grey or color images, or none."""
+    """Raise ValueError unless an array holds gray or color images, or none."""
     fits = array.dtype == np.uint8 and _has_shape(array, shape)
     if not fits or array.shape[3] not in (1, 3) or 0 in array.shape[1:]:
         raise ValueError(

@@ -20,7 +20,7 @@ from matplotlib.figure import Figure
 BLUE, ORANGE, _, VERMILION = sns.color_palette("colorblind", 4).as_hex()
 GRAY = "#767676"
 
-FEW, MANY = 30, 200  # rows; from FEW on they are smaller, from MANY on without numbers
+FEW, MANY = 30, 200  # rows: more than FEW are smaller, more than MANY lack numbers
 
 # For what DejaVu, which matplotlib brings, has no glyphs for; tried in this order.
 _FALLBACK_FONTS = (
@@ -57,6 +57,7 @@ def styled() -> Iterator[None]:
         "figure.constrained_layout.w_pad": 0.12,  # inches
         "figure.constrained_layout.h_pad": 0.12,
         "font.family": _fonts(),
+        "image.composite_image": False,  # quadratic in the number of images
         "legend.frameon": False,
         "svg.hashsalt": "featx",  # the same file every time
     }

@@ -18,6 +18,7 @@ from featx.reports.canvas import (
     BLUE,
     FEW,
     GRAY,
+    MANY,
     ORANGE,
     VERMILION,
     axes_for,
@@ -106,8 +107,8 @@ def plot_class_accuracy(
     Returns
     -------
     Axes
-        Bars in percent with Wilson's 95 % interval, and a line at the accuracy over
-        all classes.
+        Bars in percent, labeled up to 200 classes, with Wilson's 95 % interval, and a
+        line at the accuracy over all classes.
 
     Examples
     --------
@@ -134,6 +135,8 @@ def plot_class_accuracy(
     ax.axvline(100 * scores.accuracy, color=VERMILION, linestyle="--", label=overall)
     white: Any = {"facecolor": "white", "edgecolor": "none", "pad": 1}
     for row, (value, end) in enumerate(zip(recall, high, strict=True)):
+        if len(names) > MANY:
+            break
         text = f"{value:.1f}" if end == end else "no test images"
         x = np.nan_to_num(end) + 1.2
         ax.text(x, row, text, va="center", fontsize=size - 1, bbox=white)

@@ -32,7 +32,7 @@ from featx.reports.table import csv_table
 
 _FILES = (
     *("results.json", "table.md", "table.csv", "predictions.npz", "predictions.csv"),
-    *("pictures.npz", "evidence.npz", "command.txt", "report.html"),
+    *("pictures.npz", "diagnostics.npz", "command.txt", "report.html"),
 )
 _THUMBNAIL = re.compile(r"\d{3,}\.(png|jpg)")
 _FIGURE = re.compile(
@@ -235,8 +235,8 @@ def _contents(
     album = _no_album() if dataset is None else make_album(results, dataset)
     yield "pictures.npz", pictures_npz(results, album)
     yield from zip(sheet_names(album), album.sheets, strict=True)
-    if results.evidence is not None:
-        yield "evidence.npz", results.evidence.to_npz()
+    if results.diagnostics is not None:
+        yield "diagnostics.npz", results.diagnostics.to_npz()
     yield "command.txt", _text(command)
     yield "results.json", _text(to_json(results, histories=True))
     yield "report.html", _text(html_page(Run(results, album, command)))

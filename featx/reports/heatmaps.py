@@ -13,7 +13,16 @@ from numpy.typing import ArrayLike
 from sklearn.metrics import ConfusionMatrixDisplay
 
 from featx.evaluation.result import Result
-from featx.reports.canvas import FEW, GRAY, axes_for, label, labels, rows_for, styled
+from featx.reports.canvas import (
+    FEW,
+    GRAY,
+    MANY,
+    axes_for,
+    label,
+    labels,
+    rows_for,
+    styled,
+)
 
 
 def _heat_map(
@@ -88,6 +97,7 @@ def plot_confusion(
         annot_kws={"fontsize": number},
         cbar_kws={
             "label": "share of the true class",
+            "fraction": 0.04,
             "shrink": 0.6,
             "format": "{x:.0%}",
         },
@@ -117,7 +127,8 @@ def plot_classification_report(result: Result, *, ax: Axes | None = None) -> Axe
     Returns
     -------
     Axes
-        A heat map with a row for each class; the support is written, not colored.
+        A heat map with a row for each class; the support is written, not colored. Of
+        more than 200 classes nothing is written.
 
     Examples
     --------
@@ -131,7 +142,8 @@ def plot_classification_report(result: Result, *, ax: Axes | None = None) -> Axe
     written = np.vectorize("{:.1f}".format, otypes=[object])(100 * shares)
     written[:, 3] = [f"{one.support:,}" for one in classes.values()]
     ax, size = rows_for(ax, len(classes))
-    annotations = {"annot": written, "annot_kws": {"fontsize": size}}
+    annot = written if len(classes) <= MANY else None
+    annotations = {"annot": annot, "annot_kws": {"fontsize": size}}
     _heat_map(ax, shares, labels(list(classes)), size, cbar=False, **annotations)
     ax.set_xticks(
         np.arange(4) + 0.5, ["precision %", "recall %", "F1 %", "test images"]

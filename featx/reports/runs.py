@@ -21,7 +21,7 @@ from PIL import Image
 
 from featx.errors import DataError, MissingDataError
 from featx.evaluation.duplicates import Duplicates
-from featx.evaluation.evidence import Evidence
+from featx.evaluation.feature_diagnostics import FeatureDiagnostics
 from featx.evaluation.results import BenchResults
 from featx.images.pixels import strict_pillow
 from featx.names import safe_cell
@@ -63,7 +63,7 @@ def predictions_npz(results: BenchResults) -> bytes:
     It has ``ids``, ``y_true``, ``class_names`` and, for each row, ``pred/ROW`` and
     ``confidence/ROW``, where ROW is ``encoder+classifier``; of several seeds also
     ``repeats/ROW``, the predictions under each of them. Where copies were looked for,
-    it has ``copy_of`` and ``copy_likeness``, see `Duplicates`.
+    it has ``copy_of`` and ``copy_similarity``, see `Duplicates`.
     """
     arrays: dict[str, NDArray[Any]] = {
         "ids": np.asarray(results.ids, np.str_),
@@ -78,7 +78,7 @@ def predictions_npz(results: BenchResults) -> bytes:
             arrays[f"confidence/{_tail(row.name)}"] = results.confidences[row.name]
     if results.duplicates is not None:
         arrays["copy_of"] = results.duplicates.of
-        arrays["copy_likeness"] = results.duplicates.likeness
+        arrays["copy_similarity"] = results.duplicates.similarity
     return _npz(arrays)
 
 
@@ -197,7 +197,7 @@ def _load(folder: Path) -> Run:
     named = _read_npz(folder / "predictions.npz")
     drawn = _read_npz(folder / "pictures.npz")
     names = [f"{one['encoder']} + {one['classifier']}" for one in document["rows"]]
-    evidence = folder / "evidence.npz"
+    found = folder / "diagnostics.npz"
 
     def by_row(kind: str) -> dict[str, NDArray[Any]]:
         keys = {name: f"{kind}/{_tail(name)}" for name in names}
@@ -214,8 +214,8 @@ def _load(folder: Path) -> Run:
         filters=_below("filters/", drawn),
         examples=drawn["examples"],
         example_rows=drawn["example_rows"],
-        evidence=Evidence.from_npz(evidence) if evidence.is_file() else None,
-        duplicates=Duplicates(named["copy_of"], named["copy_likeness"])
+        diagnostics=FeatureDiagnostics.from_npz(found) if found.is_file() else None,
+        duplicates=Duplicates(named["copy_of"], named["copy_similarity"])
         if "copy_of" in named
         else None,
     )

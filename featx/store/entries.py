@@ -13,7 +13,7 @@ from typing import Any
 from featx.errors import ParameterError
 from featx.store.folders import MANIFEST, PARTIAL, whole_folder
 
-KINDS = ("images", "encoders", "features", "rows", "evidence", "pictures")
+KINDS = ("images", "encoders", "features", "rows", "diagnostics", "pictures")
 
 
 @dataclass(frozen=True)

@@ -32,8 +32,8 @@ dist.destroy_process_group()
 def make_blobs(n=301):
     rng = np.random.default_rng(0)
     rows = np.arange(16)
-    centre = rng.uniform(3, 13, (n, 2, 1))
-    near = np.exp(-((rows - centre) ** 2) / 8)
+    center = rng.uniform(3, 13, (n, 2, 1))
+    near = np.exp(-((rows - center) ** 2) / 8)
     return (255 * near[:, 0, :, None] * near[:, 1, None, :]).astype(np.uint8)
 
 

@@ -58,7 +58,7 @@ def test_an_unknown_classifier_is_told_with_the_nearest_name():
 
 
 @pytest.mark.parametrize("n_features", [64, 1100])
-def test_an_image_is_its_own_nearest_neighbour(n_features):
+def test_an_image_is_its_own_nearest_neighbor(n_features):
     X, y = load_digits(return_X_y=True)
     X = np.tile(X[:400], (1, 18))[:, :n_features].astype(np.float32)
     knn = make_classifier("knn", n_features=n_features, n_images=400)

@@ -17,7 +17,7 @@ def test_scikit_learn_check(estimator, check):
 
 
 def objective(model, X, y):
-    """What is minimised, in its plain form, per class."""
+    """What is minimized, in its plain form, per class."""
     sides = np.where(y[:, None] == model.classes_, 1, -1)
     if len(model.classes_) == 2:
         sides = sides[:, 1:]

@@ -52,7 +52,7 @@ def test_five_near_copies_of_each_are_found(scenes, sd, share):
     np.testing.assert_array_equal(
         found.of[found.test_rows] % len(scenes), found.test_rows
     )
-    assert found.n_exact == 0 and (found.likeness < 1).all()
+    assert found.n_exact == 0 and (found.similarity < 1).all()
 
 
 def test_few_copies_among_many_images_are_found(scenes):
@@ -62,7 +62,7 @@ def test_few_copies_among_many_images_are_found(scenes):
     found = find_duplicates(scenes[60:], test)
     assert found.test_rows.tolist() == [4, 9]
     assert found.of[[4, 9]].tolist() == [90, 147]
-    assert found.likeness[4] == 1 and 0.95 < found.likeness[9] < 1
+    assert found.similarity[4] == 1 and 0.95 < found.similarity[9] < 1
     assert found.to_dict() == {"found": 2, "equal_in_every_pixel": 1, "searched": 60}
 
 

@@ -28,9 +28,9 @@ def test_scores_agree_with_scikit_learn_and_with_wilson():
         assert scores.per_class[name].support == report[name]["support"]
     assert scores.confusion.sum() == 400
     p, n, z = scores.accuracy, 400, 1.959963984540054
-    centre = (p + z**2 / (2 * n)) / (1 + z**2 / n)
+    center = (p + z**2 / (2 * n)) / (1 + z**2 / n)
     half = z * np.sqrt(p * (1 - p) / n + z**2 / (4 * n**2)) / (1 + z**2 / n)
-    assert scores.accuracy_ci95 == pytest.approx((centre - half, centre + half))
+    assert scores.accuracy_ci95 == pytest.approx((center - half, center + half))
 
 
 def test_a_class_never_predicted_scores_zero():

@@ -83,23 +83,23 @@ def test_the_second_run_is_cached_and_gives_the_same_table(dataset, encoders, ca
 
 def test_the_best_row_is_looked_into_once(dataset, encoders, cache, monkeypatch):
     first = bench(dataset, encoders, ["knn"], cache=cache)
-    found = first.evidence
+    found = first.diagnostics
     assert found.encoder == first.best.encoder
     assert found.n_judged == len(dataset.train)
     assert np.array_equal(found.query_rows, first.example_rows[:12])
-    assert found.neighbour_rows.max() < len(dataset.train)
+    assert found.neighbor_rows.max() < len(dataset.train)
 
     def never(*_, **__):
         raise AssertionError("computed again")
 
-    monkeypatch.setattr("featx.experiment.diagnostics.look_into", never)
-    again = bench(dataset, encoders, ["knn"], cache=cache).evidence
+    monkeypatch.setattr("featx.experiment.diagnostics.diagnose", never)
+    again = bench(dataset, encoders, ["knn"], cache=cache).diagnostics
     for name, value in vars(found).items():
         np.testing.assert_array_equal(getattr(again, name), value)
     assert (
         bench(
             dataset, encoders, ["knn"], cache=cache, protocol=Protocol(diagnose=False)
-        ).evidence
+        ).diagnostics
         is None
     )
 
@@ -294,7 +294,7 @@ def test_examples_and_queries_cover_the_classes_evenly(dataset, cache):
     shown = dataset.test.y[results.example_rows]
     counts = np.bincount(shown)
     assert counts.sum() == 20 and counts.max() - counts.min() <= 1
-    queries = dataset.test.y[results.evidence.query_rows]
+    queries = dataset.test.y[results.diagnostics.query_rows]
     counts = np.bincount(queries, minlength=len(dataset.class_names))
     assert counts.max() - counts.min() <= 1
 
@@ -343,7 +343,7 @@ def test_what_is_removed_while_it_is_recalled_is_made_anew(
         expected = first.predictions[row.name]
         assert np.array_equal(again.predictions[row.name], expected)
     assert np.array_equal(again.reconstructions["conv"], first.reconstructions["conv"])
-    assert again.evidence.to_npz() == first.evidence.to_npz()
+    assert again.diagnostics.to_npz() == first.diagnostics.to_npz()
     np.testing.assert_array_equal(again.duplicates.of, first.duplicates.of)
     assert cache.store.verify() == []
     third = bench(dataset, encoders, ["knn"], cache=cache)

@@ -138,7 +138,7 @@ def test_a_comparison_of_three_seeds_counts_all_of_them(dataset, cache):
     row = results.rows[0]
     assert list(row.repeats) == single
     assert row.scores.accuracy == pytest.approx(np.mean(single))
-    assert results.evidence is not None and len(results.examples) > 0
+    assert results.diagnostics is not None and len(results.examples) > 0
 
 
 def test_a_reduced_encoder_is_recorded(dataset, cache):

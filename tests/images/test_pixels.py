@@ -6,8 +6,8 @@ from PIL import Image, UnidentifiedImageError
 from featx.errors import DataError
 from featx.images.pixels import read_header, read_pixels
 
-GREY = np.arange(0, 240, 15, dtype=np.uint8).reshape(4, 4)
-RGB = np.stack([GREY, GREY[::-1], 255 - GREY], axis=2)
+GRAY = np.arange(0, 240, 15, dtype=np.uint8).reshape(4, 4)
+RGB = np.stack([GRAY, GRAY[::-1], 255 - GRAY], axis=2)
 
 
 def with_alpha(pixels, alpha):
@@ -24,15 +24,15 @@ def palette(transparent=False):
 @pytest.mark.parametrize(
     ("image", "suffix", "gray", "expected"),
     [
-        (Image.fromarray(GREY), "png", True, GREY[..., None]),
-        (Image.fromarray(GREY > 100), "png", True, (GREY > 100)[..., None] * 255),
-        (Image.fromarray(with_alpha(GREY, 255), "LA"), "png", True, GREY[..., None]),
-        (Image.fromarray(with_alpha(GREY, 0), "LA"), "png", True, 255),
-        (Image.fromarray(GREY.astype(np.uint16) * 257), "png", True, GREY[..., None]),
-        (Image.fromarray(GREY.astype(np.uint16) * 257), "tif", True, GREY[..., None]),
-        (Image.fromarray(GREY.astype(np.int32) * 257), "tif", True, GREY[..., None]),
-        (Image.fromarray(GREY / np.float32(255)), "tif", True, GREY[..., None]),
-        (Image.fromarray(GREY.astype(np.float32)), "tif", True, GREY[..., None]),
+        (Image.fromarray(GRAY), "png", True, GRAY[..., None]),
+        (Image.fromarray(GRAY > 100), "png", True, (GRAY > 100)[..., None] * 255),
+        (Image.fromarray(with_alpha(GRAY, 255), "LA"), "png", True, GRAY[..., None]),
+        (Image.fromarray(with_alpha(GRAY, 0), "LA"), "png", True, 255),
+        (Image.fromarray(GRAY.astype(np.uint16) * 257), "png", True, GRAY[..., None]),
+        (Image.fromarray(GRAY.astype(np.uint16) * 257), "tif", True, GRAY[..., None]),
+        (Image.fromarray(GRAY.astype(np.int32) * 257), "tif", True, GRAY[..., None]),
+        (Image.fromarray(GRAY / np.float32(255)), "tif", True, GRAY[..., None]),
+        (Image.fromarray(GRAY.astype(np.float32)), "tif", True, GRAY[..., None]),
         (Image.fromarray(RGB), "png", False, RGB),
         (Image.fromarray(RGB), "ppm", False, RGB),
         (Image.fromarray(RGB), "bmp", False, RGB),

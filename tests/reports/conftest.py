@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from featx.evaluation import Duplicates, look_into
+from featx.evaluation import Duplicates, diagnose
 from featx.evaluation.comparisons import compare
 from featx.evaluation.results import BenchResults, Result
 from featx.evaluation.scores import score
@@ -26,10 +26,10 @@ def as_features(part):
 
 def planted_copies(n_test):
     """Test image 5 (or the last) equals training image 3, image 2 nearly image 2."""
-    of, likeness = np.full(n_test, -1), np.zeros(n_test, np.float32)
+    of, similarity = np.full(n_test, -1), np.zeros(n_test, np.float32)
     rows = [min(5, n_test - 1), min(2, n_test - 2)]
-    of[rows], likeness[rows] = [3, 2], [1, 0.97]
-    return Duplicates(of, likeness)
+    of[rows], similarity[rows] = [3, 2], [1, 0.97]
+    return Duplicates(of, similarity)
 
 
 def make_run(
@@ -84,7 +84,7 @@ def make_run(
         filters={"conv": np.arange(3 * 6 * 6 * 3, dtype=np.uint8).reshape(3, 6, 6, 3)},
         examples=examples,
         example_rows=rows,
-        evidence=look_into(dataset, encoded, "conv", rows),
+        diagnostics=diagnose(dataset, encoded, "conv", rows),
         duplicates=planted_copies(len(test)),
     )
 

@@ -174,13 +174,13 @@ def test_no_sideways_scrolling_and_readable_text(page, width, theme):
     page.emulate_media(color_scheme=theme)
     page.locator("#row-0 .cm td[data-n]").first.click()
     assert page.evaluate("document.documentElement.scrollWidth") <= width
-    colours = page.evaluate(
+    colors = page.evaluate(
         "['--fg', '--faint', '--accent', '--wrong', '--bg'].map(name =>"
         "getComputedStyle(document.documentElement).getPropertyValue(name).trim())"
     )
 
-    def luminance(colour):
-        digits = colour[1:] if len(colour) == 7 else "".join(2 * c for c in colour[1:])
+    def luminance(color):
+        digits = color[1:] if len(color) == 7 else "".join(2 * c for c in color[1:])
         rgb = np.array([int(digits[i : i + 2], 16) / 255 for i in (0, 2, 4)])
         return brightness(rgb)
 
@@ -188,12 +188,12 @@ def test_no_sideways_scrolling_and_readable_text(page, width, theme):
         linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
         return linear @ [0.2126, 0.7152, 0.0722]
 
-    *texts, ground = map(luminance, colours)
+    *texts, ground = map(luminance, colors)
     for text in texts:
         high, low = max(text, ground), min(text, ground)
         assert (high + 0.05) / (low + 0.05) >= 4.5  # WCAG 2, level AA
 
-    # and the counts on the strongest colours that cells can have
+    # and the counts on the strongest colors that cells can have
     for kind in ("td.d", "td:not(.d):not(.none)"):
         seen = page.locator(f"#row-0 .cm {kind}").first.evaluate(
             """cell => {

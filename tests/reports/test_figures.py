@@ -232,7 +232,7 @@ def test_the_same_figure_is_the_same_file(results, kind):
 
 
 def test_a_thousand_classes_take_seconds():
-    """Their processor time: each was a path of its own once, and that took minutes."""
+    """Of a processor, and no file grows with the cells of a confusion matrix."""
     n, rng = 1000, np.random.default_rng(0)
     names = [f"class {i}" for i in range(n)]
     y_true = np.arange(5 * n) % n
@@ -241,10 +241,10 @@ def test_a_thousand_classes_take_seconds():
     row = replace(example.best, scores=score(y_true, y_pred, names))
     X = rng.integers(0, 256, (n, 8, 8, 3), np.uint8)
     start = time.process_time()
-    for ax in every_figure(replace(example, results=[row]), X, names):
-        for kind in ("png", "svg"):
-            assert len(render(ax, kind, dpi=40)) < 20_000_000
-    assert time.process_time() - start < 120
+    for ax in every_figure(replace(example, rows=[row]), X, names):
+        assert len(ax.texts) <= n
+        assert len(render(ax, "svg")) < 5_000_000
+    assert time.process_time() - start < 60
 
 
 def test_labels_stay_apart_and_safe():

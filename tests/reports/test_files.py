@@ -22,7 +22,7 @@ from featx.reports import (
 
 TABLES = ["results.json", "table.md", "table.csv", "predictions.npz", "command.txt"]
 TABLES += ["predictions.csv"]
-PAGE = ["report.html", "pictures.npz", "evidence.npz", "thumbnails/000.png"]
+PAGE = ["report.html", "pictures.npz", "diagnostics.npz", "thumbnails/000.png"]
 SHARED = ["samples", "class_distribution", "loss_conv", "reconstructions_conv"]
 PER_ROW = ["confusion", "class_accuracy", "classification_report"]
 
@@ -170,7 +170,7 @@ def test_a_folder_keeps_nothing_of_an_earlier_run_and_all_of_the_user(
         results,
         rows=results.rows[:1],
         comparisons=[],
-        evidence=None,
+        diagnostics=None,
         histories={},
         reconstructions={},
     )

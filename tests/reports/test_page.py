@@ -24,14 +24,6 @@ NASTY = (
 )
 
 
-@pytest.fixture(scope="module", autouse=True)
-def without_figures():
-    """The page is made without the figures, and they take most of the time."""
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(module, "figures_of", lambda *_: iter(()))
-        yield
-
-
 @pytest.fixture(scope="module")
 def folder(run, tmp_path_factory):
     dataset, results = run
@@ -62,7 +54,7 @@ def test_a_run_comes_back_as_it_was(folder, results):
         for name in mine:
             np.testing.assert_array_equal(mine[name], theirs[name])
     np.testing.assert_array_equal(
-        again.results.evidence.neighbour_rows, results.evidence.neighbour_rows
+        again.results.diagnostics.neighbor_rows, results.diagnostics.neighbor_rows
     )
     for name, value in vars(results.duplicates).items():
         np.testing.assert_array_equal(getattr(again.results.duplicates, name), value)
@@ -88,7 +80,7 @@ def test_every_section_is_there(folder):
     sections = re.findall(r'<section id="(\w+)"', page)
     assert sections == [
         *("answer", "table", "rows", "map"),
-        *("neighbours", "suspects", "copies", "encoders", "data", "run"),
+        *("neighbors", "label-issues", "copies", "encoders", "data", "run"),
     ]
     assert "featx bench toys --seed 0" in page
 
@@ -158,7 +150,7 @@ def test_without_copies_the_page_says_so(build):
 
 def test_one_row_alone(build, tmp_path):
     dataset, results = build()
-    one = replace(results, rows=results.rows[2:], comparisons=[], evidence=None)
+    one = replace(results, rows=results.rows[2:], comparisons=[], diagnostics=None)
     save_run(one, dataset, tmp_path, "featx fit")
     page = (tmp_path / "report.html").read_text()
     assert "only row" in page and '<section id="map"' not in page
@@ -222,7 +214,7 @@ def test_damaged_runs(folder, tmp_path):
         ("results.json", b"{}"),
         ("predictions.npz", b"no archive"),
         ("pictures.npz", (folder / "pictures.npz").read_bytes()[:200]),
-        ("evidence.npz", b""),
+        ("diagnostics.npz", b""),
         ("predictions.npz", b""),
         ("thumbnails/000.png", b""),
         ("predictions.npz", _flipped(folder / "predictions.npz")),
@@ -330,12 +322,21 @@ ROW = "rows"
             with_array("pictures.npz", "sheets", lambda a: np.array(["../../x.png"])),
             "a sheet named",
         ),
-        (with_array("evidence.npz", "map_rows", lambda a: a[1:]), "map_components is"),
-        (with_array("evidence.npz", "query_rows", lambda a: -a - 1), "query_rows has"),
-        (with_array("evidence.npz", "encoder", lambda a: np.array(3)), "encoder is 3"),
-        (with_array("evidence.npz", "map_rows", lambda a: a[0]), r"shape \(\), but"),
         (
-            with_array("evidence.npz", "map_components", lambda a: a * np.nan),
+            with_array("diagnostics.npz", "map_rows", lambda a: a[1:]),
+            "map_components is",
+        ),
+        (
+            with_array("diagnostics.npz", "query_rows", lambda a: -a - 1),
+            "query_rows has",
+        ),
+        (
+            with_array("diagnostics.npz", "encoder", lambda a: np.array(3)),
+            "encoder is 3",
+        ),
+        (with_array("diagnostics.npz", "map_rows", lambda a: a[0]), r"shape \(\), but"),
+        (
+            with_array("diagnostics.npz", "map_components", lambda a: a * np.nan),
             "NaN or infinity",
         ),
     ],
@@ -352,7 +353,7 @@ def test_a_changed_run_is_refused_with_what_is_wrong(folder, tmp_path, change, w
 
 def test_an_unknown_map_is_refused_without_evidence_too(build, tmp_path):
     dataset, results = build()
-    save_run(replace(results, evidence=None), dataset, tmp_path, "featx bench toys")
+    save_run(replace(results, diagnostics=None), dataset, tmp_path, "featx bench toys")
     with pytest.raises(ParameterError, match="Got map 'umap'"):
         save_page(tmp_path, map_method="umap")
 
@@ -402,7 +403,7 @@ def test_tiles_fit_their_images(build, shape):
 
 def test_a_full_album_keeps_the_first_of_every_cell(build, monkeypatch):
     dataset, results = build(per_class=200)
-    results = replace(results, evidence=None, duplicates=None)
+    results = replace(results, diagnostics=None, duplicates=None)
     monkeypatch.setattr("featx.reports.album._PIXELS", 64 * 70)
     album = make_album(results, dataset)
     assert len(album.test_rows) == 70
@@ -419,9 +420,9 @@ def test_a_full_album_keeps_the_first_of_every_cell(build, monkeypatch):
 def test_a_run_without_evidence_does_not_show_that_of_an_earlier_one(build, tmp_path):
     dataset, results = build()
     save_run(results, dataset, tmp_path, "featx")
-    assert load_run(tmp_path).results.evidence is not None
-    save_run(replace(results, evidence=None), dataset, tmp_path, "featx")
-    assert load_run(tmp_path).results.evidence is None
+    assert load_run(tmp_path).results.diagnostics is not None
+    save_run(replace(results, diagnostics=None), dataset, tmp_path, "featx")
+    assert load_run(tmp_path).results.diagnostics is None
 
 
 def test_a_page_without_confidences(build):

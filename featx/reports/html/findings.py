@@ -1,18 +1,18 @@
-"""What the page shows of images: map, neighbours, suspicious ones and copies."""
+"""What the page shows of images: map, neighbors, suspicious ones and copies."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from featx.evaluation.duplicates import CHANCE, LIKENESS
-from featx.evaluation.evidence import map_positions
+from featx.evaluation.duplicates import CHANCE, SIMILARITY
+from featx.evaluation.feature_diagnostics import map_positions
 from featx.reports.album import Album
 from featx.reports.runs import Run
 from featx.reports.sentences import duplicates_line
 
 _MAX_LISTED = 60  # suspicious images that the page shows
-_MAP_COLOURED = 12  # classes that colour and shape can tell apart
+_MAP_COLORED = 12  # classes that color and shape can tell apart
 
 
 class _TrainImage(NamedTuple):
@@ -37,7 +37,7 @@ def _train_images(album: Album) -> dict[int, _TrainImage]:
 
 def feature_map(run: Run, names: Sequence[str], method: str) -> dict[str, Any] | None:
     """Place the points of the map, 700 wide and 480 high."""
-    found = run.results.evidence
+    found = run.results.diagnostics
     if found is None or not len(found.map_rows):
         return None
     tile = tile_by_test_row(run.album)
@@ -49,7 +49,7 @@ def feature_map(run: Run, names: Sequence[str], method: str) -> dict[str, Any] |
         "pictured": sum(row in tile for row in found.map_rows),
         "n": len(points),
         "n_test": len(run.results.y_true),
-        "coloured": len(names) <= _MAP_COLOURED,
+        "colored": len(names) <= _MAP_COLORED,
         "points": [
             {
                 "x": f"{20 + 660 * x:.1f}",
@@ -63,9 +63,9 @@ def feature_map(run: Run, names: Sequence[str], method: str) -> dict[str, Any] |
     }
 
 
-def neighbours(run: Run, names: Sequence[str]) -> list[dict[str, Any]]:
+def neighbors(run: Run, names: Sequence[str]) -> list[dict[str, Any]]:
     """List some test images with the training images nearest to them."""
-    found = run.results.evidence
+    found = run.results.diagnostics
     if found is None:
         return []
     tile, train = tile_by_test_row(run.album), _train_images(run.album)
@@ -85,18 +85,18 @@ def neighbours(run: Run, names: Sequence[str]) -> list[dict[str, Any]]:
                 if row in train
             ],
         }
-        for query, rows in zip(found.query_rows, found.neighbour_rows, strict=True)
+        for query, rows in zip(found.query_rows, found.neighbor_rows, strict=True)
     ]
 
 
-def suspects(run: Run, names: Sequence[str]) -> dict[str, Any] | None:
-    """List training images that look mislabelled, and how they were found."""
-    found = run.results.evidence
+def label_issues(run: Run, names: Sequence[str]) -> dict[str, Any] | None:
+    """List training images that look mislabeled, and how they were found."""
+    found = run.results.diagnostics
     if found is None:
         return None
     train = _train_images(run.album)
-    columns = found.mislabelled_rows, found.mislabelled_as, found.mislabelled_margin
-    mislabelled = [
+    columns = found.issue_rows, found.issue_labels, found.issue_margins
+    mislabeled = [
         {
             "tile": train[row].tile,
             "id": train[row].id,
@@ -109,8 +109,8 @@ def suspects(run: Run, names: Sequence[str]) -> dict[str, Any] | None:
     ]
     return {
         "encoder": found.encoder,
-        "mislabelled": mislabelled[:_MAX_LISTED],
-        "n_mislabelled": found.n_mislabelled,
+        "mislabeled": mislabeled[:_MAX_LISTED],
+        "n_issues": found.n_issues,
         "n_judged": found.n_judged,
         "accuracy": f"{100 * found.left_out_accuracy:.1f}",
     }
@@ -124,7 +124,7 @@ def copies(run: Run, names: Sequence[str]) -> dict[str, Any] | None:
     tile, train = tile_by_test_row(run.album), _train_images(run.album)
     pairs = []
     for row in found.test_rows[:_MAX_LISTED]:
-        original, likeness = train.get(found.of[row]), found.likeness[row]
+        original, similarity = train.get(found.of[row]), found.similarity[row]
         if original is not None:
             pairs.append(
                 {
@@ -134,9 +134,9 @@ def copies(run: Run, names: Sequence[str]) -> dict[str, Any] | None:
                     "train_id": original.id,
                     "name": names[run.results.y_true[row]],
                     "train_name": names[original.label],
-                    "likeness": "equal"
-                    if likeness == 1
-                    else f"{min(likeness, 0.999):.3f}",
+                    "similarity": "equal"
+                    if similarity == 1
+                    else f"{min(similarity, 0.999):.3f}",
                 }
             )
     return {
@@ -145,5 +145,5 @@ def copies(run: Run, names: Sequence[str]) -> dict[str, Any] | None:
         "n": len(found.test_rows),
         "n_searched": f"{found.n_searched:,}",
         "one_in": f"{1 / CHANCE:,.0f}",
-        "likeness": LIKENESS,
+        "similarity": SIMILARITY,
     }

@@ -19,7 +19,7 @@ function picture(i, label) {
   return node;
 }
 
-// Colours: as the system has them, light, dark.
+// Colors: as the system has them, light, dark.
 const themes = ["auto", "light", "dark"];
 const theme = document.getElementById("theme");
 let chosen = 0;
@@ -29,7 +29,7 @@ theme.addEventListener("click", () => {
   if (name === "auto") delete document.documentElement.dataset.theme;
   else document.documentElement.dataset.theme = name;
   theme.lastElementChild.textContent = name;
-  theme.setAttribute("aria-label", name === "auto" ? "Colours: as the system has them" : `Colours: ${name}`);
+  theme.setAttribute("aria-label", name === "auto" ? "Colors: as the system has them" : `Colors: ${name}`);
 });
 
 // Tables that sort: numbers fall first, words rise first; equal rows keep their order.

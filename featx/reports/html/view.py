@@ -18,8 +18,8 @@ from featx.reports.html.encoders import encoders, uri
 from featx.reports.html.findings import (
     copies,
     feature_map,
-    neighbours,
-    suspects,
+    label_issues,
+    neighbors,
     tile_by_test_row,
 )
 from featx.reports.html.rows import answer, compared, row_view
@@ -63,8 +63,8 @@ def page_view(
         "counts": _counts(results.data, names),
         "encoders": encoders(results),
         "map": feature_map(run, names, map_method),
-        "neighbours": neighbours(run, names),
-        "suspects": suspects(run, names),
+        "neighbors": neighbors(run, names),
+        "label_issues": label_issues(run, names),
         "copies": copies(run, names),
         "facts": _facts(results, run.command),
         "compared": compared(results, other.results) if other else None,

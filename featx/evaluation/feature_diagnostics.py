@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from featx.catalog import MAP_METHODS
 from featx.errors import CacheError, unknown_name
 from featx.evaluation.components import components
-from featx.evaluation.suspects import find_mislabelled, find_neighbours
+from featx.evaluation.label_issues import find_label_issues, find_neighbors
 from featx.features import EncodedDataset
 from featx.images import Dataset
 
@@ -28,8 +28,8 @@ _DAMAGE = (ValueError, KeyError, EOFError, BadZipFile, zlib.error)
 
 
 @dataclass(frozen=True)
-class Evidence:
-    """The features of one encoder, looked into: a map, neighbours, suspicious images.
+class FeatureDiagnostics:
+    """The features of one encoder, looked into: a map, neighbors, suspicious images.
 
     Parameters
     ----------
@@ -41,14 +41,14 @@ class Evidence:
         Their first whitened principal components, at most 50.
     query_rows : ndarray of int64, shape (q,)
         Some test images.
-    neighbour_rows : ndarray of int64, shape (q, 8)
+    neighbor_rows : ndarray of int64, shape (q, 8)
         The training images nearest to each, fewer if there are fewer.
-    mislabelled_rows, mislabelled_as : ndarray of int64, shape (s,)
-        Training images that look mislabelled, and the class that each looks like; the
+    issue_rows, issue_labels : ndarray of int64, shape (s,)
+        Training images that look mislabeled, and the class that each looks like; the
         clearest first, at most 200.
-    mislabelled_margin : ndarray of float32, shape (s,)
+    issue_margins : ndarray of float32, shape (s,)
         By how much that class's score exceeds the score of the label.
-    n_mislabelled : int
+    n_issues : int
         How many there are in all.
     n_judged : int
         Training images that were looked at; all, or 200,000 chosen by a fixed seed.
@@ -60,11 +60,11 @@ class Evidence:
     map_rows: NDArray[np.int64]
     map_components: NDArray[np.float32]
     query_rows: NDArray[np.int64]
-    neighbour_rows: NDArray[np.int64]
-    mislabelled_rows: NDArray[np.int64]
-    mislabelled_as: NDArray[np.int64]
-    mislabelled_margin: NDArray[np.float32]
-    n_mislabelled: int
+    neighbor_rows: NDArray[np.int64]
+    issue_rows: NDArray[np.int64]
+    issue_labels: NDArray[np.int64]
+    issue_margins: NDArray[np.float32]
+    n_issues: int
     n_judged: int
     left_out_accuracy: float
 
@@ -117,7 +117,9 @@ def draw_evenly(
     return order[np.argsort(turn, kind="stable")][:n].astype(np.int64)
 
 
-def map_positions(evidence: Evidence, method: str = "pca") -> NDArray[np.float64]:
+def map_positions(
+    diagnostics: FeatureDiagnostics, method: str = "pca"
+) -> NDArray[np.float64]:
     """Place the images of the map on a plane, from 0 to 1 on both axes, shape (m, 2).
 
     `method` is "pca", the first two components, or "tsne" of all of them [1]_, with a
@@ -130,7 +132,7 @@ def map_positions(evidence: Evidence, method: str = "pca") -> NDArray[np.float64
     """
     if method not in MAP_METHODS:
         raise unknown_name("map", method, MAP_METHODS)
-    points = evidence.map_components
+    points = diagnostics.map_components
     if method == "tsne" and len(points) > 3 and points.shape[1] > 1:
         from sklearn.manifold import TSNE  # slow to import, and seldom asked for
 
@@ -142,15 +144,15 @@ def map_positions(evidence: Evidence, method: str = "pca") -> NDArray[np.float64
     return (plane - low) / np.where(high > low, high - low, 1)
 
 
-def look_into(
+def diagnose(
     dataset: Dataset,
     encoded: EncodedDataset,
     encoder: str,
     query_rows: NDArray[np.int64],
     *,
     seed: int = 0,
-) -> Evidence:
-    """Look into the features of an encoder; neighbours are found for `query_rows`.
+) -> FeatureDiagnostics:
+    """Look into the features of an encoder; neighbors are found for `query_rows`.
 
     Apart from the choice of the encoder, nothing in it depends on the labels of the test
     part.
@@ -160,20 +162,20 @@ def look_into(
     on_map = np.sort(rng.choice(len(test), min(len(test), MAP_POINTS), replace=False))
     n_judged = min(len(train), N_JUDGED)
     judged = np.sort(rng.choice(len(train), n_judged, replace=False))
-    wrong = find_mislabelled(
+    wrong = find_label_issues(
         train[judged], dataset.train.y[judged], len(dataset.class_names), seed=seed
     )
-    neighbours = find_neighbours(train[judged], test[query_rows])
-    return Evidence(
+    neighbors = find_neighbors(train[judged], test[query_rows])
+    return FeatureDiagnostics(
         encoder=encoder,
         map_rows=on_map.astype(np.int64),
         map_components=test[on_map, :MAP_COMPONENTS],
         query_rows=query_rows,
-        neighbour_rows=judged[neighbours],
-        mislabelled_rows=judged[wrong.rows[:N_LISTED]],
-        mislabelled_as=wrong.suggested[:N_LISTED],
-        mislabelled_margin=wrong.margin[:N_LISTED],
-        n_mislabelled=len(wrong.rows),
+        neighbor_rows=judged[neighbors],
+        issue_rows=judged[wrong.rows[:N_LISTED]],
+        issue_labels=wrong.suggested[:N_LISTED],
+        issue_margins=wrong.margin[:N_LISTED],
+        n_issues=len(wrong.rows),
         n_judged=n_judged,
         left_out_accuracy=wrong.accuracy,
     )

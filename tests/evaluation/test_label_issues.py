@@ -7,11 +7,11 @@ from sklearn.kernel_approximation import Nystroem
 from sklearn.linear_model import Ridge
 
 from featx.errors import CacheError, ParameterError
-from featx.evaluation import Evidence, look_into
-from featx.evaluation import suspects as module
+from featx.evaluation import FeatureDiagnostics, diagnose
+from featx.evaluation import label_issues as module
 from featx.evaluation.components import components
-from featx.evaluation.evidence import map_positions
-from featx.evaluation.suspects import find_mislabelled
+from featx.evaluation.feature_diagnostics import map_positions
+from featx.evaluation.label_issues import find_label_issues
 from featx.features import CachedFeatures, EncodedDataset
 from featx.images import Dataset, ImageSet
 
@@ -48,7 +48,7 @@ def test_changed_labels_are_found(digits):
     changed = rng.choice(len(y), 54, replace=False)  # 3 %
     wrong = y.copy()
     wrong[changed] = (y[changed] + rng.integers(1, 10, 54)) % 10
-    found = find_mislabelled(Z, wrong, 10)
+    found = find_label_issues(Z, wrong, 10)
     hit = np.isin(found.rows, changed)
     assert hit.sum() >= 40  # of 54
     assert hit.mean() >= 0.9
@@ -61,20 +61,20 @@ def test_changed_labels_are_found(digits):
 def test_right_labels_are_left_alone(digits):
     X, y = digits
     Z, _ = components(X, X[:1])
-    assert len(find_mislabelled(Z, y, 10).rows) <= 0.01 * len(y)
+    assert len(find_label_issues(Z, y, 10).rows) <= 0.01 * len(y)
 
 
 @pytest.mark.parametrize("n", [2, 3, 5])
 def test_very_few_images(n):
     rng = np.random.default_rng(0)
     Z = rng.normal(size=(n, 4)).astype(np.float32)
-    found = find_mislabelled(Z, np.arange(n) % 2, 3)  # one class has no image
+    found = find_label_issues(Z, np.arange(n) % 2, 3)  # one class has no image
     assert np.isfinite(found.margin).all() and 0 <= found.accuracy <= 1
 
 
 def test_equal_images_and_one_class():
     Z = np.zeros((20, 3), np.float32)
-    assert len(find_mislabelled(Z, np.zeros(20, np.int64), 1).rows) == 0
+    assert len(find_label_issues(Z, np.zeros(20, np.int64), 1).rows) == 0
 
 
 def test_components_do_not_depend_on_the_batch(digits, monkeypatch):
@@ -86,7 +86,7 @@ def test_components_do_not_depend_on_the_batch(digits, monkeypatch):
 
 
 @pytest.fixture(scope="module")
-def evidence(digits):
+def diagnostics(digits):
     X, y = digits
     pixels = X.reshape(-1, 8, 8, 1).astype(np.uint8)
     ids = np.array([f"{i}.png" for i in range(len(y))])
@@ -98,37 +98,37 @@ def evidence(digits):
 
     (train, a), (test, b) = part(slice(0, 900)), part(slice(900, None))
     dataset = Dataset("digits", train, test, np.zeros(900, bool))
-    return look_into(dataset, EncodedDataset(None, a, b), "raw", np.arange(5)), y
+    return diagnose(dataset, EncodedDataset(None, a, b), "raw", np.arange(5)), y
 
 
-def test_neighbours_mostly_share_the_class(evidence):
-    found, y = evidence
-    same = y[found.neighbour_rows] == y[900 + found.query_rows][:, None]
+def test_neighbors_mostly_share_the_class(diagnostics):
+    found, y = diagnostics
+    same = y[found.neighbor_rows] == y[900 + found.query_rows][:, None]
     assert same.mean() > 0.8
 
 
-def test_evidence_survives_its_file(evidence, tmp_path):
-    found, _ = evidence
-    path = tmp_path / "evidence.npz"
+def test_evidence_survives_its_file(diagnostics, tmp_path):
+    found, _ = diagnostics
+    path = tmp_path / "diagnostics.npz"
     path.write_bytes(found.to_npz())
-    again = Evidence.from_npz(path)
+    again = FeatureDiagnostics.from_npz(path)
     for name, value in vars(found).items():
         np.testing.assert_array_equal(getattr(again, name), value)
         assert type(getattr(again, name)) is type(value)
     path.write_bytes(found.to_npz()[:1000])
     with pytest.raises(CacheError, match="damaged"):
-        Evidence.from_npz(path)
+        FeatureDiagnostics.from_npz(path)
 
 
 @pytest.mark.parametrize("method", ["pca", "tsne"])
-def test_the_map_lies_in_the_unit_square(evidence, method):
-    few = replace(evidence[0], map_components=evidence[0].map_components[:150])
+def test_the_map_lies_in_the_unit_square(diagnostics, method):
+    few = replace(diagnostics[0], map_components=diagnostics[0].map_components[:150])
     places = map_positions(few, method)
     assert places.shape == (150, 2)
     assert places.min() == 0 and places.max() == 1
     np.testing.assert_array_equal(places, map_positions(few, method))
 
 
-def test_unknown_map(evidence):
+def test_unknown_map(diagnostics):
     with pytest.raises(ParameterError, match="Got map 'umap', but expected one of pca"):
-        map_positions(evidence[0], "umap")
+        map_positions(diagnostics[0], "umap")

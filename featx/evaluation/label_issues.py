@@ -16,8 +16,8 @@ _BATCH = 8192
 
 
 @dataclass(frozen=True)
-class Mislabelled:
-    """Training images that look mislabelled, the clearest first.
+class LabelIssues:
+    """Training images that look mislabeled, the clearest first.
 
     Parameters
     ----------
@@ -38,9 +38,9 @@ class Mislabelled:
     accuracy: float
 
 
-def find_mislabelled(
+def find_label_issues(
     Z: NDArray[np.float32], y: NDArray[np.int64], n_classes: int, *, seed: int = 0
-) -> Mislabelled:
+) -> LabelIssues:
     """Find images that look more like another class than like their own.
 
     Every image is judged by a kernel ridge regression (RBF kernel by Nystroem's method,
@@ -61,7 +61,7 @@ def find_mislabelled(
     >>> rng = np.random.default_rng(0)
     >>> Z = rng.normal(10.0 * y[:, None], size=(100, 2)).astype(np.float32)
     >>> y[7] = 1
-    >>> find_mislabelled(Z, y, 2).rows
+    >>> find_label_issues(Z, y, 2).rows
     array([7])
     """
     scores = _left_out_scores(Z, y, n_classes, seed)
@@ -77,7 +77,7 @@ def find_mislabelled(
     margin = scores[rows, best] - own
     found = np.flatnonzero((best != y) & (scores[rows, best] >= usual[best]))
     found = found[np.argsort(-margin[found], kind="stable")]
-    return Mislabelled(
+    return LabelIssues(
         found.astype(np.int64),
         best[found].astype(np.int64),
         margin[found].astype(np.float32),
@@ -127,18 +127,18 @@ def _left_out_scores(
     return np.concatenate([left_out(rows, best) for rows in batches])
 
 
-def find_neighbours(
+def find_neighbors(
     train: NDArray[np.float32], test: NDArray[np.float32], k: int = 8
 ) -> NDArray[np.int64]:
     """Find the `k` training images nearest to each test image, the nearest first.
 
-    The search is exact; if there are fewer training images, there are fewer neighbours.
+    The search is exact; if there are fewer training images, there are fewer neighbors.
 
     Examples
     --------
     >>> import numpy as np
     >>> train = np.array([[0.0], [1.0], [5.0]], np.float32)
-    >>> find_neighbours(train, np.array([[0.9]], np.float32), 2)
+    >>> find_neighbors(train, np.array([[0.9]], np.float32), 2)
     array([[1, 0]])
     """
     search = NearestNeighbors(n_neighbors=min(k, len(train)), algorithm="brute")
