@@ -77,7 +77,7 @@ def test_nothing_is_asked_of_the_network(folder):
 
 def test_every_section_is_there(folder):
     page = (folder / "report.html").read_text()
-    sections = re.findall(r'<section id="(\w+)"', page)
+    sections = re.findall(r'<section id="([\w-]+)"', page)
     assert sections == [
         *("answer", "table", "rows", "map"),
         *("neighbors", "label-issues", "copies", "encoders", "data", "run"),
