@@ -25,15 +25,7 @@ if TYPE_CHECKING:
 
 
 class Majority(NamedTuple):
-    """What a classifier that always says one class would reach.
-
-    Parameters
-    ----------
-    name : str
-        The class with the most training images.
-    accuracy : float
-        The share of it among the test images.
-    """
+    """The class with the most training images, and its share of the test images."""
 
     name: str
     accuracy: float
