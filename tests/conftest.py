@@ -7,6 +7,7 @@ from contextlib import contextmanager
 # take the cores of the others
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "4")
+os.environ.pop("COLUMNS", None)  # tests say how wide a terminal is
 
 import numpy as np
 import pytest

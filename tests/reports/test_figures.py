@@ -231,9 +231,10 @@ def test_the_same_figure_is_the_same_file(results, kind):
     assert first == second
 
 
-def test_a_thousand_classes_take_seconds():
+@pytest.mark.parametrize("n", [250, pytest.param(1000, marks=pytest.mark.slow)])
+def test_many_classes_take_seconds(n):
     """Of a processor, and no file grows with the cells of a confusion matrix."""
-    n, rng = 1000, np.random.default_rng(0)
+    rng = np.random.default_rng(0)
     names = [f"class {i}" for i in range(n)]
     y_true = np.arange(5 * n) % n
     y_pred = np.where(rng.random(5 * n) < 0.3, rng.integers(0, n, 5 * n), y_true)
@@ -244,7 +245,7 @@ def test_a_thousand_classes_take_seconds():
     for ax in every_figure(replace(example, rows=[row]), X, names):
         assert len(ax.texts) <= n
         assert len(render(ax, "svg")) < 5_000_000
-    assert time.process_time() - start < 60
+    assert time.process_time() - start < 0.06 * n
 
 
 def test_labels_stay_apart_and_safe():
