@@ -22,7 +22,7 @@ class PatchAutoencoder(Autoencoder):
     """Sparse autoencoder of small patches, its code pooled over the image.
 
     Patches are normalized in contrast and whitened; a sparse autoencoder with tied
-    weights learns filters, so few of which (`sparsity`) rebuild a patch as well as
+    weights learns filters, of which at most `n_nonzero_coefs` rebuild a patch as well as
     possible [1]_. Then every patch of an image is encoded, responses are rectified on
     both sides of a threshold, and each is averaged over the cells of a grid [2]_. No
     backpropagation through images is needed: it trains in a minute, and its wide features
@@ -39,7 +39,7 @@ class PatchAutoencoder(Autoencoder):
     patch_size : int or "auto", default="auto"
         Height and width of a patch in pixels. ``"auto"`` is 6, less where the image has
         less.
-    sparsity : int, default=1
+    n_nonzero_coefs : int, default=1
         Filters that rebuild a patch in training. With 1, the strongest
         takes all.
     threshold : float, default=0.25
@@ -151,7 +151,7 @@ class PatchAutoencoder(Autoencoder):
         n_components: int | str = "auto",
         *,
         patch_size: int | str = "auto",
-        sparsity: int = 1,
+        n_nonzero_coefs: int = 1,
         threshold: float = 0.25,
         pooling: int = 2,
         scales: int | str = "auto",
@@ -173,7 +173,7 @@ class PatchAutoencoder(Autoencoder):
     ) -> None:
         self.n_components = n_components
         self.patch_size = patch_size
-        self.sparsity = sparsity
+        self.n_nonzero_coefs = n_nonzero_coefs
         self.threshold = threshold
         self.pooling = pooling
         self.scales = scales
@@ -215,7 +215,7 @@ class PatchAutoencoder(Autoencoder):
         geometry = resolve_geometry(self, len(images))
         self.downsample_, reduced, self.patch_shape_, self.n_filters_ = geometry
         self.scales_ = len(self.n_filters_)
-        self._sparsity = int(self.sparsity)
+        self._n_nonzero_coefs = int(self.n_nonzero_coefs)
         self._threshold = float(self.threshold)
         self._pooling = int(self.pooling)
         self._n_drawn = min(256, len(images), int(np.prod(reduced)))
@@ -243,7 +243,7 @@ class PatchAutoencoder(Autoencoder):
             self.image_shape_,
             self.patch_shape_,
             n_components=self.n_filters_,
-            sparsity=self._sparsity,
+            n_nonzero_coefs=self._n_nonzero_coefs,
             threshold=self._threshold,
             pooling=self._pooling,
             downsample=self.downsample_,

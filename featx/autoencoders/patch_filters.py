@@ -17,8 +17,8 @@ _GPU_BYTES = 2**30
 class PatchFilters(nn.Module):
     """A sparse autoencoder with tied weights on contrast-normalized, whitened patches.
 
-    `sparsity` filters rebuild a patch in training. Responses between minus and plus the
-    threshold do not count in the features, which are averaged over `pooling` rows and
+    `n_nonzero_coefs` filters rebuild a patch in training. Responses between minus and plus
+    the threshold do not count in the features, which are averaged over `pooling` rows and
     columns of cells, if there are so many positions.
     """
 
@@ -33,13 +33,13 @@ class PatchFilters(nn.Module):
         patch_shape: tuple[int, int],
         *,
         n_components: int,
-        sparsity: int,
+        n_nonzero_coefs: int,
         threshold: float,
         pooling: int,
     ) -> None:
         super().__init__()
         self.patch_shape = patch_shape
-        self.sparsity = sparsity
+        self.n_nonzero_coefs = n_nonzero_coefs
         self.threshold = threshold
         self.edges = []
         for size, patch in zip(image_shape, patch_shape, strict=False):
@@ -79,9 +79,9 @@ class PatchFilters(nn.Module):
         x = self.whiten(patches)
         filters = F.normalize(self.filters, dim=1)
         with torch.no_grad():
-            active = (x @ filters.T).abs().topk(self.sparsity, dim=1).indices
+            active = (x @ filters.T).abs().topk(self.n_nonzero_coefs, dim=1).indices
         # an embedding: its gradient is summed in the same order every time
-        chosen = F.embedding(active, filters)  # (n, sparsity, d)
+        chosen = F.embedding(active, filters)  # (n, n_nonzero_coefs, d)
         code = torch.einsum("nd,nkd->nk", x, chosen)
         rebuilt = torch.einsum("nk,nkd->nd", code, chosen)
         return (x - rebuilt).square().sum() / x.square().sum().clamp(min=1e-12)

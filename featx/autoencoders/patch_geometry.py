@@ -63,8 +63,10 @@ def resolve_geometry(encoder: PatchAutoencoder, n_images: int) -> PatchGeometry:
         n_components = encoder.n_components
         check_number("n_components", n_components, 1, MOST_CHANNELS, integer=True)
         finest = int(n_components)
-    check_number("sparsity", encoder.sparsity, 1, finest, integer=True)
-    n_filters = [max(int(encoder.sparsity), finest // 2**i) for i in range(n_scales)]
+    check_number("n_nonzero_coefs", encoder.n_nonzero_coefs, 1, finest, integer=True)
+    n_filters = [
+        max(int(encoder.n_nonzero_coefs), finest // 2**i) for i in range(n_scales)
+    ]
     return PatchGeometry(
         downsample, (rows, columns, depth), patch_shape, tuple(n_filters)
     )

@@ -23,7 +23,7 @@ class PatchNetwork(nn.Module):
         Height and width of a patch, in pixels of its resolution.
     n_components : tuple of int
         Filters at each resolution.
-    sparsity, threshold, pooling
+    n_nonzero_coefs, threshold, pooling
         See `PatchFilters`.
     downsample : int
         Images are first averaged over squares of this many pixels.
@@ -41,7 +41,7 @@ class PatchNetwork(nn.Module):
         patch_shape: tuple[int, int],
         *,
         n_components: tuple[int, ...],
-        sparsity: int,
+        n_nonzero_coefs: int,
         threshold: float,
         pooling: int,
         downsample: int,
@@ -61,7 +61,7 @@ class PatchNetwork(nn.Module):
                     (rows, columns, depth),
                     patch_shape,
                     n_components=n,
-                    sparsity=sparsity,
+                    n_nonzero_coefs=n_nonzero_coefs,
                     threshold=threshold,
                     pooling=pooling,
                 )

@@ -34,6 +34,8 @@ PENALTIES = (1.0, 4.0, 1 / 4, 16.0, 1 / 16, 64.0)
 KERNEL_PENALTIES = (1.0, 0.3, 0.1, 0.03)
 WIDTHS = (1.0, 1 / 4, 1 / 16)  # of gamma; wider kernels need smaller penalties
 NEIGHBORS = (10, 5, 20, 3, 1)
+# classifiers that have settings to choose
+CHOSEN = ("linear-svm", "logreg", "ridge", "svm", "kernel-ridge", "knn")
 CHOICE = {  # what settings depend on besides images and seed; count up for other code
     "version": 2,
     "rows": [FEWEST, *ROWS],
@@ -83,7 +85,7 @@ def choose_settings(
     """
     name = classifier.steps[-1][0]
     classes, numbers = np.unique(y, return_inverse=True)
-    if name == "mlp" or len(y) < FEWEST or len(classes) < 2:
+    if name not in CHOSEN or len(y) < FEWEST or len(classes) < 2:
         return {}
     rows = _spread(numbers, int(np.clip(len(y) // 20, *ROWS)))
     judge = Judge(numbers[rows], uneven)

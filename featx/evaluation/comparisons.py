@@ -100,8 +100,8 @@ def sign_flips(differences: NDArray[np.int64]) -> float:
 
     If neither row is better, each image's difference could as well have had the other
     sign, however dependent an image's predictions are under several seeds. `differences`,
-    of shape (n,), are under how many seeds more one row was right. If none exceeds one,
-    this is McNemar's exact test.
+    of shape (n,), are the seeds under which one row was right, minus those of the other. If
+    none exceeds one, this is McNemar's exact test.
 
     References
     ----------

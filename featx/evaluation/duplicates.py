@@ -41,7 +41,7 @@ class Duplicates:
 
     @property
     def n_searched(self) -> int:
-        """Number of test images whose near copies were searched; equal ones are for all."""
+        """Test images whose near copies were searched; equal copies are for every one."""
         return min(len(self.of), N_SEARCHED)
 
     @cached_property

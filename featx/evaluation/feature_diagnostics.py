@@ -53,7 +53,7 @@ class FeatureDiagnostics:
     n_judged : int
         Training images that were looked at; all, or 200,000 chosen by a fixed seed.
     left_out_accuracy : float
-        Of the predictions that the suspicion rests on, in [0, 1].
+        Accuracy of the leave-one-out predictions behind the label issues, in [0, 1].
     """
 
     encoder: str

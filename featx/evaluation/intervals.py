@@ -38,8 +38,8 @@ def interval_of_mean(right: NDArray[np.bool_]) -> tuple[float, float]:
     """Return the ends of the 95 % interval of an accuracy over seeds.
 
     The test images are the units. It is Wilson's interval with an effective number of
-    images [1]_: as many as would, predicted once, make the mean as certain as the images'
-    own means over the seeds make it. For one seed, or seeds that all predict the same, it
+    images [1]_: the number of single predictions whose mean would have the same variance
+    as the mean over images and seeds. For one seed, or seeds that all predict the same, it
     is Wilson's interval. `right` has shape (n_seeds, n_test).
 
     References

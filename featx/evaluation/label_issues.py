@@ -45,9 +45,9 @@ def find_label_issues(
 
     Every image is judged by a kernel ridge regression (RBF kernel by Nystroem's method,
     one output per class) of all others: leaving one image out has a closed form. An
-    image is listed if another class has the highest score, and one that a quarter of the
-    images of that class do not reach. Confident learning [1]_ compares with their mean
-    instead of their quarter, which misses more.
+    image is listed if another class has the highest score, and that score is above the
+    lower quartile of that class's own images. Confident learning [1]_ compares with their
+    mean instead, which misses more.
 
     References
     ----------

@@ -1,4 +1,4 @@
-"""Encoders x classifiers -> a table: the plan of a comparison, its columns and rows."""
+"""Encoders x classifiers -> a table: the plan of a comparison, its encoders and rows."""
 
 from featx.experiment.benchmark import bench
 from featx.experiment.budget import Budget, default_minutes

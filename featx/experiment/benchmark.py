@@ -21,8 +21,8 @@ from featx.evaluation import (
 )
 from featx.experiment.budget import Budget
 from featx.experiment.clock import TimeShares
-from featx.experiment.columns import Column, RowCounter, run_column
 from featx.experiment.diagnostics import diagnostics_of, duplicates_of
+from featx.experiment.encoder_runs import EncoderRun, RowCounter, run_encoder
 from featx.experiment.parallel import executor_of, fit_rows
 from featx.experiment.plan import Plan
 from featx.experiment.protocol import Backend, Observer, Protocol
@@ -125,17 +125,15 @@ def _run(plan: Plan, duplicates: Duplicates) -> BenchResults:
     n_examples = min(protocol.n_examples, len(dataset.test))
     example_rows = draw_evenly(dataset.test.y, n_examples, rng)
     examples = np.array(dataset.test.X[example_rows])
-    columns = _run_columns(plan, examples)
-    rows = [
-        column.rows[classifier] for column in columns for classifier in plan.classifiers
-    ]
+    runs = _run_encoders(plan, examples)
+    rows = [run.rows[classifier] for run in runs for classifier in plan.classifiers]
     results = [row.result for row in rows]
     predictions = {row.result.name: row.predicted for row in rows}
     tests = compare_with_controls(
         results, predictions, dataset.test.y, protocol.controls
     )
     best = max(results, key=lambda row: row.scores.accuracy).encoder
-    (diagnosed,) = (column for column in columns if column.encoder == best)
+    (diagnosed,) = (run for run in runs if run.encoder == best)
     return BenchResults(
         version=__version__,
         data=dataset.describe(),
@@ -148,12 +146,12 @@ def _run(plan: Plan, duplicates: Duplicates) -> BenchResults:
         predictions=predictions,
         confidences={row.result.name: row.confidence for row in rows},
         histories={
-            column.encoder: history
-            for column in columns
-            if (history := column.encoded.encoder.history)
+            run.encoder: history
+            for run in runs
+            if (history := run.encoded.encoder.history)
         },
-        reconstructions=_pictures(columns, "reconstructions"),
-        filters=_pictures(columns, "filters"),
+        reconstructions=_pictures(runs, "reconstructions"),
+        filters=_pictures(runs, "filters"),
         diagnostics=_diagnose(plan, diagnosed, example_rows),
         duplicates=duplicates,
         examples=examples,
@@ -161,59 +159,59 @@ def _run(plan: Plan, duplicates: Duplicates) -> BenchResults:
     )
 
 
-def _run_columns(plan: Plan, examples: NDArray[np.uint8]) -> list[Column]:
-    """Run every encoder, cheap ones first; return the columns in the plan's order."""
-    seconds, counter, columns = plan.seconds, RowCounter(plan), dict[str, Column]()
+def _run_encoders(plan: Plan, examples: NDArray[np.uint8]) -> list[EncoderRun]:
+    """Run every encoder, cheap ones first; return the runs in the plan's order."""
+    seconds, counter, runs = plan.seconds, RowCounter(plan), dict[str, EncoderRun]()
     shares = None
     if plan.budget is not None and not plan.keeps_rows:
         shares = TimeShares(plan.budget.seconds, seconds)
     for name in sorted(plan.encoders, key=seconds.__getitem__):
         share = {} if shares is None else {"seconds": shares.share(name)}
-        columns[name] = run_column(plan, name, examples, counter, **share)
-    _fit_side_by_side(plan, list(columns.values()))
+        runs[name] = run_encoder(plan, name, examples, counter, **share)
+    _fit_side_by_side(plan, list(runs.values()))
     plan.observer.on_progress("fit", plan.n_rows, plan.n_rows)
-    return [columns[name] for name in plan.encoders]
+    return [runs[name] for name in plan.encoders]
 
 
-def _fit_side_by_side(plan: Plan, columns: list[Column]) -> None:
-    """Fit the tasks that the columns left for workers."""
-    tasks = [task for column in columns for task in column.tasks.values()]
+def _fit_side_by_side(plan: Plan, runs: list[EncoderRun]) -> None:
+    """Fit the tasks that the runs left for workers."""
+    tasks = [task for run in runs for task in run.tasks.values()]
     if not tasks or plan.backend.joblib is None:
         return
     plan.observer.on_progress(f"fit {len(tasks)} rows side by side", 0, 0)
     executor = executor_of(plan.backend.joblib, plan.backend.address)
     rows = iter(fit_rows(tasks, plan.cache.store, executor))
-    for column in columns:
-        column.rows |= {classifier: next(rows) for classifier in column.tasks}
+    for run in runs:
+        run.rows |= {classifier: next(rows) for classifier in run.tasks}
 
 
-def _pictures(columns: list[Column], name: str) -> dict[str, NDArray[np.uint8]]:
-    """Collect the pictures of the columns that have some."""
+def _pictures(runs: list[EncoderRun], name: str) -> dict[str, NDArray[np.uint8]]:
+    """Collect the pictures of the runs that have some."""
     return {
-        column.encoder: pictures
-        for column in columns
-        if (pictures := getattr(column, name)) is not None
+        run.encoder: pictures
+        for run in runs
+        if (pictures := getattr(run, name)) is not None
     }
 
 
 def _diagnose(
-    plan: Plan, column: Column, example_rows: NDArray[np.int64]
+    plan: Plan, run: EncoderRun, example_rows: NDArray[np.int64]
 ) -> FeatureDiagnostics | None:
-    """Look into the features of a column; the table is complete without that."""
+    """Look into the features of a run; the table is complete without that."""
     if not plan.protocol.diagnose:
         return None
-    plan.observer.on_progress(f"look into the features of {column.encoder}", 0, 0)
+    plan.observer.on_progress(f"look into the features of {run.encoder}", 0, 0)
     try:
         return diagnostics_of(
             plan.cache.store,
             plan.dataset,
-            column.encoded,
-            column.encoder,
+            run.encoded,
+            run.encoder,
             example_rows[:N_QUERIES],
             seed=plan.protocol.seed,
         )
     except (CacheError, MemoryError) as error:
         plan.observer.on_message(
-            f"The features of {column.encoder} could not be looked into: {error}"
+            f"The features of {run.encoder} could not be looked into: {error}"
         )
         return None

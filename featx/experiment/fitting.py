@@ -96,7 +96,7 @@ def _search(task: FitTask, sample: Sample) -> Fit:
     search = GridSearchCV(
         task.make(n_images),
         task.space(n_images),
-        scoring=make_scorer(merit, uneven=task.balanced),
+        scoring=make_scorer(merit, uneven=task.uneven),
         cv=PredefinedSplit(np.where(sample.validation, 0, -1)),
         error_score="raise",
     )
@@ -106,7 +106,7 @@ def _search(task: FitTask, sample: Sample) -> Fit:
         + (f"{value:g}" if isinstance(value, int | float) else str(value))
         for key, value in search.best_params_.items()
     )
-    measure = "mean of accuracy and recall" if task.balanced else "right"
+    measure = "mean of accuracy and recall" if task.uneven else "right"
     notes.append(
         f"{chosen} chosen on {n_validation:,} validation images "
         f"({100 * search.best_score_:.1f} % {measure} there)"
@@ -120,7 +120,7 @@ def _fit_in_blocks(task: FitTask, sample: Sample) -> Fit:
     # all rows stay a memory map, whose pages can be released
     X = task.encoded.train.X if len(sample.y) == task.n_images else sample.X
     classifier.set_params(
-        **choose_settings(classifier, X, sample.y, uneven=task.balanced)
+        **choose_settings(classifier, X, sample.y, uneven=task.uneven)
     )
     notes = ["read block by block from disk: the features exceed memory"]
     notes += _notes_of(lambda: fit_in_blocks(classifier, X, sample.y, task.n_in_memory))
@@ -135,7 +135,7 @@ def _fit_in_memory(
     if shared is None or len(sample.y) < task.n_images:  # others see all images
         shared = SharedReduction(task.fit_device)
     saved_before = shared.seconds_saved
-    choose = partial(choose_settings, uneven=task.balanced)
+    choose = partial(choose_settings, uneven=task.uneven)
     notes = _notes_of(lambda: shared.fit(classifier, sample.X, sample.y, choose))
     return Fit(classifier, notes, shared.seconds_saved - saved_before)
 
@@ -146,7 +146,7 @@ def _warn_of_settings(task: FitTask, sample: Sample) -> list[str]:
     n_images = len(sample.y)
     if n_images < FEWEST and not task.tune:
         notes.append(f"usual settings: {n_images} images are too few to choose by")
-    if task.balanced and not can_balance(task.make(n_images)):
+    if task.uneven and not can_balance(task.make(n_images)):
         notes.append(
             f"{task.classifier} takes no class weights, though the class counts differ"
         )

@@ -131,7 +131,7 @@ class Plan:
         return plans
 
     @cached_property
-    def balanced(self) -> bool:
+    def uneven(self) -> bool:
         """Whether settings are chosen so that rare classes count."""
         return is_uneven(self.dataset.train.class_counts)
 
@@ -163,7 +163,7 @@ class Plan:
         return {
             "encoder_sees": "training images without labels",
             "tuned": self.protocol.tune,
-            "class_weight": "chosen for each row" if self.balanced else None,
+            "class_weight": "chosen for each row" if self.uneven else None,
             "interval": "Wilson, 95 %",
             "test": "McNemar, exact, Holm-corrected",
             "test_part_read": "once per row, after every choice was made",

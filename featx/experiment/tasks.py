@@ -33,7 +33,7 @@ class FitTask:
         The validation part.
     tune : bool
         Search the classifier's space on the validation part first.
-    balanced : bool
+    uneven : bool
         The class counts differ: choose class weights, too, and all settings so that rare
         classes count; see `merit`.
     device : str, default=None
@@ -46,7 +46,7 @@ class FitTask:
     class_names: tuple[str, ...]
     validation: NDArray[np.bool_]
     tune: bool = False
-    balanced: bool = False
+    uneven: bool = False
     seed: int = 0
     device: str | None = None
 
@@ -76,7 +76,7 @@ class FitTask:
             self.classifier,
             n_features=self.n_features,
             n_images=n_images,
-            balanced=self.balanced,
+            balanced=self.uneven,
             random_state=self.seed,
             on_device=self.fit_device is not None,
         )
@@ -87,7 +87,7 @@ class FitTask:
             self.classifier,
             n_features=self.n_features,
             n_images=n_images,
-            uneven=self.balanced,
+            uneven=self.uneven,
         )
 
     @cached_property
@@ -107,7 +107,7 @@ class FitTask:
                 "in_memory": in_memory,
                 "classifier": digest_params(self.make(self.n_images)),
                 "device": self.fit_device,
-                "uneven": self.balanced,
+                "uneven": self.uneven,
                 "choice": self.space(self.n_images) if self.tune else CHOICE,
                 "validation": digest_array(self.validation) if self.tune else None,
             }

@@ -23,11 +23,11 @@ from featx.features.chunks import encode_chunks
 from featx.features.digest import UnknownContentError, digest_json, digest_params
 from featx.features.encoder_files import FILE, EncoderFile, dump_encoder
 from featx.features.encoder_fit import (
+    broadcast_word,
     fit_along,
     fit_encoder,
     is_first,
     plain_params,
-    tell_all,
     unseeded,
 )
 from featx.features.engines import Engine, encode_here
@@ -139,7 +139,7 @@ class FeatureCache:
 
         def make() -> _Found:
             self._begin("encoders", key)
-            tell_all("fit")
+            broadcast_word("fit")
             manifest = self._train(key, encoder, images, name, progress)
             kept = self.store.get("encoders", key, read)
             return manifest, kept and kept[1], encoder
@@ -159,7 +159,7 @@ class FeatureCache:
                 )
             found = kept
         if is_first():
-            tell_all("done")
+            broadcast_word("done")
         manifest, load, fitted = found
         return CachedEncoder.of(key, manifest | {"params": params}, load, fitted)
 

@@ -46,7 +46,7 @@ def fit_encoder(
 
 def fit_along(encoder: BaseEstimator, images: ImageSet, name: str) -> None:
     """Take a share of the trainings of the first process, until it tells of the end."""
-    while tell_all() == "fit":
+    while broadcast_word() == "fit":
         _fit(encoder, images, name)
 
 
@@ -75,8 +75,8 @@ def is_first() -> bool:
     return together is None or together.rank == 0
 
 
-def tell_all(word: str = "") -> str:
-    """Tell the processes that train together a word; all but the first are told it."""
+def broadcast_word(word: str = "") -> str:
+    """Send a word from the first of the processes that train together to the others."""
     together = processes()
     return word if together is None else together.broadcast(word)
 

@@ -27,7 +27,7 @@ PART_FOLDERS = {
     "validation": VALIDATION,
     "test": TEST,
 }
-UNLABELED = ("unlabeled", "unlabeled")
+UNLABELED = ("unlabeled", "unlabelled")
 # Pictures and films that are not read; HEIC is, where pillow-heif is installed.
 _OTHER_KINDS = frozenset(
     ".heic .heif .hif .raw .cr2 .cr3 .nef .dng .arw .orf .rw2 .svg .pdf .psd .eps .ico "

@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
-from featx.errors import CacheError, FeatxWarning
+from featx.errors import CacheError, FeatxWarning, unknown_name
 from featx.store.checksums import damage
 from featx.store.entries import KINDS, Entry, choose, look_at
 from featx.store.folders import (
@@ -56,6 +56,8 @@ class Store:
 
     def path(self, kind: str, key: str) -> Path:
         """Folder of an entry, whether it is there or not."""
+        if kind not in KINDS:  # it would never be listed, checked or removed
+            raise unknown_name("kind of entry", kind, KINDS)
         return self.folder / kind / key
 
     def get(self, kind: str, key: str, read: Read[Made]) -> Made | None:

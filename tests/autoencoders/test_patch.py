@@ -54,7 +54,7 @@ def test_training_rebuilds_patches_better_than_random_patches_do(photos, fitted)
 def test_more_active_filters_rebuild_more(photos, fitted):
     patches = torch.from_numpy(photos[:, 5:11, 5:11].copy())
     one = fitted.module_.loss(patches, torch.Generator())
-    four = quick(sparsity=4, max_epochs=10).fit(photos)
+    four = quick(n_nonzero_coefs=4, max_epochs=10).fit(photos)
     assert four.module_.loss(patches, torch.Generator()) < one
 
 
@@ -224,7 +224,7 @@ def test_a_patch_of_one_gray_value_is_refused(photos):
 def test_parameters_set_after_fit_do_not_reach_a_pickle(photos, scale):
     encoder = quick().fit(photos)
     before = encoder.transform(photos)
-    encoder.set_params(threshold=0.9 * scale, sparsity=5, pooling=scale)
+    encoder.set_params(threshold=0.9 * scale, n_nonzero_coefs=5, pooling=scale)
     assert np.array_equal(pickle.loads(pickle.dumps(encoder)).transform(photos), before)
 
 
@@ -241,7 +241,10 @@ def test_cuda_features_load_on_a_cpu(photos):
     [
         ({"patch_size": 30}, "patch_size=30, but the images have 20 x 24 pixels"),
         ({"patch_size": 0}, "patch_size=0, but expected an integer"),
-        ({"sparsity": 25}, "sparsity=25, but expected an integer from 1 to 24"),
+        (
+            {"n_nonzero_coefs": 25},
+            "n_nonzero_coefs=25, but expected an integer from 1 to 24",
+        ),
         ({"threshold": -1}, "threshold=-1"),
         ({"whitening_eps": 0}, "whitening_eps=0"),
         ({"pooling": 0}, "pooling=0"),

@@ -93,7 +93,7 @@ def test_the_maximum_of_bits_is_that_of_numbers(threshold):
 
 def test_a_threshold_between_two_numbers_of_bfloat16_lets_little_through():
     filters = PatchFilters(
-        (8, 8, 1), (3, 3), n_components=4, sparsity=1, threshold=0.3, pooling=2
+        (8, 8, 1), (3, 3), n_components=4, n_nonzero_coefs=1, threshold=0.3, pooling=2
     )
     with torch.autocast("cpu", torch.bfloat16):
         features = filters.encode(torch.rand(2, 8, 8, 1))  # of filters that are nought
@@ -103,7 +103,7 @@ def test_a_threshold_between_two_numbers_of_bfloat16_lets_little_through():
 @pytest.mark.parametrize("offset", [0.0, 1e4])
 def test_patches_are_normalized_as_each_by_itself(offset):
     filters = PatchFilters(
-        (9, 7, 3), (4, 3), n_components=2, sparsity=1, threshold=0.1, pooling=2
+        (9, 7, 3), (4, 3), n_components=2, n_nonzero_coefs=1, threshold=0.1, pooling=2
     )
     images = torch.rand(5, 9, 7, 3, generator=torch.Generator().manual_seed(0)) * 50
     found = filters._normalized(images + offset)

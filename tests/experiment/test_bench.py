@@ -213,7 +213,7 @@ def test_class_weights_follow_the_class_counts():
 
 def test_a_classifier_without_class_weights_says_so(dataset, cache):
     encoded = encode(dataset, RawPixels(), cache=cache)
-    (result, *_), _ = fit_row(task_of(dataset, encoded, "knn", balanced=True))
+    (result, *_), _ = fit_row(task_of(dataset, encoded, "knn", uneven=True))
     assert "takes no class weights" in result.notes[0]
 
 
@@ -236,7 +236,7 @@ def test_a_row_is_made_anew_for_other_labels_seeds_weights_and_features(dataset,
         keys(encoder=UntrainedAutoencoder(random_state=0)),
         keys(name="knn"),
         keys(name="logreg"),
-        keys(name="logreg", balanced=True),
+        keys(name="logreg", uneven=True),
         keys(seed=1),
         keys(tune=True),
         keys(replace(dataset, validation=~dataset.validation), tune=True),

@@ -140,7 +140,7 @@ def test_folders_inside_a_class_are_told(large, cache):
     )
 
 
-@pytest.mark.parametrize("name", ["unlabeled", "Unlabeled"])
+@pytest.mark.parametrize("name", ["unlabelled", "Unlabeled"])
 @pytest.mark.parametrize("home", [".", "train"])
 def test_unlabeled_images_are_no_class(large, cache, name, home):
     if home == "train":

@@ -22,7 +22,7 @@ from featx.features import EncodedDataset, encode
 
 
 @dataclass
-class Column:
+class EncoderRun:
     """An encoder, its features, and the rows that were made with them.
 
     Parameters
@@ -75,38 +75,38 @@ class RowCounter:
         )
 
 
-def run_column(
+def run_encoder(
     plan: Plan,
     encoder: str,
     examples: NDArray[np.uint8],
     counter: RowCounter,
     seconds: float = math.inf,
-) -> Column:
+) -> EncoderRun:
     """Encode the data set with one encoder and make its rows in about `seconds`.
 
-    `examples` are images to reconstruct. Where rows are fitted side by side, the column
+    `examples` are images to reconstruct. Where rows are fitted side by side, the run
     has tasks instead of them.
     """
     end = time.perf_counter() + seconds
-    column = Column(encoder, _encode(plan, encoder))
-    fitted = column.encoded.encoder
+    run = EncoderRun(encoder, _encode(plan, encoder))
+    fitted = run.encoded.encoder
     if fitted.history and len(examples):
-        column.reconstructions, column.filters = pictures_of(
+        run.reconstructions, run.filters = pictures_of(
             plan.cache.store, fitted, examples
         )
     shared = SharedReduction(plan.backend.device)
-    for position, task in enumerate(_tasks(plan, column)):
+    for position, task in enumerate(_tasks(plan, run)):
         counter.begin(task)
         row = recall_row(plan.cache.store, task) if plan.recalls_rows else None
         if row is None and plan.backend.joblib:
-            column.tasks[task.classifier] = task
+            run.tasks[task.classifier] = task
         else:
             if row is None:
                 share = (end - time.perf_counter()) / (len(plan.classifiers) - position)
                 row = _make_row(plan, task, share, shared)
-            column.rows[task.classifier] = row
+            run.rows[task.classifier] = row
         counter.end(task, None if row is None else row.result)
-    return column
+    return run
 
 
 def _encode(plan: Plan, name: str) -> EncodedDataset:
@@ -124,16 +124,16 @@ def _encode(plan: Plan, name: str) -> EncodedDataset:
     return encoded
 
 
-def _tasks(plan: Plan, column: Column) -> Iterator[FitTask]:
+def _tasks(plan: Plan, run: EncoderRun) -> Iterator[FitTask]:
     for classifier in plan.classifiers:
         yield FitTask(
-            column.encoder,
+            run.encoder,
             classifier,
-            column.encoded,
+            run.encoded,
             plan.dataset.class_names,
             plan.dataset.validation,
             tune=plan.protocol.tune,
-            balanced=plan.balanced,
+            uneven=plan.uneven,
             seed=plan.protocol.seed,
             device=plan.backend.device,
         )
