@@ -91,7 +91,7 @@ def test_weights_never_cost_more_than_naming_the_largest_class(name, cache):
     dataset = dataset_of(faint(counts, 1), faint(counts, 2))
     pca = make_encoder("pca", n_images=len(dataset.train), n_pixels=16)
     pca.set_params(pca__n_components=3)
-    row = row_of(dataset, pca, name, cache, balanced=True)
+    row = row_of(dataset, pca, name, cache, uneven=True)
     most = counts.max() / counts.sum()
     assert row.result.scores.accuracy > most - 0.01
 
@@ -102,7 +102,7 @@ def test_a_kernel_is_made_as_wide_as_the_images_need(cache):
     pca.set_params(pca__n_components=39, pca__svd_solver="full")
     right = {
         name: row_of(
-            dataset, pca, name, cache, balanced=True
+            dataset, pca, name, cache, uneven=True
         ).result.scores.balanced_accuracy
         for name in ("linear-svm", "svm")
     }
@@ -217,6 +217,6 @@ def test_a_row_chosen_in_another_way_is_another_row(cache, monkeypatch):
         return FitTask("raw", "knn", *parts, **how).key
 
     before = key()
-    assert key(balanced=True) != before and key(tune=True) != before
+    assert key(uneven=True) != before and key(tune=True) != before
     monkeypatch.setattr("featx.experiment.tasks.CHOICE", {"version": 0})
     assert key() != before
