@@ -206,10 +206,11 @@ class _Training:
 
     def keep(self) -> None:
         """Write down all that a later process needs to continue."""
-        if self.keeping:
-            state = self.state.state_dict()
-            if self.checkpoint:
-                self.checkpoint.keep(self.fingerprint, state)
+        if not self.keeping:
+            return
+        parts = self.parts.state_dict()  # of all processes, which gather it together
+        if self.checkpoint:
+            self.checkpoint.keep(self.fingerprint, self.state.state_dict(parts))
 
     def _fingerprint(self) -> str:
         """Hash all that the outcome of a training depends on, before it begins."""

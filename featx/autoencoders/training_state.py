@@ -80,14 +80,14 @@ class TrainingState:
         """Epochs done."""
         return len(self.history["loss"])
 
-    def state_dict(self) -> dict[str, Any]:
-        """Plain numbers, text and arrays; all processes must call it together."""
+    def state_dict(self, parts: dict[str, Any]) -> dict[str, Any]:
+        """Plain numbers, text and arrays; `parts` is the state of `Parts`."""
         return {
             "epoch": self.epoch,
             "network": to_arrays(self.network.state_dict()),
             "optimizer": to_arrays(self.optimizer.state_dict()),
             "schedule": self.schedule.state_dict(),
-            "parts": self.parts.state_dict(),
+            "parts": parts,
             "shuffle": self.shuffle.bit_generator.state,
             "stopping": self.stopping.state_dict(),
             "history": self.history,

@@ -18,7 +18,7 @@ _BYTES = 4 * 2**20  # of rows at a time: what a processor's cache can hold
 
 
 class InMemory:
-    """Rows in memory (n, p), centerd and weighted in place."""
+    """Rows in memory (n, p), centered and weighted in place."""
 
     def __init__(self, data: Array, center: Array, root: Array) -> None:
         self.data, self.center, self.root = data, center, root

@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -91,10 +92,11 @@ def find_known_rows(
             manifest = json.loads(path.read_text(encoding="utf-8"))
             if manifest["encoder_digest"] != encoder_digest:
                 continue
-            with np.load(path.with_name("rows.npz")) as rows:
+            file = path.with_name("rows.npz")
+            with file.open("rb") as stream, np.load(stream) as rows:
                 there = rows["digests"]
             X = np.load(path.with_name("features.npy"), mmap_mode="r")
-        except (OSError, ValueError, KeyError):
+        except (OSError, ValueError, KeyError, EOFError, BadZipFile):
             continue  # an entry that is damaged, of another format, or just removed
         order = np.argsort(there, kind="stable")
         at = np.searchsorted(there, digests, sorter=order)

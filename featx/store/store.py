@@ -281,10 +281,11 @@ class Store:
     def _remove(self, chosen: Sequence[Entry]) -> list[Entry]:
         """Remove entries; say which stay, but for what others removed meanwhile."""
         removed = [entry for entry in chosen if remove_entry(self._folder_of(entry))]
+        gone = set(removed)
         kept = [
             f"{entry.kind} {entry.key[:12]}"
             for entry in chosen
-            if entry not in removed and self._folder_of(entry).exists()
+            if entry not in gone and self._folder_of(entry).exists()
         ]
         if kept:
             more = ", ..." if len(kept) > 3 else ""

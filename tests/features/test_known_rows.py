@@ -96,6 +96,16 @@ def test_nothing_is_copied_from_a_damaged_entry(encoder, cache):
     np.testing.assert_allclose(part.X, expected[:30], rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("content", [b"", b"PK\3\4 and no more"])
+def test_an_entry_whose_rows_cannot_be_read_is_passed_over(encoder, cache, content):
+    fitted = cache.fit(encoder, POOL)
+    whole = cache.encode(fitted, POOL)
+    rows = cache.folder / "features" / whole.key / "rows.npz"
+    assert rows.is_file()
+    rows.write_bytes(content)
+    assert cache.encode(fitted, POOL.take(np.arange(30))).n_encoded == 30
+
+
 def test_another_encoder_shares_nothing(encoder, cache):
     cache.encode(cache.fit(encoder, POOL), POOL)
     other = UntrainedAutoencoder(n_components=8, random_state=1)

@@ -237,5 +237,8 @@ def test_results_without_images_are_saved_with_fewer_pictures(run, tmp_path):
     assert again.album.sheets == () and again.command == ""
     assert [row.name for row in again.results.rows] == [r.name for r in results.rows]
     text = page.read_text()
+    n_issues, n_judged = results.diagnostics.n_issues, results.diagnostics.n_judged
+    verb = f"Of {n_judged} images, {n_issues} look more" if n_issues else "None of"
+    assert verb in text and 'id="neighbors"' not in text and "The 0 most" not in text
     assert text.count("<img") < 20 * len(results.examples) and "conv + svm" in text
     assert save_page(str(tmp_path)).read_text() == text

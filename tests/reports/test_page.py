@@ -78,6 +78,9 @@ def test_nothing_is_asked_of_the_network(folder):
 def test_every_section_is_there(folder):
     page = (folder / "report.html").read_text()
     sections = re.findall(r'<section id="([\w-]+)"', page)
+    headings = re.findall(r'<section id="[^"]+" aria-labelledby="([^"]+)"', page)
+    assert len(headings) == len(sections)
+    assert all(f'id="{heading}"' in page for heading in headings)
     assert sections == [
         *("answer", "table", "rows", "map"),
         *("neighbors", "label-issues", "copies", "encoders", "data", "run"),

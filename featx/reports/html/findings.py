@@ -69,6 +69,8 @@ def neighbors(run: Run, names: Sequence[str]) -> list[dict[str, Any]]:
     if found is None:
         return []
     tile, train = tile_by_test_row(run.album), _train_images(run.album)
+    if not train:  # a run that was saved without its images
+        return []
     y = run.results.y_true
     return [
         {
