@@ -68,7 +68,7 @@ def test_features_equal_those_of_this_process_to_the_bit(encoder, mapped, tmp_pa
     assert np.array_equal(local.X, far.X)
     file = f"features/{local.key}/features.npy"
     assert (here.folder / file).read_bytes() == (there.folder / file).read_bytes()
-    assert there.verify() == []
+    assert there.store.verify() == []
     shuffled = mapped.take(np.arange(len(mapped))[::-1])
     more = make_images(30, size=12, channels=3, seed=9)
     assert there.encode(there.fit(encoder, mapped), shuffled).cached
