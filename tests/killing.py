@@ -20,12 +20,12 @@ from pathlib import Path
 import numpy as np
 
 
-def start(words):
+def start(words, log):
     """Run one command in a process of its own; return its number."""
     process = os.fork()
     if process:
         return process
-    sys.stdout = sys.stderr = open(os.devnull, "w")
+    sys.stdout = sys.stderr = log.open("w")
     from featx.cli import main
 
     os._exit(main(words))
@@ -79,16 +79,17 @@ def main():
     checkpoint._SHARE = float("inf")  # and a state of training after every epoch
     kills, folder = int(sys.argv[1]), Path(sys.argv[2])
     words = [word.replace("FOLDER", str(folder)) for word in sys.argv[3:]]
+    log = folder.with_suffix(".log")
     fresh(folder)
     begin = time.monotonic()
-    assert os.waitpid(start(words), 0)[1] == 0
+    assert os.waitpid(start(words, log), 0)[1] == 0, log.read_text()
     longest = time.monotonic() - begin
     expected = found_by_another(folder)
     fresh(folder)
     rng = random.Random(0)
     killed = ended = unsound = different = 0
     while killed < kills:
-        process = start(words)
+        process = start(words, log)
         moment = time.monotonic() + rng.uniform(0, longest)
         status = None
         while status is None and time.monotonic() < moment:
@@ -101,11 +102,12 @@ def main():
             killed += 1
             unsound += not sound(folder)
             continue
-        assert status == 0, f"a run after a kill ended with {status}"
+        assert status == 0, f"a run after a kill ended with {status}: {log.read_text()}"
         ended += 1
         different += found_by_another(folder) != expected
         fresh(folder)
-    assert os.waitpid(start(words), 0)[1] == 0
+    status = os.waitpid(start(words, log), 0)[1]
+    assert status == 0, f"the last run ended with {status}: {log.read_text()}"
     different += found_by_another(folder) != expected
     counts = {"killed": killed, "ended": ended + 1}
     print(json.dumps(counts | {"unsound": unsound, "different": different}))
