@@ -84,7 +84,7 @@ def main():
     begin = time.monotonic()
     assert os.waitpid(start(words, log), 0)[1] == 0, log.read_text()
     longest = time.monotonic() - begin
-    expected = found_by_another(folder)
+    expected = by_another(found, folder)
     fresh(folder)
     rng = random.Random(0)
     killed = ended = unsound = different = 0
@@ -100,27 +100,29 @@ def main():
             os.kill(process, signal.SIGKILL)
             os.waitpid(process, 0)
             killed += 1
-            unsound += not sound(folder)
+            unsound += by_another(sound, folder) != "True"
             continue
         assert status == 0, f"a run after a kill ended with {status}: {log.read_text()}"
         ended += 1
-        different += found_by_another(folder) != expected
+        different += by_another(found, folder) != expected
         fresh(folder)
     status = os.waitpid(start(words, log), 0)[1]
     assert status == 0, f"the last run ended with {status}: {log.read_text()}"
-    different += found_by_another(folder) != expected
+    different += by_another(found, folder) != expected
     counts = {"killed": killed, "ended": ended + 1}
     print(json.dumps(counts | {"unsound": unsound, "different": different}))
 
 
-def found_by_another(folder):
+def by_another(look, folder):
     """Look in another process: this one must never start threads before it forks."""
     read, write = os.pipe()
     if os.fork() == 0:
-        os.write(write, found(folder).encode())
+        os.write(write, str(look(folder)).encode())
         os._exit(0)
+    os.close(write)
     os.wait()
-    return os.read(read, 64).decode()
+    with open(read) as answer:
+        return answer.read()
 
 
 if __name__ == "__main__":
