@@ -82,7 +82,7 @@ def keep_row(store: Store, task: FitTask, row: Row) -> Row:
     }
     try:
         with (
-            store.new_entry("rows", task.key, manifest) as work,
+            store.keep_entry("rows", task.key, manifest) as work,
             cache_errors(work.parent),
         ):
             np.save(work / "predicted.npy", row.predicted)

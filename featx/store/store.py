@@ -77,9 +77,9 @@ class Store:
     def new_entry(
         self, kind: str, key: str, manifest: Mapping[str, Any]
     ) -> Iterator[Path]:
-        """Fill an entry out of sight; it appears under its key whole or not at all.
+        """Fill an entry out of sight; it appears whole or not at all, or is there already.
 
-        One that is there already is kept. The block gets an empty folder, and may add to
+        The block gets an empty folder, and may add to
         the manifest: plain data, with ``"what"`` the entry holds, for people. A cache that
         cannot be written is a CacheError.
         """
@@ -93,6 +93,17 @@ class Store:
                 finish_folder(work, final, manifest)
         finally:
             shutil.rmtree(work, ignore_errors=True)
+
+    @contextmanager
+    def keep_entry(
+        self, kind: str, key: str, manifest: Mapping[str, Any]
+    ) -> Iterator[Path]:
+        """As `new_entry`, under the lock: what a killed process had begun is removed."""
+        with (
+            sole_maker(self.path(kind, key), f"keep {kind}", None),
+            self.new_entry(kind, key, manifest) as work,
+        ):
+            yield work
 
     def get_or_make(
         self,
@@ -115,7 +126,7 @@ class Store:
         made = make()
         with (
             suppress(CacheError),
-            self.new_entry(kind, key, {"what": what}) as work,
+            self.keep_entry(kind, key, {"what": what}) as work,
             cache_errors(work.parent),
         ):
             write(work, made)
@@ -158,9 +169,7 @@ class Store:
             return None
 
     def entries(self) -> list[Entry]:
-        """List what is in the cache, oldest first.
-
-        Those that other processes remove meanwhile are left out.
+        """List what is in the cache, oldest first, but for what others remove meanwhile.
 
         Raises
         ------
@@ -181,11 +190,8 @@ class Store:
     def remove(self, key: str) -> list[Entry]:
         """Remove the entries whose key begins with `key`, at least 4 digits.
 
-        Returns
-        -------
-        list of Entry
-            What was removed. An entry that another process is making stays, and a
-            `FeatxWarning` says so.
+        What was removed is returned. An entry that another process is making stays, and a
+        `FeatxWarning` says so.
 
         Raises
         ------
@@ -245,7 +251,9 @@ class Store:
         older_than: timedelta | None = None,
         dry_run: bool = False,
     ) -> list[Entry]:
-        """Remove what was not used for long, or for longest.
+        """Remove what was not used for long, or for longest; return it in that order.
+
+        Entries that other processes are making stay, and a `FeatxWarning` says so.
 
         Parameters
         ----------
@@ -255,12 +263,6 @@ class Store:
             Entries go that were not used for so long.
         dry_run : bool, default=False
             Remove nothing, only say what would go.
-
-        Returns
-        -------
-        list of Entry
-            What was removed, the longest unused first. Entries that other processes are
-            making stay, and a `FeatxWarning` says so.
         """
         entries = sorted(self.entries(), key=lambda entry: entry.used)
         left = sum(entry.size for entry in entries)

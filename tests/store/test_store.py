@@ -3,7 +3,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from featx.errors import CacheError
+from featx.errors import CacheError, ParameterError
 from featx.store import Store
 
 KEY = "0123456789abcdef" * 4
@@ -73,6 +73,21 @@ def test_what_was_made_is_not_made_again(store):
     (store.path("rows", KEY) / "text").write_text("mode")
     with pytest.raises(CacheError, match=f"text has changed.*cache rm {KEY[:12]}"):
         recall(store, never)
+
+
+def test_what_a_killed_process_had_begun_is_removed(store):
+    left = store.folder / "rows" / f".{KEY[:16]}-abcd"
+    left.mkdir(parents=True)
+    (left / "text").write_text("half of")
+    with store.keep_entry("rows", KEY, {"what": "a test"}) as work:
+        (work / "text").write_text("all")
+    assert [folder.name for folder in (store.folder / "rows").iterdir()] == [KEY]
+    assert store.get("rows", KEY, read) == ("all", "a test")
+
+
+def test_an_unknown_kind_is_refused(store):
+    with pytest.raises(ParameterError, match="kind of entry"):
+        store.get("maps", KEY, read)
 
 
 def test_what_cannot_be_kept_is_made_every_time(tmp_path):
