@@ -410,7 +410,12 @@ words += ["--set", "n_components=256", "--batch-size", "60"]
 words += ["--cache-dir", {str(tmp_path / "cache")!r}]
 sys.exit(main([words[0], {str(tmp_path / "large.npz")!r}, *words[1:]]))
 """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    for _ in range(5):  # convolutions of torch crash now and then without memory
+        done = subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True
+        )
+        if done.returncode != -signal.SIGSEGV:
+            break
     assert done.returncode == 1, (done.returncode, done.stderr[-500:])
     assert "no more memory" in " ".join(done.stderr.split())
     assert "Traceback" not in done.stderr

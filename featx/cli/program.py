@@ -42,7 +42,7 @@ app.add_typer(cache_app, name="cache")
 
 # as torch says it, as the system does, and as the loader of libraries does
 _NO_MEMORY = re.compile(
-    "allocate memory|out of memory|failed to map segment", re.IGNORECASE
+    "allocate memory|out of memory|bad_alloc|failed to map segment", re.IGNORECASE
 )
 
 

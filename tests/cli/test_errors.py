@@ -84,6 +84,7 @@ def test_other_commands_answer_in_one_line_too(run, args, words):
         MemoryError(),
         OSError(12, "Cannot allocate memory"),
         OSError("libtorch_cpu.so: failed to map segment from shared object"),
+        RuntimeError("std::bad_alloc"),
         RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried"),
     ],
 )
