@@ -67,10 +67,8 @@ def test_killed_at_random(tmp_path, kills, words):
 def _encode(folder, number, results):
     words = ["encode", "--encoder", "conv", "--epochs", "1", "--limit", "300"]
     read, write = os.pipe()
-    os.dup2(write, 1)
-    code = main([*words, "--json", "--quiet", "--cache-dir", str(folder)])
-    os.close(write)
-    sys.stdout.flush()
+    with redirect_stdout(open(write, "w")) as stdout, stdout:
+        code = main([*words, "--json", "--quiet", "--cache-dir", str(folder)])
     results.put((number, code, os.read(read, 2**20).decode()))
 
 
