@@ -148,6 +148,7 @@ class FeatureCache:
             found = self.store.get_or_make_alone(
                 "encoders", key, f"train {name}", read, make, progress
             )
+            broadcast_word("done")
         else:
             fit_along(encoder, images, name)
             kept = self.store.get("encoders", key, read)
@@ -158,8 +159,6 @@ class FeatureCache:
                     "processes see, with --cache-dir or FEATX_CACHE."
                 )
             found = kept
-        if is_first():
-            broadcast_word("done")
         manifest, load, fitted = found
         return CachedEncoder.of(key, manifest | {"params": params}, load, fitted)
 

@@ -107,7 +107,7 @@ def test_neighbors_mostly_share_the_class(diagnostics):
     assert same.mean() > 0.8
 
 
-def test_evidence_survives_its_file(diagnostics, tmp_path):
+def test_diagnostics_survive_their_file(diagnostics, tmp_path):
     found, _ = diagnostics
     path = tmp_path / "diagnostics.npz"
     path.write_bytes(found.to_npz())

@@ -354,7 +354,7 @@ def test_a_changed_run_is_refused_with_what_is_wrong(folder, tmp_path, change, w
     assert "Make it again with the command" in str(caught.value)
 
 
-def test_an_unknown_map_is_refused_without_evidence_too(build, tmp_path):
+def test_an_unknown_map_is_refused_without_diagnostics_too(build, tmp_path):
     dataset, results = build()
     save_run(replace(results, diagnostics=None), dataset, tmp_path, "featx bench toys")
     with pytest.raises(ParameterError, match="Got map 'umap'"):
@@ -420,7 +420,9 @@ def test_a_full_album_keeps_the_first_of_every_cell(build, monkeypatch):
     assert {i for cell in shown for i in cell} <= set(album.test_rows.tolist())
 
 
-def test_a_run_without_evidence_does_not_show_that_of_an_earlier_one(build, tmp_path):
+def test_a_run_without_diagnostics_does_not_show_those_of_an_earlier_one(
+    build, tmp_path
+):
     dataset, results = build()
     save_run(results, dataset, tmp_path, "featx")
     assert load_run(tmp_path).results.diagnostics is not None
