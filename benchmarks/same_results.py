@@ -60,7 +60,8 @@ def compute(source: Path, data: list[str], work: Path) -> dict[str, Any]:
         for file in cache.glob("features/*/features.npy")
     )
     with (run / "predictions.csv").open(encoding="utf-8", newline="") as table:
-        predictions = list(csv.reader(table))
+        columns = zip(*csv.reader(table), strict=True)
+        predictions = [[first, digest(np.array(rest))] for first, *rest in columns]
     with (run / "table.csv").open(encoding="utf-8", newline="") as table:
         scores = [[row[name] for name in SCORES] for row in csv.DictReader(table)]
     document = json.loads((run / "results.json").read_text("utf-8"))
