@@ -1,7 +1,8 @@
-"""Small sets of several kinds of images, made offline: photographs, letters, signs, digits.
+"""Small sets of several kinds of images, made offline: photographs, letters, objects.
 
-Training and test images never overlap: textures come from different halves of the same
-photograph, letters from different fonts, the others from different draws.
+Training and test images never overlap: textures, also those of objects, come from
+different halves of the same photograph, letters from different fonts, the others from
+different draws.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ Labels = NDArray[np.int64]
 Part = tuple[Images, Labels]
 
 SIDE = 32
+OBJECT_SIDE = 96
+_OBJECTS = "☀☁☂☃☎☕☘☠☢☮♔♘♜♞♣♥♨♬♻⚓⚔⚖⚙⚛✂✈✉✎✿❄"
 _PHOTOGRAPHS = (
     *("astronaut.png", "brick.png", "camera.png", "chelsea.png", "coffee.png"),
     *("coins.png", "grass.png", "gravel.png", "hubble_deep_field.jpg", "ihc.png"),
@@ -60,21 +63,18 @@ def cifar10(folder: Path, labels: Labels, test: bool) -> Part:
 
 def textures(labels: Labels, test: bool) -> Part:
     """Pieces of photographs that scikit-image brings; the class is the photograph."""
-    import skimage
-
     rng = np.random.default_rng(2 + test)
-    images = np.empty((len(labels), SIDE, SIDE, 3), np.uint8)
-    folder = Path(skimage.__file__).parent / "data"
-    for label in np.unique(labels):
-        photograph = Image.open(folder / _PHOTOGRAPHS[label]).convert("RGB")
-        width = 400 * photograph.width // photograph.height
-        whole = np.asarray(photograph.resize((width, 400)))
-        half = whole[:, width // 2 :] if test else whole[:, : width // 2]
-        for row in np.flatnonzero(labels == label):
-            top = rng.integers(0, half.shape[0] - SIDE)
-            left = rng.integers(0, half.shape[1] - SIDE)
-            images[row] = half[top : top + SIDE, left : left + SIDE]
-    return images, labels
+    halves = _halves(test)
+    images = [_piece(halves[label], SIDE, rng) for label in labels]
+    return np.stack(images), labels
+
+
+def objects(labels: Labels, test: bool) -> Part:
+    """Pictographs of 96 x 96, turned and slanted, their ground and filling textures."""
+    rng = np.random.default_rng(10 + test)
+    halves = _halves(test)
+    images = [_object(_OBJECTS[label], halves, rng) for label in labels]
+    return np.stack(images), labels
 
 
 def letters(labels: Labels, test: bool) -> Part:
@@ -131,6 +131,7 @@ def all_sets(cifar10_folder: Path | None = None) -> Iterator[tuple[str, Part, Pa
         "letters, uneven": (letters, uneven(26, 250, 5), uneven(26, 120, 3)),
         "fonts": (fonts, even(12, 120), even(12, 50)),
         "fonts, uneven": (fonts, uneven(12, 600, 12), uneven(12, 200, 4)),
+        "objects": (objects, even(30, 100), even(30, 40)),
         "signs, uneven": (signs, uneven(43, 200, 4), uneven(43, 80, 2)),
     }
     if cifar10_folder is not None:
@@ -152,6 +153,55 @@ def _drawn(images: Images, y: Labels, labels: Labels) -> Part:
     ]
     chosen = np.concatenate(rows)
     return images[chosen], y[chosen].astype(np.int64)
+
+
+def _halves(test: bool) -> list[Images]:
+    """Half of each photograph: the left one to learn from, the right one to judge on."""
+    import skimage
+
+    folder = Path(skimage.__file__).parent / "data"
+    halves = []
+    for name in _PHOTOGRAPHS:
+        photograph = Image.open(folder / name).convert("RGB")
+        width = 400 * photograph.width // photograph.height
+        whole = np.asarray(photograph.resize((width, 400)))
+        halves.append(whole[:, width // 2 :] if test else whole[:, : width // 2])
+    return halves
+
+
+def _piece(image: Images, side: int, rng: np.random.Generator) -> Images:
+    top, left = (rng.integers(0, size - side) for size in image.shape[:2])
+    return image[top : top + side, left : left + side]
+
+
+def _object(sign: str, halves: list[Images], rng: np.random.Generator) -> Images:
+    """Draw a pictograph whose filling is a little brighter or darker than its ground."""
+    ground, filling = (
+        _piece(halves[rng.integers(len(halves))], OBJECT_SIDE, rng).astype(float)
+        for _ in range(2)
+    )
+    font = ImageFont.truetype(_fonts("DejaVuSans.ttf")[0], int(rng.integers(64, 100)))
+    canvas = Image.new("L", (2 * OBJECT_SIDE, 2 * OBJECT_SIDE))
+    ImageDraw.Draw(canvas).text((OBJECT_SIDE,) * 2, sign, 255, font, anchor="mm")
+    turn, slant = rng.uniform(-0.4, 0.4, 2)
+    x, y = OBJECT_SIDE + rng.uniform(-8, 8, 2)
+    cos, sin = np.cos(turn), np.sin(turn)
+    half = OBJECT_SIDE / 2
+    across, down = (cos + slant * sin, -sin + slant * cos), (sin, cos)
+    starts = [
+        c - half * (a + b) for c, (a, b) in zip((x, y), (across, down), strict=True)
+    ]
+    matrix = (*across, starts[0], *down, starts[1])
+    shape = canvas.transform(
+        (OBJECT_SIDE, OBJECT_SIDE),
+        Image.Transform.AFFINE,
+        matrix,
+        Image.Resampling.BILINEAR,
+    )
+    part = np.asarray(shape, float)[:, :, None] / 255
+    shift = rng.choice([-1, 1]) * rng.uniform(25, 80, 3)
+    filled = filling - filling.mean() + ground.mean() + shift
+    return (ground * (1 - part) + filled * part).clip(0, 255).astype(np.uint8)
 
 
 def _fonts(pattern: str) -> list[Path]:
