@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from featx._version import __version__ as __version__
 
 if TYPE_CHECKING:  # the same names once more, for type checkers and editors
+    from featx.autoencoders import CompactAutoencoder as CompactAutoencoder
     from featx.autoencoders import ConvAutoencoder as ConvAutoencoder
     from featx.autoencoders import DenoisingAutoencoder as DenoisingAutoencoder
     from featx.autoencoders import MaskedAutoencoder as MaskedAutoencoder
@@ -43,6 +44,7 @@ _HOMES = {
     "Backend": "featx.experiment",
     "BenchResults": "featx.evaluation",
     "Budget": "featx.experiment",
+    "CompactAutoencoder": "featx.autoencoders",
     "ConvAutoencoder": "featx.autoencoders",
     "Dataset": "featx.images",
     "DenoisingAutoencoder": "featx.autoencoders",

@@ -1,6 +1,7 @@
 """Transformers that turn images into features."""
 
 from featx.autoencoders.checkpoint import resumable
+from featx.autoencoders.compact import CompactAutoencoder
 from featx.autoencoders.conv import ConvAutoencoder
 from featx.autoencoders.denoising import DenoisingAutoencoder
 from featx.autoencoders.masked import MaskedAutoencoder
@@ -11,6 +12,7 @@ from featx.autoencoders.untrained import UntrainedAutoencoder
 from featx.autoencoders.variational import VariationalAutoencoder
 
 __all__ = [
+    "CompactAutoencoder",
     "ConvAutoencoder",
     "DenoisingAutoencoder",
     "MaskedAutoencoder",

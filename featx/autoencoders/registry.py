@@ -7,6 +7,7 @@ from typing import Any
 
 from sklearn.base import BaseEstimator
 
+from featx.autoencoders.compact import CompactAutoencoder
 from featx.autoencoders.conv import ConvAutoencoder, ConvTransformer
 from featx.autoencoders.denoising import DenoisingAutoencoder
 from featx.autoencoders.masked import MaskedAutoencoder
@@ -33,6 +34,7 @@ _KINDS: dict[str, Callable[[], BaseEstimator]] = {
     "untrained": UntrainedAutoencoder,
     "random-patches": lambda: PatchAutoencoder(max_epochs=0),
     "patch": PatchAutoencoder,
+    "compact": CompactAutoencoder,
     "conv": ConvAutoencoder,
     "denoising": DenoisingAutoencoder,
     "vae": VariationalAutoencoder,
@@ -48,8 +50,8 @@ def make_encoder(name: str, *, n_images: int, n_pixels: int) -> BaseEstimator:
     Parameters
     ----------
     name : str
-        Its name on the command line: raw, pca, untrained, random-patches, patch, conv,
-        denoising, vae or masked.
+        Its name on the command line: raw, pca, untrained, random-patches, patch,
+        compact, conv, denoising, vae or masked.
     n_images, n_pixels : int
         Training images and values per image. PCA keeps 90 % of the variance; where both
         are large, 256 components.
@@ -160,6 +162,9 @@ def describe_choices(encoder: BaseEstimator) -> str:
     '64 channels, images as they are, cpu'
     """
     choices = []
+    if isinstance(encoder, CompactAutoencoder):
+        choices.append(f"{len(encoder.ratios_)} features")
+        encoder = encoder.encoder_
     if isinstance(encoder, PatchAutoencoder):
         height, width = encoder.patch_shape_
         filters = " + ".join(map(str, encoder.n_filters_))

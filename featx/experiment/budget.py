@@ -15,7 +15,7 @@ _FILTERS = (50, 100, 200, 400, 800, 1200, 1600)
 _IMAGES_PER_FILTER = 30  # with fewer filters, images would be wasted
 _PLANNED = 0.85  # of the time; the rest is for reading images, scores and the page
 # these encoders get time before all others: the one to try first, and controls
-PRECEDENCE = ("patch", "raw", "pca", "random-patches", "untrained")
+PRECEDENCE = ("patch", "compact", "raw", "pca", "random-patches", "untrained")
 
 
 def default_minutes(n_images: int) -> float:
@@ -155,14 +155,21 @@ def _ladder(encoder: BaseEstimator, dataset: Dataset) -> list[BaseEstimator]:
     if params.get("max_epochs") == "auto":
         parameter, usual = "max_epochs", encoder._resolve_epochs(n_images)
         steps, least = _EPOCHS, usual / 4
-    elif "n_patches" in params and params["n_components"] == "auto":
+    elif parameter := _filters_on_auto(params):
         usual = encoder.resolved(n_images, dataset.train.image_shape).n_filters_[0]
-        parameter = "n_components"
         steps, least = _FILTERS, min(usual, n_images / _IMAGES_PER_FILTER)
     else:
         return [encoder]
     rungs = [step for step in steps if least <= step < usual]
     return [*(clone(encoder).set_params(**{parameter: s}) for s in rungs), encoder]
+
+
+def _filters_on_auto(params: Mapping[str, object]) -> str:
+    """Name of the parameter that is the number of filters, where it is left to choose."""
+    if "n_patches" in params and params["n_components"] == "auto":
+        return "n_components"
+    alone = params.get("encoder") is None
+    return "n_filters" if alone and params.get("n_filters") == "auto" else ""
 
 
 def _note_reduction(
