@@ -11,6 +11,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_array, check_is_fitted
 
 from featx.autoencoders.base import (
+    MOST_CHANNELS,
     Array,
     Cost,
     ImageTransformer,
@@ -24,6 +25,7 @@ from featx.memory_maps import take_rows
 
 _MOST_VALUES = 2**28  # of codes that are held at once in training
 _MOST_BASIS = 2000  # principal components of the codes, at most
+_IMAGES_PER_FEATURE = 40
 _VIEWS = 10_000
 _MOST_VIEWS = 10  # of one image
 _AT_ONCE = 2**24  # values of codes at a time, when encoding
@@ -41,8 +43,9 @@ class CompactAutoencoder(ImageTransformer):
 
     Parameters
     ----------
-    n_components : int, default=256
-        Features; fewer where there are fewer images or the code is narrower.
+    n_components : int or "auto", default="auto"
+        Features; fewer where there are fewer images or the code is narrower. ``"auto"``
+        is one for every 40 images, at least 256 and at most 1,024.
     encoder : estimator, default=None
         Makes the code: a transformer of images with `inverse_transform`, unfitted. None
         stands for a `PatchAutoencoder` with its defaults.
@@ -117,7 +120,7 @@ class CompactAutoencoder(ImageTransformer):
 
     def __init__(
         self,
-        n_components: int = 256,
+        n_components: int | str = "auto",
         *,
         encoder: BaseEstimator | None = None,
         n_filters: int | str = "auto",
@@ -181,7 +184,10 @@ class CompactAutoencoder(ImageTransformer):
         return self
 
     def _check_parameters(self) -> None:
-        check_number("n_components", self.n_components, 1, 2**20, integer=True)
+        if self.n_components != "auto":
+            check_number(
+                "n_components", self.n_components, 1, MOST_CHANNELS, integer=True
+            )
         if self.n_views != "auto":
             check_number("n_views", self.n_views, 1, integer=True)
         check_number("view_eps", self.view_eps, 1e-6)
@@ -223,7 +229,7 @@ class CompactAutoencoder(ImageTransformer):
             within += self._variance_of_views(images, rows, rng, pca, scores)
         within[np.diag_indices(n_basis)] += float(self.view_eps)
         variances, directions = eigh(np.cov(scores, rowvar=False, ddof=0), within)
-        k = min(self.n_components, n_basis)
+        k = min(self._resolve_components(len(images)), n_basis)
         self.ratios_ = variances[::-1][:k].clip(0).astype(np.float32)
         rotation = np.linalg.qr(rng.normal(size=(k, k)))[0]
         power = max(float(self.ratios_.mean()), 1e-12)
@@ -255,6 +261,11 @@ class CompactAutoencoder(ImageTransformer):
             total += change.T @ change
         halved: Array = total / (2 * len(rows) * self.n_views_)
         return halved
+
+    def _resolve_components(self, n_images: int) -> int:
+        if self.n_components != "auto":
+            return int(self.n_components)
+        return int(np.clip(n_images // _IMAGES_PER_FEATURE, 256, 1024))
 
     def _resolve_views(self, n_images: int) -> int:
         if self.n_views != "auto":
@@ -339,7 +350,7 @@ class CompactAutoencoder(ImageTransformer):
         base: Cost = self._unfitted(None).cost(n_images, image_shape)
         n = min(n_images, self.n_images, max(2, _MOST_VALUES // base.n_features))
         n_basis = min(_MOST_BASIS, n, base.n_features)
-        k = min(self.n_components, n_basis)
+        k = min(self._resolve_components(n_images), n_basis)
         n_views = self._resolve_views(n)
         learning = n * base.n_features * n_basis * (14.0 + 2 * n_views)
         viewing = (1 + n_views) * n * base.encoding

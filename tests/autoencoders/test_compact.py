@@ -130,6 +130,12 @@ def test_only_some_images_are_learned_from():
     assert some.transform(X).shape == (len(X), 16)
 
 
+def test_more_images_are_worth_more_features():
+    auto = CompactAutoencoder()
+    widths = [auto.cost(n, (32, 32, 3)).n_features for n in (1000, 20_000, 60_000)]
+    assert widths == [256, 500, 1024]
+
+
 def test_few_images_are_seen_in_more_views():
     assert quick().fit(X[:30]).n_views_ == 10
     assert quick(n_images=100).fit(X[:600]).n_views_ == 10
