@@ -32,7 +32,7 @@ RESULTS = ROOT / "benchmarks" / "results" / "cifar10_accuracy.json"
 BEGIN, END = "<!-- cifar10 begin -->", "<!-- cifar10 end -->"
 ENCODERS = (
     *("raw", "pca", "untrained", "random-patches"),
-    *("patch", "conv", "denoising", "vae", "masked"),
+    *("patch", "compact", "conv", "denoising", "vae", "masked"),
 )
 CLASSIFIERS = ("linear-svm", "svm", "mlp")
 SEEDS = (0, 1, 2)

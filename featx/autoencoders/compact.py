@@ -113,7 +113,7 @@ class CompactAutoencoder(ImageTransformer):
     >>> from sklearn.datasets import load_digits
     >>> from featx import CompactAutoencoder
     >>> X = load_digits().images
-    >>> encoder = CompactAutoencoder(n_components=32, random_state=0)
+    >>> encoder = CompactAutoencoder(n_components=32, n_filters=64, random_state=0)
     >>> encoder.fit_transform(X).shape
     (1797, 32)
     """
