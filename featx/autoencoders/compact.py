@@ -89,6 +89,8 @@ class CompactAutoencoder(ImageTransformer):
         Features -> standardized code.
     ratios_ : ndarray of float32, shape (n_features,)
         Variance between images, in units of that between views, of each direction.
+    precision_ : str
+        Number format that the encoder was fitted in: ``"float32"`` or ``"bfloat16"``.
     n_features_in_ : int
         Values per image.
     image_shape_ : tuple of int
@@ -173,6 +175,7 @@ class CompactAutoencoder(ImageTransformer):
         else:
             self.augment_ = self.augment
         self.encoder_: Any = self._unfitted(seed).fit(images)
+        self.precision_ = getattr(self.encoder_, "precision_", "float32")
         rng = np.random.default_rng(seed)
         first = np.asarray(self.encoder_.transform(images[:1]))
         most = min(self.n_images, _MOST_VALUES // first.shape[1])
