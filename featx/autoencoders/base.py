@@ -16,7 +16,7 @@ from sklearn.base import (
     TransformerMixin,
 )
 from sklearn.utils import Tags
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from featx.autoencoders.inputs import (
     check_channels,
@@ -70,6 +70,7 @@ class ImageTransformer(
     row_shape_: tuple[int, ...]
     pixel_kind_: str  # "u", "i" or "f": the kind of dtype
     pixel_range_: tuple[float, float]
+    _n_features_out: int
     transform: Any  # X -> features
     inverse_transform: Any  # features -> images in the range of X
 
@@ -126,6 +127,17 @@ class ImageTransformer(
     def _check_fitted_images(self, X: ArrayLike) -> Array:
         check_is_fitted(self)
         return self._check_images(X, reset=False)
+
+    def _check_features(self, X: ArrayLike) -> NDArray[np.float32]:
+        """Validate X as features that `transform` makes."""
+        check_is_fitted(self)
+        features = check_array(X, dtype=np.float32)
+        if features.shape[1] != self._n_features_out:
+            raise DataError(
+                f"Got {features.shape[1]} features, but expected {self._n_features_out} "
+                "as transform makes them."
+            )
+        return features
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()

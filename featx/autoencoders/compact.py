@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, clone
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_array, check_is_fitted
 
 from featx.autoencoders.base import (
     MOST_CHANNELS,
@@ -18,9 +17,8 @@ from featx.autoencoders.base import (
     batches,
     check_number,
 )
-from featx.autoencoders.mirror import mirroring_is_natural
+from featx.autoencoders.mirror import resolve_augment
 from featx.autoencoders.patch import PatchAutoencoder
-from featx.errors import DataError, ParameterError
 from featx.memory_maps import take_rows
 
 _MOST_VALUES = 2**28  # of codes that are held at once in training
@@ -170,14 +168,11 @@ class CompactAutoencoder(ImageTransformer):
         images = self._check_images(X, reset=True, minimum=2)
         self._check_parameters()
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
-        if self.augment == "auto":
-            self.augment_ = "flip" if mirroring_is_natural(images, seed) else None
-        else:
-            self.augment_ = self.augment
+        self.augment_ = resolve_augment(self.augment, images, seed)
         self.encoder_: Any = self._unfitted(seed).fit(images)
         self.precision_ = getattr(self.encoder_, "precision_", "float32")
         rng = np.random.default_rng(seed)
-        first = np.asarray(self.encoder_.transform(images[:1]))
+        first = self._code(images[:1])
         most = min(self.n_images, _MOST_VALUES // first.shape[1])
         rows = np.arange(len(images))
         if len(rows) > most:
@@ -195,10 +190,6 @@ class CompactAutoencoder(ImageTransformer):
             check_number("n_views", self.n_views, 1, integer=True)
         check_number("view_eps", self.view_eps, 1e-6)
         check_number("n_images", self.n_images, 2, integer=True)
-        if self.augment not in ("auto", "flip", None):
-            raise ParameterError(
-                f"Got augment={self.augment!r}, but expected 'auto', 'flip' or None."
-            )
 
     def _unfitted(self, seed: int | None) -> Any:
         if self.encoder is not None:
@@ -216,7 +207,8 @@ class CompactAutoencoder(ImageTransformer):
         from scipy.linalg import eigh
         from sklearn.decomposition import PCA
 
-        codes = self._code(images, rows)
+        parts = self._parts(len(rows))
+        codes = np.concatenate([self._code(take_rows(images, rows[p])) for p in parts])
         self.mean_ = codes.mean(axis=0)
         spread = codes.std(axis=0)
         self.scale_ = np.where(spread > 0, spread, 1).astype(np.float32)
@@ -259,7 +251,7 @@ class CompactAutoencoder(ImageTransformer):
             views = changed_views(
                 take_rows(images, rows[part]), rng, mirror=self.augment_ == "flip"
             )
-            codes = np.asarray(self.encoder_.transform(views), np.float32)
+            codes = self._code(views)
             change = pca.transform((codes - self.mean_) / self.scale_) - scores[part]
             total += change.T @ change
         halved: Array = total / (2 * len(rows) * self.n_views_)
@@ -275,14 +267,8 @@ class CompactAutoencoder(ImageTransformer):
             return int(self.n_views)
         return int(np.clip(_VIEWS // n_images, 1, _MOST_VIEWS))
 
-    def _code(self, images: Array, rows: Array) -> NDArray[np.float32]:
-        parts = [
-            np.asarray(
-                self.encoder_.transform(take_rows(images, rows[part])), np.float32
-            )
-            for part in self._parts(len(rows))
-        ]
-        return np.concatenate(parts)
+    def _code(self, images: Array) -> NDArray[np.float32]:
+        return np.asarray(self.encoder_.transform(images), np.float32)
 
     def _parts(self, n: int) -> Any:
         return batches(n, max(1, 2**24 // int(np.prod(self.image_shape_))))
@@ -308,7 +294,7 @@ class CompactAutoencoder(ImageTransformer):
         images = self._check_fitted_images(X)
         features = np.empty((len(images), self._n_features_out), np.float32)
         for rows in batches(len(images), max(1, _AT_ONCE // len(self.mean_))):
-            code = np.asarray(self.encoder_.transform(images[rows]), np.float32)
+            code = self._code(images[rows])
             features[rows] = ((code - self.mean_) / self.scale_) @ self.components_
         return features
 
@@ -330,13 +316,7 @@ class CompactAutoencoder(ImageTransformer):
         ValueError
             If the number of features is not that of `transform`.
         """
-        check_is_fitted(self)
-        features = check_array(X, dtype=np.float32)
-        if features.shape[1] != self._n_features_out:
-            raise DataError(
-                f"Got {features.shape[1]} features, but expected {self._n_features_out} "
-                "as transform makes them."
-            )
+        features = self._check_features(X)
         images = np.empty((len(features), *self.row_shape_), np.float32)
         for rows in batches(len(features), max(1, _AT_ONCE // len(self.mean_))):
             code = features[rows] @ self.decoder_ * self.scale_ + self.mean_

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from featx.autoencoders.base import Array, batches
+from featx.errors import ParameterError
 from featx.memory_maps import take_rows
 
 _N_IMAGES = 2000
@@ -53,6 +54,17 @@ def mirroring_is_natural(images: Array, seed: int) -> bool:
     ]
     chance = 2 * 0.5 / np.sqrt(n)  # two standard errors
     return bool(np.mean(right) < _TELL_APART + chance)
+
+
+def resolve_augment(augment: str | None, images: Array, seed: int) -> str | None:
+    """Return "flip" or None; "auto" becomes one by looking at images (n, h, w, c)."""
+    if augment == "auto":
+        return "flip" if mirroring_is_natural(images, seed) else None
+    if augment not in ("flip", None):
+        raise ParameterError(
+            f"Got augment={augment!r}, but expected 'auto', 'flip' or None."
+        )
+    return augment
 
 
 def _shrink(images: Array) -> NDArray[np.float64]:

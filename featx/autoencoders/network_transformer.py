@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import clone
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_array, check_is_fitted
 
 from featx.autoencoders.base import (
     Array,
@@ -22,8 +21,7 @@ from featx.autoencoders.base import (
     batches,
     check_number,
 )
-from featx.autoencoders.mirror import mirroring_is_natural
-from featx.errors import DataError, ParameterError
+from featx.autoencoders.mirror import resolve_augment
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -64,7 +62,7 @@ class NetworkTransformer(ImageTransformer):
         self.precision_ = str(dtype).removeprefix("torch.")
         self._clip = (0.0, 255.0) if images.dtype == np.uint8 else None
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
-        self.augment_ = self._resolve_augment(images, seed)
+        self.augment_ = resolve_augment(self.augment, images, seed)
         self._resolve(images)
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(seed)
@@ -108,15 +106,6 @@ class NetworkTransformer(ImageTransformer):
 
     def _prepare(self, images: Array, seed: int) -> None:
         """Learn what the network needs before training, on the CPU."""
-
-    def _resolve_augment(self, images: Array, seed: int) -> str | None:
-        if self.augment == "auto":
-            return "flip" if mirroring_is_natural(images, seed) else None
-        if self.augment not in ("flip", None):
-            raise ParameterError(
-                f"Got augment={self.augment!r}, but expected 'auto', 'flip' or None."
-            )
-        return self.augment
 
     def transform(self, X: ArrayLike) -> NDArray[np.float32]:
         """Encode images.
@@ -168,13 +157,7 @@ class NetworkTransformer(ImageTransformer):
         ValueError
             If the number of features is not that of `transform`.
         """
-        check_is_fitted(self)
-        features = check_array(X, dtype=np.float32)
-        if features.shape[1] != self._n_features_out:
-            raise DataError(
-                f"Got {features.shape[1]} features, but expected {self._n_features_out} "
-                "as transform makes them."
-            )
+        features = self._check_features(X)
         images = np.empty((len(features), *self.row_shape_), np.float32)
         for rows in self._batches(len(features)):
             images[rows] = self._decode(features[rows])

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from featx.autoencoders.base import Array
+from featx.autoencoders.inputs import pixel_range
 
 _MOVED = 8  # a view is moved by up to this part of a side, one eighth
 _LIGHT = 0.4  # contrast and saturation change by up to this part
@@ -33,7 +34,7 @@ def changed_views(
         chosen = rng.random(len(views)) < 0.5
         views[chosen] = views[chosen, :, ::-1]
     n, depth = len(views), images.shape[3]
-    low, high = (0.0, 255.0) if images.dtype == np.uint8 else _range(views)
+    low, high = pixel_range(images if images.dtype == np.uint8 else views)
 
     def draw(most: float, *shape: int) -> NDArray[np.float32]:
         return rng.uniform(-most, most, (n, 1, 1, *shape)).astype(np.float32)
@@ -47,10 +48,6 @@ def changed_views(
     if depth > 1:
         views += (high - low) * draw(_TINT, depth)
     return views.clip(low, high)
-
-
-def _range(images: Array) -> tuple[float, float]:
-    return float(images.min()), float(images.max())
 
 
 def _moved(images: NDArray[np.float32], rng: np.random.Generator) -> Array:
