@@ -14,6 +14,7 @@ if TYPE_CHECKING:  # the same names once more, for type checkers and editors
     from featx.autoencoders import DenoisingAutoencoder as DenoisingAutoencoder
     from featx.autoencoders import MaskedAutoencoder as MaskedAutoencoder
     from featx.autoencoders import PatchAutoencoder as PatchAutoencoder
+    from featx.autoencoders import PredictiveAutoencoder as PredictiveAutoencoder
     from featx.autoencoders import RawPixels as RawPixels
     from featx.autoencoders import UntrainedAutoencoder as UntrainedAutoencoder
     from featx.autoencoders import VariationalAutoencoder as VariationalAutoencoder
@@ -56,6 +57,7 @@ _HOMES = {
     "Model": "featx.model",
     "Observer": "featx.experiment",
     "PatchAutoencoder": "featx.autoencoders",
+    "PredictiveAutoencoder": "featx.autoencoders",
     "Protocol": "featx.experiment",
     "RawPixels": "featx.autoencoders",
     "UntrainedAutoencoder": "featx.autoencoders",

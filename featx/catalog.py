@@ -3,11 +3,11 @@
 NAMED = ("cifar10", "cifar100", "digits", "fashion-mnist", "mnist", "stl10", "svhn")
 FITS = ("stretch", "pad", "crop")  # what becomes of images in another shape
 ENCODERS = (
-    *("raw", "pca", "untrained", "random-patches", "patch", "compact", "conv"),
-    *("denoising", "vae", "masked"),
+    *("raw", "pca", "untrained", "random-patches", "patch", "compact", "predictive"),
+    *("conv", "denoising", "vae", "masked"),
 )
 DEFAULT_ENCODERS = (
-    *("raw", "pca", "untrained", "random-patches", "patch", "compact", "denoising"),
+    *("raw", "pca", "untrained", "random-patches", "patch", "compact", "predictive"),
 )
 CLASSIFIERS = ("linear-svm", "logreg", "ridge", "svm", "kernel-ridge", "mlp", "knn")
 MAP_METHODS = ("pca", "tsne")

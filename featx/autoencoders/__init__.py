@@ -6,6 +6,7 @@ from featx.autoencoders.conv import ConvAutoencoder
 from featx.autoencoders.denoising import DenoisingAutoencoder
 from featx.autoencoders.masked import MaskedAutoencoder
 from featx.autoencoders.patch import PatchAutoencoder
+from featx.autoencoders.predictive import PredictiveAutoencoder
 from featx.autoencoders.raw import RawPixels
 from featx.autoencoders.registry import make_encoders
 from featx.autoencoders.untrained import UntrainedAutoencoder
@@ -17,6 +18,7 @@ __all__ = [
     "DenoisingAutoencoder",
     "MaskedAutoencoder",
     "PatchAutoencoder",
+    "PredictiveAutoencoder",
     "RawPixels",
     "UntrainedAutoencoder",
     "VariationalAutoencoder",

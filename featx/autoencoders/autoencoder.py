@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -11,6 +11,9 @@ from sklearn.callback import CallbackSupportMixin, with_callbacks
 from featx.autoencoders.base import Array, check_number, check_switch
 from featx.autoencoders.callbacks import FitCallbacks
 from featx.autoencoders.network_transformer import NetworkTransformer
+from featx.memory_maps import take_rows
+
+N_DRAWN_FROM = 2048  # images from which a `Readout` learns to draw
 
 
 class Autoencoder(CallbackSupportMixin, NetworkTransformer):  # type: ignore[misc]
@@ -56,6 +59,7 @@ class Autoencoder(CallbackSupportMixin, NetworkTransformer):  # type: ignore[mis
         max_epochs = self._resolve_epochs(len(images))
         self.history_, self.n_iter_ = {}, 0
         samples = self._samples(images, seed)
+        targets = self._targets(images, seed)
         callbacks = FitCallbacks(self, X, y, max_epochs)
         if max_epochs:
             plan = TrainingPlan(
@@ -70,7 +74,9 @@ class Autoencoder(CallbackSupportMixin, NetworkTransformer):  # type: ignore[mis
                 seed=seed,
             )
             rows = self._split(len(samples), seed)
-            self.history_ = train(self.module_, samples, *rows, plan, callbacks)
+            self.history_ = train(
+                self.module_, samples, *rows, plan, callbacks, targets
+            )
             self.n_iter_ = len(self.history_["loss"])
         self._finish(images, seed)
         callbacks.end()
@@ -86,8 +92,30 @@ class Autoencoder(CallbackSupportMixin, NetworkTransformer):  # type: ignore[mis
         """Return what an epoch passes over: the images."""
         return images
 
+    def _targets(self, images: Array, seed: int) -> Array | None:
+        """Return what is to be predicted of each sample; None: the sample itself."""
+        return None
+
     def _finish(self, images: Array, seed: int) -> None:
         """Learn what only a trained network can."""
+
+    def _learn_readout(self, images: Array, seed: int) -> None:
+        """Let the network's `Readout` learn to draw, from some of the images."""
+        import torch
+
+        from featx.autoencoders.tensors import to_tensor
+
+        rng = np.random.default_rng(seed)
+        n = min(len(images), N_DRAWN_FROM)
+        some = np.sort(rng.choice(len(images), n, replace=False))
+        readout: Any = self.module_.readout
+        pixels, features = [], []
+        for part in self._batches(n):
+            batch = take_rows(images, some[part])
+            features.append(self._run("encode", batch).float())
+            pixels.append(readout.reduce(to_tensor(batch)))
+        device = next(self.module_.parameters()).device
+        readout.learn(torch.cat(pixels).to(device), torch.cat(features).to(device))
 
     def _check_parameters(self) -> None:
         super()._check_parameters()

@@ -92,6 +92,16 @@ def current_checkpoint() -> Checkpoint | None:
 
 
 @contextmanager
+def not_resumable() -> Iterator[None]:
+    """Keep no state of what is trained inside, even within a `resumable` block."""
+    token = _current.set(None)
+    try:
+        yield
+    finally:
+        _current.reset(token)
+
+
+@contextmanager
 def resumable(file: str | Path) -> Iterator[Checkpoint]:
     """Let an autoencoder that is fitted inside continue where it was interrupted.
 

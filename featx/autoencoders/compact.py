@@ -19,13 +19,14 @@ from featx.autoencoders.base import (
 )
 from featx.autoencoders.mirror import resolve_augment
 from featx.autoencoders.patch import PatchAutoencoder
-from featx.memory_maps import take_rows
+from featx.autoencoders.stable import (
+    ViewStability,
+    basis_size,
+    features_for,
+    learning_operations,
+    seen_images,
+)
 
-_MOST_VALUES = 2**28  # of codes that are held at once in training
-_MOST_BASIS = 2000  # principal components of the codes, at most
-_IMAGES_PER_FEATURE = 40
-_VIEWS = 10_000
-_MOST_VIEWS = 10  # of one image
 _AT_ONCE = 2**24  # values of codes at a time, when encoding
 
 
@@ -171,13 +172,19 @@ class CompactAutoencoder(ImageTransformer):
         self.augment_ = resolve_augment(self.augment, images, seed)
         self.encoder_: Any = self._unfitted(seed).fit(images)
         self.precision_ = getattr(self.encoder_, "precision_", "float32")
-        rng = np.random.default_rng(seed)
-        first = self._code(images[:1])
-        most = min(self.n_images, _MOST_VALUES // first.shape[1])
-        rows = np.arange(len(images))
-        if len(rows) > most:
-            rows = np.sort(rng.choice(len(images), max(2, most), replace=False))
-        self._learn(images, rows, rng)
+        stability = ViewStability(
+            self._code,
+            self.pixel_range_,
+            mirror=self.augment_ == "flip",
+            n_components=self._resolve_components(len(images)),
+            view_eps=float(self.view_eps),
+            n_images=int(self.n_images),
+            n_views=None if self.n_views == "auto" else int(self.n_views),
+        )
+        learned = stability.learn(images, np.random.default_rng(seed))
+        self.mean_, self.scale_, self.components_ = learned[:3]
+        self.decoder_, self.ratios_ = learned.decoder, learned.ratios
+        self.n_views_ = learned.n_views
         self._n_features_out = self.components_.shape[1]
         return self
 
@@ -202,76 +209,13 @@ class CompactAutoencoder(ImageTransformer):
             random_state=seed,
         )
 
-    def _learn(self, images: Array, rows: Array, rng: np.random.Generator) -> None:
-        """Learn what standardizes codes, and the features, from some of the images."""
-        from scipy.linalg import eigh
-        from sklearn.decomposition import PCA
-
-        parts = self._parts(len(rows))
-        codes = np.concatenate([self._code(take_rows(images, rows[p])) for p in parts])
-        self.mean_ = codes.mean(axis=0)
-        spread = codes.std(axis=0)
-        self.scale_ = np.where(spread > 0, spread, 1).astype(np.float32)
-        codes -= self.mean_
-        codes /= self.scale_
-        n_basis = min(_MOST_BASIS, max(1, len(rows) - 1), codes.shape[1])
-        pca = PCA(n_basis, iterated_power=2, random_state=int(rng.integers(2**31)))
-        with np.errstate(invalid="ignore"):  # of constant codes: a share of none
-            scores = pca.fit_transform(codes)
-        within = np.zeros((n_basis, n_basis))
-        self.n_views_ = self._resolve_views(len(rows))
-        for _ in range(self.n_views_):
-            within += self._variance_of_views(images, rows, rng, pca, scores)
-        within[np.diag_indices(n_basis)] += float(self.view_eps)
-        variances, directions = eigh(np.cov(scores, rowvar=False, ddof=0), within)
-        k = min(self._resolve_components(len(images)), n_basis)
-        self.ratios_ = variances[::-1][:k].clip(0).astype(np.float32)
-        rotation = np.linalg.qr(rng.normal(size=(k, k)))[0]
-        power = max(float(self.ratios_.mean()), 1e-12)
-        chosen = directions[:, ::-1][:, :k] @ rotation / np.sqrt(power)
-        self.components_ = (pca.components_.T @ chosen).astype(np.float32)
-        features = codes @ self.components_
-        self.decoder_ = np.linalg.lstsq(features, codes, rcond=None)[0].astype(
-            np.float32
-        )
-
-    def _variance_of_views(
-        self,
-        images: Array,
-        rows: Array,
-        rng: np.random.Generator,
-        pca: Any,
-        scores: Array,
-    ) -> Array:
-        """Covariance of half the change that a view makes to scores of the code."""
-        from featx.autoencoders.views import changed_views
-
-        total = np.zeros((scores.shape[1],) * 2)
-        for part in self._parts(len(rows)):
-            views = changed_views(
-                take_rows(images, rows[part]), rng, mirror=self.augment_ == "flip"
-            )
-            codes = self._code(views)
-            change = pca.transform((codes - self.mean_) / self.scale_) - scores[part]
-            total += change.T @ change
-        halved: Array = total / (2 * len(rows) * self.n_views_)
-        return halved
-
     def _resolve_components(self, n_images: int) -> int:
-        if self.n_components != "auto":
-            return int(self.n_components)
-        return int(np.clip(n_images // _IMAGES_PER_FEATURE, 256, 1024))
-
-    def _resolve_views(self, n_images: int) -> int:
-        if self.n_views != "auto":
-            return int(self.n_views)
-        return int(np.clip(_VIEWS // n_images, 1, _MOST_VIEWS))
+        if self.n_components == "auto":
+            return features_for(n_images)
+        return int(self.n_components)
 
     def _code(self, images: Array) -> NDArray[np.float32]:
         return np.asarray(self.encoder_.transform(images), np.float32)
-
-    def _parts(self, n: int) -> Any:
-        return batches(n, max(1, 2**24 // int(np.prod(self.image_shape_))))
 
     def transform(self, X: ArrayLike) -> NDArray[np.float32]:
         """Encode images.
@@ -331,11 +275,10 @@ class CompactAutoencoder(ImageTransformer):
     def cost(self, n_images: int, image_shape: tuple[int, int, int]) -> Cost:
         """Say what training and encoding cost, without doing them."""
         base: Cost = self._unfitted(None).cost(n_images, image_shape)
-        n = min(n_images, self.n_images, max(2, _MOST_VALUES // base.n_features))
-        n_basis = min(_MOST_BASIS, n, base.n_features)
+        n = seen_images(n_images, self.n_images, base.n_features)
+        n_views = None if self.n_views == "auto" else int(self.n_views)
+        n_basis = basis_size(n_images, self.n_images, base.n_features)
         k = min(self._resolve_components(n_images), n_basis)
-        n_views = self._resolve_views(n)
-        learning = n * base.n_features * n_basis * (14.0 + 2 * n_views)
-        viewing = (1 + n_views) * n * base.encoding
+        learning = learning_operations(n, base.n_features, base.encoding, n_views)
         projecting = 2.0 * base.n_features * k
-        return Cost(base.training + viewing + learning, base.encoding + projecting, k)
+        return Cost(base.training + learning, base.encoding + projecting, k)

@@ -39,27 +39,57 @@ class Normalization(nn.Module):
 
 
 class ConvStage(nn.Sequential):
-    """A strided 3x3 convolution that halves the image; batch normalization; ReLU."""
+    """A 3x3 convolution, batch normalization, ReLU; with stride 2 it halves the image."""
 
-    def __init__(self, in_channels: int, out_channels: int) -> None:
-        super().__init__(
-            HalvingConv(in_channels, out_channels),
-            nn.BatchNorm2d(out_channels),
-            nn.ReLU(),
+    def __init__(self, in_channels: int, out_channels: int, stride: int = 2) -> None:
+        convolution = (
+            HalvingConv(in_channels, out_channels)
+            if stride == 2
+            else nn.Conv2d(in_channels, out_channels, 3, stride, 1, bias=False)
         )
+        super().__init__(convolution, nn.BatchNorm2d(out_channels), nn.ReLU())
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, c, h, w) -> (B, c', h', w')."""
         if self.training:
             trained: Tensor = super().forward(x)  # type: ignore[no-untyped-call]
             return trained
-        # fixed statistics fold into the convolution: two passes over its output fewer
-        convolution: Any = self[0]
-        norm: Any = self[1]
-        gain = norm.weight * (norm.running_var + norm.eps).rsqrt()
-        weight = convolution.weight * gain[:, None, None, None]
-        bias = norm.bias - norm.running_mean * gain
-        return F.relu_(F.conv2d(x, weight, bias, stride=2, padding=1))
+        return F.relu_(_normalized(x, self[0], self[1]))
+
+
+class ResidualBlock(nn.Module):
+    """Two 3x3 convolutions, whose result is added to what they got [1]_.
+
+    References
+    ----------
+    .. [1] K. He et al., "Deep residual learning for image recognition", CVPR 2016.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.first = ConvStage(channels, channels, stride=1)
+        self.second = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
+        self.norm = nn.BatchNorm2d(channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, c, h, w) -> the same shape."""
+        change = self.first(x)
+        if self.training:
+            change = self.norm(self.second(change))
+        else:
+            change = _normalized(change, self.second, self.norm)
+        return F.relu(x + change)
+
+
+def _normalized(x: Tensor, convolution: Any, norm: Any) -> Tensor:
+    """Convolve and normalize by fixed statistics, which fold into the convolution.
+
+    That is two passes over its output fewer.
+    """
+    gain = norm.weight * (norm.running_var + norm.eps).rsqrt()
+    weight = convolution.weight * gain[:, None, None, None]
+    bias = norm.bias - norm.running_mean * gain
+    return F.conv2d(x, weight, bias, convolution.stride, padding=1)
 
 
 class ConvEncoder(nn.Sequential):

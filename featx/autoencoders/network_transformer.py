@@ -131,13 +131,19 @@ class NetworkTransformer(ImageTransformer):
         images = self._check_fitted_images(X)
         features = np.empty((len(images), self._n_features_out), np.float32)
         for rows in self._batches(len(images)):
-            code = self._run("encode", images[rows])
-            if self.augment_ == "flip":
-                mirrored = self._run("encode", images[rows, :, ::-1])
-                code = (code.float() + mirrored.float()) / 2
             # converts to float32, and copies from a device, in one pass
-            torch.from_numpy(features[rows]).copy_(code)
+            torch.from_numpy(features[rows]).copy_(
+                self._encoded("encode", images[rows])
+            )
         return features
+
+    def _encoded(self, method: str, images: Array) -> Tensor:
+        """Run one batch through the network, averaged with its mirror image if so."""
+        code = self._run(method, images)
+        if self.augment_ != "flip":
+            return code
+        mirrored = self._run(method, images[:, :, ::-1])
+        return (code.float() + mirrored.float()) / 2
 
     def inverse_transform(self, X: ArrayLike) -> NDArray[np.float32]:
         """Decode features to images.
@@ -202,7 +208,7 @@ class NetworkTransformer(ImageTransformer):
         return np.clip(images, *self._clip) if self._clip else images
 
     def _run(self, method: str, batch: Array) -> Tensor:
-        """Call the network's `encode` or `decode` on one batch; the device has the result.
+        """Call a method of the network on one batch; the device has the result.
 
         Where the memory of the device is not enough, on one half after the other.
         """
@@ -217,7 +223,7 @@ class NetworkTransformer(ImageTransformer):
 
         device = choose_device(self.device)
         module = self.module_.to(device).eval()
-        precision = self.precision if method == "encode" else "float32"
+        precision = "float32" if method == "decode" else self.precision
         if precision == "auto" and self.precision_ == "float32":
             precision = "float32"  # as it was fitted, whatever this machine can do
         dtype = choose_dtype(precision, device)

@@ -6,16 +6,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from featx.autoencoders.autoencoder import Autoencoder
+from featx.autoencoders.autoencoder import N_DRAWN_FROM, Autoencoder
 from featx.autoencoders.base import Array, Cost, check_number
 from featx.autoencoders.patch_geometry import resolve_geometry
-from featx.memory_maps import take_rows
 
 if TYPE_CHECKING:
     from featx.autoencoders.patch_network import PatchNetwork
 
 _PATCHES_PER_IMAGE = 60  # at most: more of few images teach nothing new
-_N_READOUT = 2048  # images from which drawing is learned
 
 
 class PatchAutoencoder(Autoencoder):
@@ -232,7 +230,7 @@ class PatchAutoencoder(Autoencoder):
         n_filters = sum(self.n_filters_)
         n_patches = min(self.n_patches, _PATCHES_PER_IMAGE * n_images)
         training = 6.0 * n_patches * n_values * n_filters * self.max_epochs
-        readout = 2 * encoding * min(n_images, _N_READOUT)
+        readout = 2 * encoding * min(n_images, N_DRAWN_FROM)
         n_features = 2 * n_filters * self.pooling**2
         return Cost(training + readout, 2 * encoding, n_features)
 
@@ -263,19 +261,4 @@ class PatchAutoencoder(Autoencoder):
         return cuts
 
     def _finish(self, images: Array, seed: int) -> None:
-        import torch
-
-        from featx.autoencoders.tensors import to_tensor
-
-        rng = np.random.default_rng(seed + 2)
-        n = min(len(images), _N_READOUT)
-        some = np.sort(rng.choice(len(images), n, replace=False))
-        pixels, features = [], []
-        for part in self._batches(n):
-            batch = take_rows(images, some[part])
-            features.append(self._run("encode", batch).float())
-            pixels.append(self.module_.reduce(to_tensor(batch)))
-        device = next(self.module_.parameters()).device
-        self.module_.learn_readout(
-            torch.cat(pixels).to(device), torch.cat(features).to(device)
-        )
+        self._learn_readout(images, seed + 2)

@@ -21,10 +21,12 @@ def cut_patches(network: PatchNetwork, images: Array, n: int, seed: int) -> Arra
     rng = np.random.default_rng(seed)
     sides = [
         min(patch * 2 ** (len(network.scales) - 1), side)
-        for patch, side in zip(network.patch_shape, network.reduced_shape, strict=False)
+        for patch, side in zip(
+            network.patch_shape, network.readout.reduced_shape, strict=False
+        )
     ]
     shape = [
-        min(size * network.downsample, side)
+        min(size * network.readout.downsample, side)
         for size, side in zip(sides, images.shape[1:3], strict=True)
     ]
     image = np.sort(rng.integers(len(images), size=n))  # reads a file forwards
@@ -40,7 +42,7 @@ def cut_patches(network: PatchNetwork, images: Array, n: int, seed: int) -> Arra
             left[part, None, None] + np.arange(shape[1]),
         ]
         release_pages(images)
-        cuts[part] = network.reduce(to_tensor(cut)).numpy()
+        cuts[part] = network.readout.reduce(to_tensor(cut)).numpy()
     return cuts
 
 

@@ -118,13 +118,15 @@ def init_distributed() -> Iterator[bool]:
 
 
 class LossModule(nn.Module):
-    """A network's ``loss(images, generator)`` as what the module computes."""
+    """A network's ``loss(images, generator, *targets)`` as what the module computes."""
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
         self.network = network
 
-    def forward(self, images: Tensor, generator: torch.Generator) -> Tensor:
-        """Images (B, h, w, c) -> the loss, a scalar."""
-        loss: Tensor = self.network.loss(images, generator)  # type: ignore[operator]
+    def forward(
+        self, images: Tensor, generator: torch.Generator, *targets: Tensor
+    ) -> Tensor:
+        """Images (B, h, w, c) and what to predict of them -> the loss, a scalar."""
+        loss: Tensor = self.network.loss(images, generator, *targets)  # type: ignore[operator]
         return loss

@@ -12,6 +12,7 @@ from featx.autoencoders.conv import ConvAutoencoder, ConvTransformer
 from featx.autoencoders.denoising import DenoisingAutoencoder
 from featx.autoencoders.masked import MaskedAutoencoder
 from featx.autoencoders.patch import PatchAutoencoder
+from featx.autoencoders.predictive import PredictiveAutoencoder
 from featx.autoencoders.raw import RawPixels
 from featx.autoencoders.untrained import UntrainedAutoencoder
 from featx.autoencoders.variational import VariationalAutoencoder
@@ -35,6 +36,7 @@ _KINDS: dict[str, Callable[[], BaseEstimator]] = {
     "random-patches": lambda: PatchAutoencoder(max_epochs=0),
     "patch": PatchAutoencoder,
     "compact": CompactAutoencoder,
+    "predictive": PredictiveAutoencoder,
     "conv": ConvAutoencoder,
     "denoising": DenoisingAutoencoder,
     "vae": VariationalAutoencoder,
@@ -51,7 +53,7 @@ def make_encoder(name: str, *, n_images: int, n_pixels: int) -> BaseEstimator:
     ----------
     name : str
         Its name on the command line: raw, pca, untrained, random-patches, patch,
-        compact, conv, denoising, vae or masked.
+        compact, predictive, conv, denoising, vae or masked.
     n_images, n_pixels : int
         Training images and values per image. PCA keeps 90 % of the variance; where both
         are large, 256 components.
@@ -162,8 +164,9 @@ def describe_choices(encoder: BaseEstimator) -> str:
     '64 channels, images as they are, cpu'
     """
     choices = []
-    if isinstance(encoder, CompactAutoencoder):
+    if isinstance(encoder, CompactAutoencoder | PredictiveAutoencoder):
         choices.append(f"{len(encoder.ratios_)} features")
+    if isinstance(encoder, CompactAutoencoder):
         encoder = encoder.encoder_
     if isinstance(encoder, PatchAutoencoder):
         height, width = encoder.patch_shape_
@@ -173,7 +176,7 @@ def describe_choices(encoder: BaseEstimator) -> str:
             choices.append(f"at {encoder.scales_} resolutions")
         if encoder.downsample_ > 1:
             choices.append(f"of images reduced {encoder.downsample_} times")
-    elif isinstance(encoder, ConvTransformer):
+    elif isinstance(encoder, ConvTransformer | PredictiveAutoencoder):
         choices.append("-".join(map(str, encoder.channels_)) + " channels")
         if getattr(encoder, "n_iter_", 0):
             choices.append(f"{encoder.n_iter_} epochs")

@@ -49,13 +49,15 @@ def train(
     validation_rows: Rows,
     plan: TrainingPlan,
     callbacks: FitCallbacks,
+    targets: Array | None = None,
 ) -> dict[str, list[float]]:
     """Train a network in place and leave it in evaluation mode.
 
     Parameters
     ----------
     network : nn.Module
-        With a method ``loss(images, generator)``, on the device where it is to train.
+        With a method ``loss(images, generator)``, on the device where it is to train;
+        ``loss(images, generator, targets)`` where there are targets.
     images : ndarray or memmap, shape (n, h, w, c)
         Images in their own range and dtype; only the rows of a batch are ever copied.
     train_rows, validation_rows : ndarray of int64
@@ -64,6 +66,8 @@ def train(
         How to train.
     callbacks : FitCallbacks
         Told of each epoch, and of at most 50 steps in it, after evenly many batches.
+    targets : ndarray of float32, shape (n, d), optional
+        What to predict of each image.
 
     Returns
     -------
@@ -75,7 +79,7 @@ def train(
     TrainingError
         If the loss is no longer finite.
     """
-    training = _Training(network, images, train_rows, validation_rows, plan)
+    training = _Training(network, images, train_rows, validation_rows, plan, targets)
     state = training.state
     with training.parts.threads():
         for epoch in range(training.resume(), plan.max_epochs):
@@ -99,6 +103,7 @@ class _Training:
     train_rows: Rows
     validation_rows: Rows
     plan: TrainingPlan
+    targets: Array | None = None
 
     def __post_init__(self) -> None:
         network, images, plan = self.network, self.images, self.plan
@@ -148,8 +153,13 @@ class _Training:
             batch = torch.where(half[:, None, None, None], batch.flip(2), batch)
         reduced = self.dtype != torch.float32
         with torch.autocast(self.device.type, self.dtype, enabled=reduced):
-            loss: Tensor = module(batch, noise)
+            loss: Tensor = module(batch, noise, *self._targets_of(rows))
             return loss
+
+    def _targets_of(self, rows: Rows) -> list[Tensor]:
+        if self.targets is None:
+            return []
+        return [torch.from_numpy(self.targets[rows]).to(self.device)]
 
     def run_epoch(self, end_step: Callable[[], None]) -> None:
         """Pass over the training images once, then measure the validation loss."""
@@ -225,4 +235,6 @@ class _Training:
         for part in batches(len(self.images), 4096):
             digest.update(np.ascontiguousarray(self.images[part]).data)
             release_pages(self.images)
+        if self.targets is not None:
+            digest.update(np.ascontiguousarray(self.targets).data)
         return digest.hexdigest()

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-import numpy as np
-from numpy.typing import NDArray
-
-from featx.autoencoders.base import Array
-from featx.autoencoders.inputs import pixel_range
+import torch
+from torch import Tensor
 
 _MOVED = 8  # a view is moved by up to this part of a side, one eighth
-_LIGHT = 0.4  # contrast and saturation change by up to this part
+_LIGHT = 0.4  # contrast changes by up to this part
+_SATURATION = 0.6  # likewise
 _BRIGHTNESS = 20 / 255  # of the range of the images, all channels alike
 _TINT = 12 / 255  # likewise, each channel by itself
 
 
+@torch.no_grad()
 def changed_views(
-    images: Array, rng: np.random.Generator, *, mirror: bool
-) -> NDArray[np.float32]:
-    """Give one changed view of each image (n, h, w, c), in the range of the images.
+    images: Tensor,
+    generator: torch.Generator,
+    *,
+    mirror: bool,
+    value_range: tuple[float, float],
+) -> Tensor:
+    """Give one changed view of each image (n, h, w, c), float32, in the range of values.
 
     An image is moved by up to an eighth of its sides, with its border mirrored; half of
     them are mirrored, if `mirror`; contrast, brightness and, of several channels,
@@ -25,48 +28,50 @@ def changed_views(
 
     Examples
     --------
-    >>> images = np.arange(2 * 8 * 8 * 3, dtype=np.uint8).reshape(2, 8, 8, 3)
-    >>> changed_views(images, np.random.default_rng(0), mirror=True).shape
-    (2, 8, 8, 3)
+    >>> images = torch.arange(2 * 8 * 8 * 3, dtype=torch.uint8).view(2, 8, 8, 3)
+    >>> generator = torch.Generator().manual_seed(0)
+    >>> views = changed_views(images, generator, mirror=True, value_range=(0, 255))
+    >>> views.shape
+    torch.Size([2, 8, 8, 3])
     """
-    views = _moved(images.astype(np.float32), rng)
+    n, height, width, depth = images.shape
+    device = images.device
+    low, high = value_range
+
+    def draw(most: float, *shape: int) -> Tensor:
+        uniform = torch.rand(n, 1, 1, *shape, device=device, generator=generator)
+        return most * (2 * uniform - 1)
+
+    rows = _moved(n, height, generator)
+    columns = _moved(n, width, generator)
     if mirror:
-        chosen = rng.random(len(views)) < 0.5
-        views[chosen] = views[chosen, :, ::-1]
-    n, depth = len(views), images.shape[3]
-    low, high = pixel_range(images if images.dtype == np.uint8 else views)
-
-    def draw(most: float, *shape: int) -> NDArray[np.float32]:
-        return rng.uniform(-most, most, (n, 1, 1, *shape)).astype(np.float32)
-
+        mirrored = torch.rand(n, 1, device=device, generator=generator) < 0.5
+        columns = torch.where(mirrored, columns.flip(1), columns)
+    each = torch.arange(n, device=device)[:, None, None]
+    views = images[each, rows[:, :, None], columns[:, None, :]].float()
     if depth > 1:
-        gray = views.mean(3, keepdims=True)
-        views = gray + (views - gray) * (1 + draw(1.5 * _LIGHT, 1))
-    middle = views.mean((1, 2, 3), keepdims=True)
-    views = middle + (views - middle) * (1 + draw(_LIGHT, 1))
-    views += (high - low) * draw(_BRIGHTNESS, 1)
+        gray = views.mean(3, keepdim=True)
+        views.sub_(gray).mul_(1 + draw(_SATURATION, 1)).add_(gray)
+    middle = views.mean((1, 2, 3), keepdim=True)
+    light = middle + (high - low) * draw(_BRIGHTNESS, 1)
+    views.sub_(middle).mul_(1 + draw(_LIGHT, 1)).add_(light)
     if depth > 1:
         views += (high - low) * draw(_TINT, depth)
-    return views.clip(low, high)
+    return views.clamp_(low, high)
 
 
-def _moved(images: NDArray[np.float32], rng: np.random.Generator) -> Array:
-    """Move each image by whole pixels; what comes in is the mirrored border."""
-    n, height, width, _ = images.shape
-    rows, columns = (
-        _reflected(np.arange(side) + rng.integers(-m, m + 1, (n, 1)), side)
-        for side, m in ((height, height // _MOVED), (width, width // _MOVED))
-    )
-    each = np.arange(n)[:, None, None]
-    moved: Array = images[each, rows[:, :, None], columns[:, None, :]]
-    return moved
+def _moved(n: int, side: int, generator: torch.Generator) -> Tensor:
+    """Give the places (n, side) that moved images take their rows or columns from."""
+    device, most = generator.device, side // _MOVED
+    steps = torch.randint(-most, most + 1, (n, 1), device=device, generator=generator)
+    return _reflected(torch.arange(side, device=device) + steps, side)
 
 
-def _reflected(places: Array, side: int) -> Array:
+def _reflected(places: Tensor, side: int) -> Tensor:
     """Places outside of a side become those as far inside.
 
-    >>> _reflected(np.array([-2, 0, 3, 4]), 4)
-    array([2, 0, 3, 2])
+    >>> _reflected(torch.tensor([-2, 0, 3, 4]), 4)
+    tensor([2, 0, 3, 2])
     """
     last = max(1, side - 1)
-    return np.abs((places + last) % (2 * last) - last) if side > 1 else 0 * places
+    return ((places + last) % (2 * last) - last).abs() if side > 1 else 0 * places

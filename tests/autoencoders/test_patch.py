@@ -180,7 +180,7 @@ def test_large_images_are_reduced_and_drawn_at_their_size():
     images = np.random.default_rng(0).integers(0, 256, (6, 130, 70, 3)).astype(np.uint8)
     encoder = quick().fit(images)
     assert encoder.downsample_ == 3
-    assert encoder.module_.reduced_shape[:2] == (44, 24)
+    assert encoder.module_.readout.reduced_shape[:2] == (44, 24)
     assert encoder.reconstruct(images).shape == images.shape
 
 

@@ -17,6 +17,7 @@ from featx import (
     DenoisingAutoencoder,
     MaskedAutoencoder,
     PatchAutoencoder,
+    PredictiveAutoencoder,
     VariationalAutoencoder,
     resumable,
 )
@@ -35,6 +36,7 @@ ENCODERS = [
     VariationalAutoencoder(n_components=4, **COMMON),
     MaskedAutoencoder(n_components=4, early_stopping=False, **COMMON),
     PatchAutoencoder(n_components=8, n_patches=300, **COMMON),
+    PredictiveAutoencoder(4, n_channels=4, **COMMON),
 ]
 
 

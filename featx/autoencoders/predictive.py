@@ -1,0 +1,339 @@
+"""PredictiveAutoencoder: a deep network that predicts what views have in common."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, clone
+
+from featx.autoencoders.autoencoder import Autoencoder
+from featx.autoencoders.base import MOST_CHANNELS, Array, Cost, check_number
+from featx.autoencoders.checkpoint import not_resumable
+from featx.autoencoders.compact import CompactAutoencoder
+from featx.autoencoders.patch import PatchAutoencoder
+from featx.autoencoders.stable import (
+    ViewStability,
+    basis_size,
+    features_for,
+    learning_operations,
+)
+
+if TYPE_CHECKING:
+    from featx.autoencoders.predictive_network import PredictiveNetwork
+
+_LONGER_SIDE = 32  # larger images are reduced to this before the network sees them
+_UNFOLDED = 16  # longer sides are folded: 2 x 2 pixels become channels of one
+_MOST_FILTERS = 800  # of the teacher's: more taught no better
+_N_TARGETS = 256
+_N_IMAGES = 10_000  # that the projection to features is learned from
+_VIEWS = 60_000  # of which training sees at least so many, if epochs allow
+_EPOCHS = (12, 200)
+
+
+class PredictiveAutoencoder(Autoencoder):
+    """Deep denoising autoencoder whose targets are features instead of pixels.
+
+    A `CompactAutoencoder` learns first, in closed form, what the views of an image have in
+    common. Then a convolutional network sees changed views only (moved, mirrored where
+    that is natural, in other light and color) and is trained to predict those features
+    of the image itself. What it needs for that, the outputs of its three stages, is more
+    than it was taught; of these, the features are again what views have in common.
+
+    Parameters
+    ----------
+    n_components : int or "auto", default="auto"
+        Features; fewer where there are fewer images. ``"auto"`` is one for every 40
+        images, at least 256 and at most 1,024.
+    teacher : estimator, default=None
+        Whose features are predicted: a transformer of images, unfitted. None stands for a
+        `CompactAutoencoder` with 256 features of at most 800 patch filters.
+    n_channels : int, default=128
+        Channels of the first stage; the second has twice, the third four times as many.
+    downsample : int or "auto", default="auto"
+        Images are first averaged over squares of this many pixels. ``"auto"`` reduces
+        the longer side to at most 32.
+    view_eps : float, default=0.1
+        See `CompactAutoencoder`; here of the features of the network.
+    augment : {"auto", "flip", None}, default="auto"
+        ``"flip"`` mirrors half of the views and averages the features of an image and its
+        mirror image; ``"auto"`` does so where mirrored images cannot be told from the
+        others.
+    image_shape : tuple of int, default=None
+        Height, width (and channels) when images come as flat rows; without it, rows are
+        one-dimensional signals.
+    max_epochs : int or "auto", default="auto"
+        Passes over the images; ``"auto"`` is about 60,000 views in all, at least 12 and at
+        most 200 epochs.
+    batch_size : int, default=128
+        Images per step, and per batch when encoding.
+    learning_rate : float, default=3e-3
+        Peak of the one-cycle schedule.
+    weight_decay : float, default=0.05
+        Decoupled weight decay.
+    validation_fraction : float, default=0.1
+        Part of the images set aside for early stopping, in [0, 0.9].
+    early_stopping : bool, default=False
+        Stop when the validation loss has not improved for `n_iter_no_change` epochs and
+        keep the weights of the best epoch.
+    n_iter_no_change : int, default=10
+        See `early_stopping`.
+    device : str, default="auto"
+        ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:1"`` or ``"mps"``.
+    precision : {"auto", "float32", "bfloat16"}, default="auto"
+        Number format of the matrix products. ``"auto"`` is bfloat16 where the device has
+        instructions for it, float32 elsewhere.
+    random_state : int, RandomState or None, default=None
+        Seed of the teacher, of the weights, of the order of the images and of the views.
+    verbose : int, default=0
+        1 prints a line per epoch.
+
+    Attributes
+    ----------
+    module_ : torch.nn.Module
+        The network, in evaluation mode.
+    history_ : dict of str to list of float
+        ``"loss"``, and ``"validation_loss"`` with early stopping, per epoch: the part of
+        the targets' variance that is not predicted.
+    n_iter_ : int
+        Epochs run.
+    n_features_in_ : int
+        Values per image.
+    image_shape_ : tuple of int
+        Height, width and channels.
+    channels_ : tuple of int
+        Channels of each stage.
+    downsample_ : int
+        Pixels that one pixel of the reduced image stands for, along each axis.
+    ratios_ : ndarray of float32, shape (n_features,)
+        Variance between images, in units of that between views, of each direction.
+    augment_ : str or None
+        The augmentation in use.
+    device_ : str
+        Where it was trained.
+    precision_ : str
+        Number format it was fitted in: ``"float32"`` or ``"bfloat16"``.
+
+    See Also
+    --------
+    CompactAutoencoder : The teacher, much faster.
+    DenoisingAutoencoder : The targets are pixels.
+
+    Notes
+    -----
+    Targets are fixed before the network is trained, so nothing can collapse, and neither
+    negatives nor a second network are needed. Masked and denoising autoencoders with
+    features as targets were found to learn more than those with pixels [1]_.
+
+    References
+    ----------
+    .. [1] C. Wei et al., "Masked feature prediction for self-supervised visual
+       pre-training", CVPR 2022.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from featx import PredictiveAutoencoder
+    >>> X = load_digits().images
+    >>> encoder = PredictiveAutoencoder(
+    ...     n_components=32, n_channels=8, max_epochs=1, random_state=0
+    ... )
+    >>> encoder.fit_transform(X).shape
+    (1797, 32)
+    """
+
+    module_: PredictiveNetwork
+
+    def __init__(
+        self,
+        n_components: int | str = "auto",
+        *,
+        teacher: BaseEstimator | None = None,
+        n_channels: int = 128,
+        downsample: int | str = "auto",
+        view_eps: float = 0.1,
+        augment: str | None = "auto",
+        image_shape: tuple[int, ...] | None = None,
+        max_epochs: int | str = "auto",
+        batch_size: int = 128,
+        learning_rate: float = 3e-3,
+        weight_decay: float = 0.05,
+        validation_fraction: float = 0.1,
+        early_stopping: bool = False,
+        n_iter_no_change: int = 10,
+        device: str = "auto",
+        precision: str = "auto",
+        random_state: int | np.random.RandomState | None = None,
+        verbose: int = 0,
+    ) -> None:
+        self.n_components = n_components
+        self.teacher = teacher
+        self.n_channels = n_channels
+        self.downsample = downsample
+        self.view_eps = view_eps
+        self.augment = augment
+        self.image_shape = image_shape
+        self.max_epochs = max_epochs
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.weight_decay = weight_decay
+        self.validation_fraction = validation_fraction
+        self.early_stopping = early_stopping
+        self.n_iter_no_change = n_iter_no_change
+        self.device = device
+        self.precision = precision
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def _resolve(self, images: Array) -> None:
+        n, shape = len(images), self.image_shape_
+        if self.n_components != "auto":
+            check_number(
+                "n_components", self.n_components, 1, MOST_CHANNELS, integer=True
+            )
+        check_number("n_channels", self.n_channels, 1, MOST_CHANNELS, integer=True)
+        check_number("view_eps", self.view_eps, 1e-6)
+        longer = max(shape[:2])
+        if self.downsample == "auto":
+            self.downsample_ = -(-longer // _LONGER_SIDE)
+        else:
+            check_number("downsample", self.downsample, 1, longer, integer=True)
+            self.downsample_ = int(self.downsample)
+        width = int(self.n_channels)
+        self.channels_ = (width, 2 * width, 4 * width)
+        self._n_code = 4 * sum(self.channels_)  # of two rows and columns of cells
+        wanted = features_for(n) if self.n_components == "auto" else self.n_components
+        self._n_kept = min(int(wanted), basis_size(n, _N_IMAGES, self._n_code))
+        reduced = [-(-side // self.downsample_) for side in shape[:2]]
+        self._fold = 2 if max(reduced) > _UNFOLDED else 1
+        self._n_drawn = min(256, n, int(np.prod(reduced)) * shape[2])
+
+    def _build(self) -> PredictiveNetwork:
+        from featx.autoencoders.predictive_network import PredictiveNetwork
+
+        return PredictiveNetwork(
+            self.image_shape_,
+            n_channels=self.channels_[0],
+            n_components=self._n_kept,
+            downsample=self.downsample_,
+            fold=self._fold,
+            value_range=self.pixel_range_,
+            n_drawn=self._n_drawn,
+        )
+
+    def _resolve_epochs(self, n_images: int) -> int:
+        """About 60,000 views of few images, 12 of each of many."""
+        if self.max_epochs != "auto":
+            return int(self.max_epochs)
+        return int(np.clip(_VIEWS / n_images, *_EPOCHS))
+
+    def _unfitted_teacher(
+        self, n_images: int, image_shape: tuple[int, int, int], seed: int | None
+    ) -> Any:
+        if self.teacher is not None:
+            return clone(self.teacher)
+        filters: Any = PatchAutoencoder().resolved(n_images, image_shape)
+        return CompactAutoencoder(
+            _N_TARGETS,
+            n_filters=min(_MOST_FILTERS, filters.n_filters_[0]),
+            augment=self.augment,
+            device=self.device,
+            precision=self.precision,
+            random_state=seed,
+        )
+
+    def _prepare(self, images: Array, seed: int) -> None:
+        from featx.autoencoders.tensors import channel_statistics
+
+        mean, std = channel_statistics(images)
+        self.module_.normalization.mean.copy_(mean)
+        self.module_.normalization.std.copy_(std)
+
+    def _targets(self, images: Array, seed: int) -> NDArray[np.float32]:
+        """Return what the teacher says of the images, and give the network a head."""
+        import torch
+
+        teacher = self._unfitted_teacher(len(images), self.image_shape_, seed)
+        with not_resumable():  # the state that is kept is that of the network
+            taught = teacher.fit(images).transform(images)
+        targets = half_whitened(np.asarray(taught, np.float32).reshape(len(images), -1))
+        with torch.random.fork_rng(devices=[]):
+            torch.default_generator.manual_seed(seed + 1)
+            self.module_.add_head(targets.shape[1])
+        self.module_.to(self.device_)
+        return targets
+
+    def _finish(self, images: Array, seed: int) -> None:
+        self.module_.head = None  # for training alone
+        stability = ViewStability(
+            self._code,
+            self.pixel_range_,
+            mirror=self.augment_ == "flip",
+            n_components=self._n_kept,
+            view_eps=float(self.view_eps),
+            n_images=_N_IMAGES,
+        )
+        learned = stability.learn(images, np.random.default_rng(seed + 1))
+        self.ratios_ = learned.ratios
+        self.module_.project(learned)
+        self._learn_readout(images, seed + 2)
+
+    def _code(self, images: Array) -> NDArray[np.float32]:
+        codes = np.empty((len(images), self._n_code), np.float32)
+        for rows in self._batches(len(images)):
+            codes[rows] = self._encoded("code", images[rows]).float().cpu().numpy()
+        return codes
+
+    def _count(self, n_images: int) -> Cost:
+        shape = self.image_shape_
+        teacher = self._unfitted_teacher(n_images, shape, None)
+        if hasattr(teacher, "cost"):
+            taught: Cost = teacher.cost(n_images, shape)
+        else:
+            taught = Cost(0.0, 0.0, int(np.prod(shape)))
+        forward = self._forward_operations()
+        views = n_images * self._resolve_epochs(n_images)
+        seen = min(n_images, _N_IMAGES)
+        learning = learning_operations(seen, self._n_code, 2 * forward)
+        projecting = 2.0 * self._n_code * self._n_kept
+        return Cost(
+            taught.training
+            + taught.encoding * n_images
+            + 3 * forward * views
+            + learning,
+            2 * forward + projecting,
+            self._n_kept,
+        )
+
+    def _forward_operations(self) -> float:
+        """Count what the stages take for one image."""
+        width, side = self.channels_[0], self._fold * self.downsample_
+        places = int(np.prod([-(-one // side) for one in self.image_shape_[:2]]))
+        quarter, sixteenth = max(1, places / 4), max(1, places / 16)
+        products = float(places * self._fold**2 * self.image_shape_[2] * width)
+        products += (quarter * (2 + 8) + sixteenth * 8) * width**2
+        return 18.0 * products
+
+
+def half_whitened(features: Array) -> NDArray[np.float32]:
+    """Center features (n, d) and take the root of how much their directions differ.
+
+    Between features as they are, of which a few directions would be all that counts, and
+    white ones, where noise would count as much as they do. The mean square is one.
+
+    Examples
+    --------
+    >>> features = np.random.default_rng(0).normal(size=(1000, 2)) * [16, 1] + 3
+    >>> half_whitened(features).var(axis=0).round(1)
+    array([0.1, 1.9], dtype=float32)
+    """
+    centered = features - features.mean(axis=0)
+    variances, directions = np.linalg.eigh(
+        np.atleast_2d(np.cov(centered, rowvar=False, ddof=0))
+    )
+    floor = max(float(variances.max()) * 1e-6, 1e-12)
+    targets = centered @ (directions / np.maximum(variances, floor) ** 0.25)
+    targets /= max(np.sqrt(np.mean(targets**2)), 1e-6)
+    whole: NDArray[np.float32] = targets.astype(np.float32)
+    return whole

@@ -1,0 +1,129 @@
+"""The predictive network: a changed view of an image -> what its views have in common."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from featx.autoencoders.layers import ConvStage, Normalization, ResidualBlock
+from featx.autoencoders.readout import Readout
+from featx.autoencoders.stable import Projection
+from featx.autoencoders.views import changed_views
+
+_POOLING = 2  # rows and columns of the grid over which maps are averaged
+
+
+class PredictiveNetwork(nn.Module):
+    """Three stages of convolutions, a head for training and a projection to features.
+
+    Parameters
+    ----------
+    image_shape : tuple of int
+        Height, width and channels.
+    n_channels : int
+        Channels of the first stage; each stage has twice as many as the one before.
+    n_components : int
+        Features.
+    downsample : int
+        Images are first averaged over squares of this many pixels.
+    fold : int
+        Side of the square of reduced pixels that become channels of one, 1 or 2.
+    value_range : tuple of float
+        Lowest and highest value of images.
+    n_drawn : int
+        Principal components of an image that `decode` can draw.
+    """
+
+    center: Tensor
+    scale: Tensor
+    components: Tensor
+
+    def __init__(
+        self,
+        image_shape: tuple[int, int, int],
+        *,
+        n_channels: int,
+        n_components: int,
+        downsample: int,
+        fold: int,
+        value_range: tuple[float, float],
+        n_drawn: int,
+    ) -> None:
+        super().__init__()
+        depth = image_shape[2]
+        self.n_channels = n_channels
+        self.value_range = value_range
+        self.fold = fold
+        self.normalization = Normalization(depth)
+        self.stages = nn.ModuleList(
+            [
+                ConvStage(depth * self.fold**2, n_channels, stride=1),
+                nn.Sequential(
+                    ConvStage(n_channels, 2 * n_channels),
+                    ResidualBlock(2 * n_channels),
+                ),
+                ConvStage(2 * n_channels, 4 * n_channels),
+            ]
+        )
+        self.head: nn.Linear | None = None
+        n_code = 7 * n_channels * _POOLING**2
+        self.n_features = n_components
+        self.register_buffer("center", torch.zeros(n_code))
+        self.register_buffer("scale", torch.ones(n_code))
+        self.register_buffer("components", torch.zeros(n_code, n_components))
+        self.readout = Readout(image_shape, downsample, n_components, n_drawn)
+
+    def add_head(self, n_targets: int) -> None:
+        """Add what predicts so many values: the network is to be trained."""
+        self.head = nn.Linear(4 * self.n_channels * _POOLING**2, n_targets)
+
+    def loss(
+        self, images: Tensor, generator: torch.Generator, targets: Tensor
+    ) -> Tensor:
+        """Mean squared error of what changed views predict of targets (B, n_targets)."""
+        views = changed_views(
+            images, generator, mirror=False, value_range=self.value_range
+        )
+        assert self.head is not None
+        predicted = self.head(self._maps(views)[-1])
+        return F.mse_loss(predicted.float(), targets)
+
+    def code(self, images: Tensor) -> Tensor:
+        """(B, h, w, c) -> what all stages say (B, n_code), float32."""
+        return torch.cat([one.float() for one in self._maps(images)], dim=1)
+
+    def encode(self, images: Tensor) -> Tensor:
+        """(B, h, w, c) -> features (B, n_features), float32."""
+        code = self.code(images)
+        with torch.autocast(code.device.type, enabled=False):
+            return ((code - self.center) / self.scale) @ self.components
+
+    def decode(self, features: Tensor) -> Tensor:
+        """Features -> (B, h, w, c) in the images' range."""
+        return self.readout(features)
+
+    @torch.no_grad()
+    def project(self, learned: Projection) -> None:
+        """Make features by a projection of the code."""
+        self.center.copy_(torch.from_numpy(learned.mean))
+        self.scale.copy_(torch.from_numpy(learned.scale))
+        self.components.copy_(torch.from_numpy(learned.components))
+
+    def _maps(self, images: Tensor) -> list[Tensor]:
+        """Output of each stage, averaged over the grid: (B, channels * cells) each."""
+        x = self.normalization(self.readout.reduce(images))
+        if self.fold > 1:
+            height, width = x.shape[2:]
+            x = F.pad(x, (0, width % 2, 0, height % 2), mode="replicate")
+            x = F.pixel_unshuffle(x, 2).contiguous(memory_format=torch.channels_last)
+        pooled = []
+        for stage in self.stages:
+            x = stage(x)
+            pooled.append(_averaged(x).flatten(1))
+        return pooled
+
+
+def _averaged(x: Tensor) -> Tensor:
+    """Average maps (B, c, h, w) over the grid; single rows and columns count twice."""
+    return F.adaptive_avg_pool2d(x, _POOLING)

@@ -1,0 +1,196 @@
+import pickle
+
+import numpy as np
+import pytest
+import torch
+from blocks import make_images
+from sklearn.datasets import load_digits
+from sklearn.decomposition import PCA
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from featx import CompactAutoencoder, PatchAutoencoder, PredictiveAutoencoder, RawPixels
+from featx.autoencoders.predictive import half_whitened
+from featx.errors import DataError, ParameterError
+
+X, y = load_digits(return_X_y=True)
+X = X.reshape(-1, 8, 8)
+
+
+def quick(**params):
+    patches = PatchAutoencoder(24, max_epochs=1, precision="float32", random_state=0)
+    teacher = CompactAutoencoder(16, encoder=patches, random_state=0)
+    defaults = {
+        "n_components": 16,
+        "teacher": teacher,
+        "n_channels": 8,
+        "max_epochs": 4,
+        "batch_size": 32,
+        "precision": "float32",
+        "random_state": 0,
+    }
+    return PredictiveAutoencoder(**defaults | params)
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    return quick().fit(X[:600])
+
+
+def test_it_learns_to_predict_what_the_teacher_says(fitted):
+    losses = fitted.history_["loss"]
+    assert len(losses) == fitted.n_iter_ == 4
+    assert losses[-1] < 0.9 * losses[0] and losses[-1] < 0.95
+
+
+def test_features_are_few_and_vary_alike(fitted):
+    features = fitted.transform(X)
+    assert features.shape == (len(X), 16) and features.dtype == np.float32
+    assert fitted.ratios_.shape == (16,) and (np.diff(fitted.ratios_) <= 0).all()
+    spread = features.std(0)
+    assert spread.max() < 3 * spread.min()
+
+
+def test_features_tell_more_than_as_many_principal_components_of_pixels(fitted):
+    right = {}
+    for name, features in (
+        ("predictive", fitted.transform(X)),
+        ("pca", PCA(16, random_state=0).fit_transform(X.reshape(len(X), -1))),
+    ):
+        head = make_pipeline(StandardScaler(), LogisticRegression())
+        right[name] = head.fit(features[:100], y[:100]).score(features[600:], y[600:])
+    assert right["predictive"] > right["pca"] + 0.03, right
+
+
+def test_a_trained_network_beats_one_that_saw_a_single_batch(fitted):
+    right = {}
+    once = quick(batch_size=600, max_epochs=1).fit(X[:600])
+    for name, encoder in (("trained", fitted), ("once", once)):
+        features = encoder.transform(X)
+        head = make_pipeline(StandardScaler(), LogisticRegression())
+        right[name] = head.fit(features[:100], y[:100]).score(features[600:], y[600:])
+    assert right["trained"] > right["once"], right
+
+
+def test_images_are_drawn_from_features(fitted):
+    restored = fitted.inverse_transform(fitted.transform(X[600:]))
+    assert restored.shape == X[600:].shape
+    error = ((restored - X[600:]) ** 2).mean()
+    assert error < 0.7 * X[600:].var(axis=0).mean()
+
+
+def test_any_transformer_can_teach():
+    encoder = quick(teacher=make_pipeline(RawPixels(), PCA(5, random_state=0)))
+    encoder.fit(X[:200])
+    assert encoder.transform(X).shape == (len(X), 16)
+    assert encoder.cost(200, (8, 8, 1)).n_features == 16
+
+
+def test_the_same_seed_gives_the_same_features_and_leaves_the_callers_alone(fitted):
+    np.random.seed(7)
+    torch.manual_seed(7)
+    before = np.random.get_state()[1].copy(), torch.get_rng_state()
+    again = quick().fit(X[:600])
+    assert (np.random.get_state()[1] == before[0]).all()
+    assert (torch.get_rng_state() == before[1]).all()
+    np.testing.assert_array_equal(again.transform(X), fitted.transform(X))
+    other = quick(random_state=1).fit(X[:600])
+    assert not np.allclose(other.transform(X), fitted.transform(X))
+
+
+def test_features_do_not_depend_on_the_other_rows(fitted):
+    whole = fitted.transform(X[:50])
+    parts = [fitted.transform(X[i : min(i + 7, 50)]) for i in range(0, 50, 7)]
+    np.testing.assert_allclose(np.concatenate(parts), whole, atol=1e-4)
+
+
+def test_a_pickle_holds_the_network_without_what_it_was_trained_with(fitted):
+    content = pickle.dumps(fitted)
+    assert len(content) < 400_000
+    again = pickle.loads(content)
+    assert again.module_.head is None
+    np.testing.assert_array_equal(again.transform(X[:9]), fitted.transform(X[:9]))
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [(2, 8, 8, 1), (30, 1, 40, 1), (30, 41, 1, 3), (12, 3, 3, 1), (9, 70, 90, 3)],
+)
+def test_images_of_every_shape(shape):
+    images = np.random.default_rng(0).integers(0, 256, shape).astype(np.uint8)
+    encoder = PredictiveAutoencoder(n_channels=4, max_epochs=1, random_state=0)
+    features = encoder.fit(images).transform(images)
+    assert len(features) == len(images) and np.isfinite(features).all()
+    assert features.shape[1] == len(images) - 1
+    restored = encoder.inverse_transform(features)
+    assert restored.shape == images.shape
+    assert restored.min() >= 0 and restored.max() <= 255
+    assert encoder.downsample_ == (
+        3 if shape[1] == 70 else 2 if shape[1] > 32 else 1
+    ) or (shape == (30, 1, 40, 1) and encoder.downsample_ == 2)
+
+
+def test_mirrored_images_have_the_same_features_where_mirroring_is_natural():
+    images = make_images(40, size=16).X
+    encoder = quick(augment="flip", teacher=None, max_epochs=1).fit(images)
+    np.testing.assert_allclose(
+        encoder.transform(images), encoder.transform(images[:, :, ::-1]), atol=1e-4
+    )
+
+
+def test_constant_images_have_features():
+    images = np.full((6, 8, 8, 1), 9, np.uint8)
+    features = quick(teacher=None).fit(images).transform(images)
+    assert np.isfinite(features).all()
+
+
+def test_few_images_are_seen_more_often():
+    encoder = PredictiveAutoencoder()
+    epochs = [encoder._resolve_epochs(n) for n in (50, 1000, 50_000)]
+    assert epochs == [200, 60, 12]
+    assert PredictiveAutoencoder(max_epochs=3)._resolve_epochs(50) == 3
+
+
+def test_cost_grows_with_epochs_and_counts_the_teacher():
+    few, many = (
+        PredictiveAutoencoder(max_epochs=n).cost(2000, (32, 32, 3)) for n in (1, 11)
+    )
+    teacher = CompactAutoencoder(256, n_filters=500).cost(2000, (32, 32, 3))
+    assert few.training > teacher.training
+    assert many.training - few.training == pytest.approx(
+        10 * 2000 * 3 * 0.23e9, rel=0.1
+    )
+    assert few.n_features == 256
+
+
+@pytest.mark.parametrize(
+    ("params", "words"),
+    [
+        ({"n_components": 0}, "n_components=0"),
+        ({"n_channels": 0}, "n_channels=0"),
+        ({"n_channels": "many"}, "n_channels='many'"),
+        ({"downsample": 0}, "downsample=0"),
+        ({"view_eps": 0}, "view_eps=0"),
+        ({"max_epochs": 0}, "max_epochs=0"),
+        ({"augment": "turn"}, "augment='turn', but expected 'auto', 'flip' or None"),
+    ],
+)
+def test_parameters_that_cannot_be_used(params, words):
+    with pytest.raises(ParameterError, match=words):
+        quick(**params).fit(X[:30])
+
+
+def test_another_number_of_features_is_refused(fitted):
+    with pytest.raises(DataError, match="Got 3 features, but expected 16"):
+        fitted.inverse_transform(np.zeros((2, 3)))
+
+
+def test_directions_that_hardly_differ_do_not_become_targets():
+    rng = np.random.default_rng(0)
+    features = rng.normal(size=(500, 3)) * [1000, 1, 0]
+    targets = half_whitened(features)
+    assert targets.dtype == np.float32 and np.isfinite(targets).all()
+    assert np.mean(targets**2) == pytest.approx(1, rel=1e-4)
+    small, middle, large = targets.std(0)
+    assert small < middle < large < 100 * middle
