@@ -24,6 +24,7 @@ from featx.autoencoders.stable import (
     basis_size,
     features_for,
     learning_operations,
+    same_length,
     seen_images,
 )
 
@@ -102,7 +103,9 @@ class CompactAutoencoder(ImageTransformer):
     that rebuilds the whitened code of an image best from the code of a view (reduced-rank
     regression), and those of Fisher's discriminant if each image is a class [1]_.
     They are scaled so that views vary alike along each, and rotated, so that the features
-    have about the same variance: a `StandardScaler` does no harm.
+    have about the same variance: a `StandardScaler` does no harm. At last the features of
+    every image get the same length, the mean of their squares is one: distances between
+    images then compare what they show and not how much contrast they have.
 
     References
     ----------
@@ -240,7 +243,7 @@ class CompactAutoencoder(ImageTransformer):
         for rows in batches(len(images), max(1, _AT_ONCE // len(self.mean_))):
             code = self._code(images[rows])
             features[rows] = ((code - self.mean_) / self.scale_) @ self.components_
-        return features
+        return same_length(features)
 
     def inverse_transform(self, X: ArrayLike) -> NDArray[np.float32]:
         """Decode features to images, by way of the code.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, clone
 
 from featx.autoencoders.autoencoder import Autoencoder
@@ -18,13 +18,14 @@ from featx.autoencoders.stable import (
     basis_size,
     features_for,
     learning_operations,
+    same_length,
 )
 
 if TYPE_CHECKING:
     from featx.autoencoders.predictive_network import PredictiveNetwork
 
-_LONGER_SIDE = 32  # larger images are reduced to this before the network sees them
-_UNFOLDED = 16  # longer sides are folded: 2 x 2 pixels become channels of one
+_POSITIONS = 16  # along the longer side, at most, in the first stage
+_LONGEST_DRAWN = 48  # larger images are drawn at this size and enlarged
 _MOST_FILTERS = 800  # of the teacher's: more taught no better
 _N_TARGETS = 256
 _N_IMAGES = 10_000  # that the projection to features is learned from
@@ -51,9 +52,9 @@ class PredictiveAutoencoder(Autoencoder):
         `CompactAutoencoder` with 256 features of at most 800 patch filters.
     n_channels : int, default=128
         Channels of the first stage; the second has twice, the third four times as many.
-    downsample : int or "auto", default="auto"
-        Images are first averaged over squares of this many pixels. ``"auto"`` reduces
-        the longer side to at most 32.
+    patch_size : int or "auto", default="auto"
+        Side of the squares of pixels that become channels of one position before the
+        first stage. ``"auto"`` makes at most 16 positions along the longer side.
     view_eps : float, default=0.1
         See `CompactAutoencoder`; here of the features of the network.
     augment : {"auto", "flip", None}, default="auto"
@@ -104,8 +105,8 @@ class PredictiveAutoencoder(Autoencoder):
         Height, width and channels.
     channels_ : tuple of int
         Channels of each stage.
-    downsample_ : int
-        Pixels that one pixel of the reduced image stands for, along each axis.
+    patch_size_ : int
+        The patch size in use, in pixels.
     ratios_ : ndarray of float32, shape (n_features,)
         Variance between images, in units of that between views, of each direction.
     augment_ : str or None
@@ -151,7 +152,7 @@ class PredictiveAutoencoder(Autoencoder):
         *,
         teacher: BaseEstimator | None = None,
         n_channels: int = 128,
-        downsample: int | str = "auto",
+        patch_size: int | str = "auto",
         view_eps: float = 0.1,
         augment: str | None = "auto",
         image_shape: tuple[int, ...] | None = None,
@@ -170,7 +171,7 @@ class PredictiveAutoencoder(Autoencoder):
         self.n_components = n_components
         self.teacher = teacher
         self.n_channels = n_channels
-        self.downsample = downsample
+        self.patch_size = patch_size
         self.view_eps = view_eps
         self.augment = augment
         self.image_shape = image_shape
@@ -195,19 +196,18 @@ class PredictiveAutoencoder(Autoencoder):
         check_number("n_channels", self.n_channels, 1, MOST_CHANNELS, integer=True)
         check_number("view_eps", self.view_eps, 1e-6)
         longer = max(shape[:2])
-        if self.downsample == "auto":
-            self.downsample_ = -(-longer // _LONGER_SIDE)
-        else:
-            check_number("downsample", self.downsample, 1, longer, integer=True)
-            self.downsample_ = int(self.downsample)
+        self.patch_size_ = -(-longer // _POSITIONS)
+        if self.patch_size != "auto":
+            check_number("patch_size", self.patch_size, 1, longer, integer=True)
+            self.patch_size_ = int(self.patch_size)
         width = int(self.n_channels)
         self.channels_ = (width, 2 * width, 4 * width)
         self._n_code = 4 * sum(self.channels_)  # of two rows and columns of cells
         wanted = features_for(n) if self.n_components == "auto" else self.n_components
         self._n_kept = min(int(wanted), basis_size(n, _N_IMAGES, self._n_code))
-        reduced = [-(-side // self.downsample_) for side in shape[:2]]
-        self._fold = 2 if max(reduced) > _UNFOLDED else 1
-        self._n_drawn = min(256, n, int(np.prod(reduced)) * shape[2])
+        shrink = -(-longer // _LONGEST_DRAWN)
+        n_pixels = int(np.prod([-(-side // shrink) for side in shape[:2]])) * shape[2]
+        self._drawn = (shrink, min(256, n, n_pixels))
 
     def _build(self) -> PredictiveNetwork:
         from featx.autoencoders.predictive_network import PredictiveNetwork
@@ -216,10 +216,9 @@ class PredictiveAutoencoder(Autoencoder):
             self.image_shape_,
             n_channels=self.channels_[0],
             n_components=self._n_kept,
-            downsample=self.downsample_,
-            fold=self._fold,
+            patch_size=self.patch_size_,
             value_range=self.pixel_range_,
-            n_drawn=self._n_drawn,
+            drawn=self._drawn,
         )
 
     def _resolve_epochs(self, n_images: int) -> int:
@@ -279,6 +278,28 @@ class PredictiveAutoencoder(Autoencoder):
         self.module_.project(learned)
         self._learn_readout(images, seed + 2)
 
+    def transform(self, X: ArrayLike) -> NDArray[np.float32]:
+        """Encode images.
+
+        Parameters
+        ----------
+        X : array-like, shape (n, h, w, c), (n, h, w) or (n, d)
+            Images like those seen in `fit`.
+
+        Returns
+        -------
+        ndarray of float32, shape (n, n_features)
+            Features; the mean of their squares is one for every image. They do not depend
+            on the batch size or on the other rows beyond rounding: 1e-4 at float32, 1e-2
+            of the largest at bfloat16.
+
+        Raises
+        ------
+        ValueError
+            If the images differ in shape from those seen in `fit`.
+        """
+        return same_length(super().transform(X))
+
     def _code(self, images: Array) -> NDArray[np.float32]:
         codes = np.empty((len(images), self._n_code), np.float32)
         for rows in self._batches(len(images)):
@@ -308,10 +329,10 @@ class PredictiveAutoencoder(Autoencoder):
 
     def _forward_operations(self) -> float:
         """Count what the stages take for one image."""
-        width, side = self.channels_[0], self._fold * self.downsample_
+        width, side = self.channels_[0], self.patch_size_
         places = int(np.prod([-(-one // side) for one in self.image_shape_[:2]]))
         quarter, sixteenth = max(1, places / 4), max(1, places / 16)
-        products = float(places * self._fold**2 * self.image_shape_[2] * width)
+        products = float(places * side**2 * self.image_shape_[2] * width)
         products += (quarter * (2 + 8) + sixteenth * 8) * width**2
         return 18.0 * products
 

@@ -25,14 +25,13 @@ class PredictiveNetwork(nn.Module):
         Channels of the first stage; each stage has twice as many as the one before.
     n_components : int
         Features.
-    downsample : int
-        Images are first averaged over squares of this many pixels.
-    fold : int
-        Side of the square of reduced pixels that become channels of one, 1 or 2.
+    patch_size : int
+        Side of the square of pixels that become channels of one position.
     value_range : tuple of float
         Lowest and highest value of images.
-    n_drawn : int
-        Principal components of an image that `decode` can draw.
+    drawn : tuple of int
+        Pixels that are averaged to one when drawing, along each axis, and principal
+        components of an image that can be drawn.
     """
 
     center: Tensor
@@ -45,20 +44,19 @@ class PredictiveNetwork(nn.Module):
         *,
         n_channels: int,
         n_components: int,
-        downsample: int,
-        fold: int,
+        patch_size: int,
         value_range: tuple[float, float],
-        n_drawn: int,
+        drawn: tuple[int, int],
     ) -> None:
         super().__init__()
         depth = image_shape[2]
         self.n_channels = n_channels
         self.value_range = value_range
-        self.fold = fold
+        self.patch_size = patch_size
         self.normalization = Normalization(depth)
         self.stages = nn.ModuleList(
             [
-                ConvStage(depth * self.fold**2, n_channels, stride=1),
+                ConvStage(depth * patch_size**2, n_channels, stride=1),
                 nn.Sequential(
                     ConvStage(n_channels, 2 * n_channels),
                     ResidualBlock(2 * n_channels),
@@ -72,7 +70,7 @@ class PredictiveNetwork(nn.Module):
         self.register_buffer("center", torch.zeros(n_code))
         self.register_buffer("scale", torch.ones(n_code))
         self.register_buffer("components", torch.zeros(n_code, n_components))
-        self.readout = Readout(image_shape, downsample, n_components, n_drawn)
+        self.readout = Readout(image_shape, drawn[0], n_components, drawn[1])
 
     def add_head(self, n_targets: int) -> None:
         """Add what predicts so many values: the network is to be trained."""
@@ -112,11 +110,13 @@ class PredictiveNetwork(nn.Module):
 
     def _maps(self, images: Tensor) -> list[Tensor]:
         """Output of each stage, averaged over the grid: (B, channels * cells) each."""
-        x = self.normalization(self.readout.reduce(images))
-        if self.fold > 1:
+        x = self.normalization(images)
+        size = self.patch_size
+        if size > 1:
             height, width = x.shape[2:]
-            x = F.pad(x, (0, width % 2, 0, height % 2), mode="replicate")
-            x = F.pixel_unshuffle(x, 2).contiguous(memory_format=torch.channels_last)
+            x = F.pad(x, (0, -width % size, 0, -height % size), mode="replicate")
+            x = F.pixel_unshuffle(x, size)
+            x = x.contiguous(memory_format=torch.channels_last)
         pooled = []
         for stage in self.stages:
             x = stage(x)

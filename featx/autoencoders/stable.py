@@ -145,6 +145,22 @@ def _parts(images: Array, rows: NDArray[np.int64]) -> Iterator[Array]:
         yield take_rows(images, rows[part])
 
 
+def same_length(features: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Scale rows (n, d) in place to mean square one: only their directions are kept.
+
+    How far an image is from the mean says how much contrast it has, hardly what it shows.
+
+    Examples
+    --------
+    >>> same_length(np.array([[3.0, 4.0], [0.0, 0.0]], np.float32)).round(2)
+    array([[0.85, 1.13],
+           [0.  , 0.  ]], dtype=float32)
+    """
+    power = np.mean(np.square(features), axis=1, keepdims=True)
+    features /= np.sqrt(np.maximum(power, 1e-12))
+    return features
+
+
 def _covariance(scores: Array) -> NDArray[np.float64]:
     return np.atleast_2d(np.cov(scores, rowvar=False, ddof=0))
 

@@ -54,7 +54,7 @@ def bench(
     encoders : mapping of str to estimator, or sequence of str, default=None
         Unfitted transformers with a seed, by name; or names that `make_encoders` knows,
         with the seed of the protocol. By default raw, pca, untrained, random-patches,
-        patch and denoising.
+        patch, compact and predictive.
     classifiers : sequence of str, default=None
         Names of classifiers; by default ``linear-svm`` and ``svm``, or ``logreg`` instead
         of the latter for very many images.

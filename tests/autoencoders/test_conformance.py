@@ -6,8 +6,9 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 import featx.autoencoders
 from featx.autoencoders import ConvAutoencoder
 
+QUICK = {"PredictiveAutoencoder": {"n_channels": 8, "max_epochs": 2}}  # else minutes
 TRANSFORMERS = [
-    kind()
+    kind(**QUICK.get(kind.__name__, {}))
     for kind in (
         getattr(featx.autoencoders, name) for name in featx.autoencoders.__all__
     )

@@ -126,9 +126,7 @@ def test_images_of_every_shape(shape):
     restored = encoder.inverse_transform(features)
     assert restored.shape == images.shape
     assert restored.min() >= 0 and restored.max() <= 255
-    assert encoder.downsample_ == (
-        3 if shape[1] == 70 else 2 if shape[1] > 32 else 1
-    ) or (shape == (30, 1, 40, 1) and encoder.downsample_ == 2)
+    assert encoder.patch_size_ == -(-max(shape[1:3]) // 16)
 
 
 def test_mirrored_images_have_the_same_features_where_mirroring_is_natural():
@@ -170,7 +168,8 @@ def test_cost_grows_with_epochs_and_counts_the_teacher():
         ({"n_components": 0}, "n_components=0"),
         ({"n_channels": 0}, "n_channels=0"),
         ({"n_channels": "many"}, "n_channels='many'"),
-        ({"downsample": 0}, "downsample=0"),
+        ({"patch_size": 0}, "patch_size=0"),
+        ({"patch_size": 9}, "patch_size=9, but expected an integer from 1 to 8"),
         ({"view_eps": 0}, "view_eps=0"),
         ({"max_epochs": 0}, "max_epochs=0"),
         ({"augment": "turn"}, "augment='turn', but expected 'auto', 'flip' or None"),
