@@ -2,6 +2,7 @@
 
     python -m benchmarks.cifar10_accuracy DIR              every row that is missing
     python -m benchmarks.cifar10_accuracy DIR --rows patch --seeds 0,1
+    python -m benchmarks.cifar10_accuracy DIR --rows compact:n_components=256
     python -m benchmarks.cifar10_accuracy --readme         write the README's table
 
 Each run begins with raw images and an empty cache, trains one encoder without labels,
@@ -22,8 +23,11 @@ import time
 from pathlib import Path
 from typing import Any
 
+import torch
+
+from benchmarks.candidates import Candidate
 from featx import FeatureCache, Observer, Protocol, bench, load_dataset
-from featx.autoencoders.registry import make_encoder
+from featx.autoencoders.device import choose_dtype
 from featx.features import plain_params
 from featx.machine import describe_machine
 
@@ -32,21 +36,20 @@ RESULTS = ROOT / "benchmarks" / "results" / "cifar10_accuracy.json"
 BEGIN, END = "<!-- cifar10 begin -->", "<!-- cifar10 end -->"
 ENCODERS = (
     *("raw", "pca", "untrained", "random-patches"),
-    *("patch", "compact", "conv", "denoising", "vae", "masked"),
+    *("patch", "compact", "predictive", "conv", "denoising", "vae", "masked"),
 )
 CLASSIFIERS = ("linear-svm", "svm", "mlp")
 SEEDS = (0, 1, 2)
 
 
-def run(folder: str, name: str, seed: int, limit: int | None = None) -> dict[str, Any]:
+def run(folder: str, text: str, seed: int, limit: int | None = None) -> dict[str, Any]:
     """Go from raw images to scores with one encoder, and say how long each part took."""
     with tempfile.TemporaryDirectory() as work:
         start = time.perf_counter()
         dataset = load_dataset(folder, cache_dir=work, limit=limit, seed=seed)
         loaded = time.perf_counter()
-        encoder = make_encoder(
-            name, n_images=len(dataset.train), n_pixels=dataset.train.X[0].size
-        )
+        candidate = Candidate.read(text)
+        encoder = candidate.build(dataset.train.X)
         parameters = encoder.get_params()
         full = [key for key in parameters if key.split("__")[-1] == "random_state"]
         encoder.set_params(**dict.fromkeys(full, seed))
@@ -56,7 +59,7 @@ def run(folder: str, name: str, seed: int, limit: int | None = None) -> dict[str
         chosen: list[str] = []
         results = bench(
             dataset,
-            {name: encoder},
+            {candidate.name: encoder},
             CLASSIFIERS,
             cache=cache,
             protocol=Protocol(seed=seed),
@@ -65,14 +68,14 @@ def run(folder: str, name: str, seed: int, limit: int | None = None) -> dict[str
         wall = time.perf_counter() - start
     first = results.rows[0]
     return {
-        "encoder": name,
+        "encoder": text,
         "seed": seed,
         "commit": subprocess.run(
             ["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True
         ).stdout.strip(),
         "params": plain_params(encoder),
         "chosen": chosen[0].partition(": ")[2] if chosen else "",
-        "precision": getattr(encoder, "precision_", "float32"),
+        "precision": str(choose_dtype("auto", torch.device("cpu"))).split(".")[1],
         "n_train": len(dataset.train),
         "n_test": len(dataset.test),
         "n_features": first.n_features,
@@ -101,6 +104,7 @@ def _show(what: str, done: int, whole: int) -> None:
 
 def table(runs: list[dict[str, Any]]) -> str:
     """Write the README's table: encoders down, classifiers across, mean and spread."""
+    runs = [one for one in runs if one["encoder"] in ENCODERS]
     cells: dict[tuple[str, str], list[float]] = {}
     for one in runs:
         for row in one["rows"]:
@@ -147,6 +151,24 @@ def table(runs: list[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
+def few_features(runs: list[dict[str, Any]]) -> str:
+    """Write best accuracies by the number of features: for rows of at most 1,024."""
+    found: dict[tuple[str, int], list[float]] = {}
+    for one in runs:
+        name = one["encoder"].partition(":")[0]
+        if one["n_features"] <= 1024:
+            best = max(row["accuracy"] for row in one["rows"])
+            found.setdefault((name, one["n_features"]), []).append(100 * best)
+    names = [name for name in ENCODERS if any(key[0] == name for key in found)]
+    lines = [f"| features | {' | '.join(names)} |", "|--:|" + "--:|" * len(names)]
+    for n in sorted({key[1] for key in found}):
+        cells = [
+            spread(found[name, n]) if (name, n) in found else "–" for name in names
+        ]
+        lines.append(f"| {n:,} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
 def _times(runs: list[dict[str, Any]], part: str) -> str:
     """Mean seconds in float32 and, where there are such runs, in bfloat16."""
     means = []
@@ -177,10 +199,13 @@ def check(runs: list[dict[str, Any]]) -> None:
     assert linear["patch"] >= 77, linear
     assert best["patch"] >= 79, best
     assert best["patch"] > best["random-patches"], best
+    assert best["predictive"] >= best["random-patches"] + 1.5, best
+    assert best["predictive"] >= 81.5, best
     assert max(best["denoising"], best["masked"]) >= 70, best
     for name in ("denoising", "masked"):
         assert linear[name] >= linear["untrained"] + 5, linear
-    assert max(walls[name] for name in ("patch", "denoising", "masked")) <= 40 * 60
+    trained = ("patch", "predictive", "denoising", "masked")
+    assert max(walls[name] for name in trained) <= 40 * 60, walls
 
 
 def _means(runs: list[dict[str, Any]], classifier: str) -> dict[str, float]:
@@ -224,20 +249,29 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("folder", nargs="?", help="DIR/train/CLASS/*, DIR/test/CLASS/*")
-    parser.add_argument("--rows", default=",".join(ENCODERS), help="encoders")
+    parser.add_argument(
+        "--rows",
+        nargs="+",
+        default=ENCODERS,
+        metavar="ENCODER",
+        help="with parameters where wanted: compact:n_components=256,view_eps=1",
+    )
     parser.add_argument("--seeds", default=",".join(map(str, SEEDS)))
     parser.add_argument("--limit", type=int, help="images, to try the script itself")
     parser.add_argument(
         "--readme", action="store_true", help="write the README's table"
     )
+    parser.add_argument(
+        "--few-features", action="store_true", help="print accuracy by their number"
+    )
     args = parser.parse_args()
-    if not args.folder and not args.readme:
-        parser.error("give a folder, --readme or both")
+    if not (args.folder or args.readme or args.few_features):
+        parser.error("give a folder, --readme or --few-features")
     RESULTS.parent.mkdir(parents=True, exist_ok=True)
     runs = read()
     if args.folder:
         for seed in map(int, args.seeds.split(",")):
-            for name in args.rows.split(","):
+            for name in args.rows:
                 if any((r["encoder"], r["seed"]) == (name, seed) for r in runs):
                     continue
                 print(f"{name}, seed {seed}", file=sys.stderr, flush=True)
@@ -246,6 +280,8 @@ def main() -> None:
                 if args.limit is None:
                     runs.append(one)
                     RESULTS.write_text(json.dumps(runs, indent=1) + "\n")
+    if args.few_features:
+        print(few_features(runs))
     if args.readme:
         readme = ROOT / "README.md"
         readme.write_text(with_table(readme.read_text(), runs))

@@ -15,7 +15,6 @@ made again. Needs scikit-image for its photographs.
 from __future__ import annotations
 
 import argparse
-import ast
 import json
 import multiprocessing
 import resource
@@ -23,7 +22,6 @@ import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -31,9 +29,9 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from benchmarks import kinds_of_images as kinds
+from benchmarks.candidates import Candidate
 from benchmarks.kinds_of_images import Part, even, uneven
 from featx import load_dataset, make_classifier
-from featx.autoencoders.registry import make_encoder
 from featx.classifiers import SharedReduction, choose_settings
 from featx.evaluation import is_uneven
 
@@ -42,35 +40,6 @@ CLASSIFIERS = ("linear-svm", "svm")
 DRAWS = 3
 N_VALIDATION = 5000
 Row = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """An encoder by name, with parameters.
-
-    Examples
-    --------
-    >>> Candidate.read("patch:n_components=64,augment=None").parameters
-    {'n_components': 64, 'augment': None}
-    """
-
-    text: str
-    name: str
-    parameters: dict[str, Any]
-
-    @classmethod
-    def read(cls, text: str) -> Candidate:
-        """Read what stands on the command line."""
-        name, _, rest = text.partition(":")
-        pairs = [pair.split("=", 1) for pair in rest.split(",") if pair]
-        return cls(text, name, {key: _value(value) for key, value in pairs})
-
-
-def _value(text: str) -> Any:
-    try:
-        return ast.literal_eval(text)
-    except ValueError:
-        return text
 
 
 def all_sets(cifar10: Path | None) -> dict[str, Callable[[], tuple[Part, Part]]]:
@@ -130,8 +99,7 @@ def accuracy(name: str, X: Any, y: Any, judged: Any, truth: Any) -> float:
 def try_out(candidate: Candidate, set_name: str, cifar10: Path | None) -> Row:
     """Train, encode, fit and judge one candidate on one set."""
     (X, y), (judged, truth) = all_sets(cifar10)[set_name]()
-    encoder = make_encoder(candidate.name, n_images=len(X), n_pixels=X[0].size)
-    encoder.set_params(**candidate.parameters)
+    encoder = candidate.build(X)
     start = time.perf_counter()
     encoder.fit(X)
     trained = time.perf_counter()

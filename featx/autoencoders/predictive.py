@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 _POSITIONS = 16  # along the longer side, at most, in the first stage
 _LONGEST_DRAWN = 48  # larger images are drawn at this size and enlarged
 _MOST_FILTERS = 800  # of the teacher's: more taught no better
+_FASTER = 3  # wide convolutions than most of what is counted
 _N_TARGETS = 256
 _N_IMAGES = 10_000  # that the projection to features is learned from
 _VIEWS = 60_000  # of which training sees at least so many, if epochs allow
@@ -50,8 +51,9 @@ class PredictiveAutoencoder(Autoencoder):
     teacher : estimator, default=None
         Whose features are predicted: a transformer of images, unfitted. None stands for a
         `CompactAutoencoder` with 256 features of at most 800 patch filters.
-    n_channels : int, default=128
+    n_channels : int or "auto", default="auto"
         Channels of the first stage; the second has twice, the third four times as many.
+        ``"auto"`` is 8 for every position along the longer side: at most 128.
     patch_size : int or "auto", default="auto"
         Side of the squares of pixels that become channels of one position before the
         first stage. ``"auto"`` makes at most 16 positions along the longer side.
@@ -151,7 +153,7 @@ class PredictiveAutoencoder(Autoencoder):
         n_components: int | str = "auto",
         *,
         teacher: BaseEstimator | None = None,
-        n_channels: int = 128,
+        n_channels: int | str = "auto",
         patch_size: int | str = "auto",
         view_eps: float = 0.1,
         augment: str | None = "auto",
@@ -193,14 +195,16 @@ class PredictiveAutoencoder(Autoencoder):
             check_number(
                 "n_components", self.n_components, 1, MOST_CHANNELS, integer=True
             )
-        check_number("n_channels", self.n_channels, 1, MOST_CHANNELS, integer=True)
         check_number("view_eps", self.view_eps, 1e-6)
         longer = max(shape[:2])
         self.patch_size_ = -(-longer // _POSITIONS)
         if self.patch_size != "auto":
             check_number("patch_size", self.patch_size, 1, longer, integer=True)
             self.patch_size_ = int(self.patch_size)
-        width = int(self.n_channels)
+        width = 8 * -(-longer // self.patch_size_)
+        if self.n_channels != "auto":
+            check_number("n_channels", self.n_channels, 1, MOST_CHANNELS, integer=True)
+            width = int(self.n_channels)
         self.channels_ = (width, 2 * width, 4 * width)
         self._n_code = 4 * sum(self.channels_)  # of two rows and columns of cells
         wanted = features_for(n) if self.n_components == "auto" else self.n_components
@@ -313,7 +317,7 @@ class PredictiveAutoencoder(Autoencoder):
             taught: Cost = teacher.cost(n_images, shape)
         else:
             taught = Cost(0.0, 0.0, int(np.prod(shape)))
-        forward = self._forward_operations()
+        forward = self._forward_operations() / _FASTER
         views = n_images * self._resolve_epochs(n_images)
         seen = min(n_images, _N_IMAGES)
         learning = learning_operations(seen, self._n_code, 2 * forward)
