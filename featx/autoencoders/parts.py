@@ -19,7 +19,7 @@ from featx.autoencoders.processes import LossModule, Processes
 Rows = NDArray[np.int64]
 Loss = Callable[[nn.Module, Rows, torch.Generator], Tensor]
 
-_LARGE = 1e10  # weights times values of a batch, above which two threads pay
+_LARGE = 5e9  # weights times values of a batch, above which two threads pay
 
 
 class Parts:
