@@ -218,6 +218,8 @@ class CompactAutoencoder(ImageTransformer):
         return int(self.n_components)
 
     def _code(self, images: Array) -> NDArray[np.float32]:
+        if self.encoder is None:  # this machine may lack the device it was fitted on
+            self.encoder_.set_params(device=self.device)
         return np.asarray(self.encoder_.transform(images), np.float32)
 
     def transform(self, X: ArrayLike) -> NDArray[np.float32]:

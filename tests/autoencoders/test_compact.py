@@ -128,6 +128,13 @@ def test_a_pickle_gives_the_same_features(fitted):
     np.testing.assert_array_equal(again.transform(X[:9]), fitted.transform(X[:9]))
 
 
+def test_the_code_is_made_on_the_device_that_is_asked_for_now():
+    encoder = CompactAutoencoder(4, n_filters=8, random_state=0).fit(X[:60])
+    features = encoder.transform(X[:9])
+    encoder.encoder_.set_params(device="cuda:9")  # as if it had been fitted elsewhere
+    np.testing.assert_array_equal(encoder.transform(X[:9]), features)
+
+
 def test_fewer_features_where_images_or_code_are_few():
     assert quick(n_components=500).fit(X[:30]).transform(X).shape[1] == 29
     raw = quick(encoder=RawPixels(), n_components=500).fit(X)
