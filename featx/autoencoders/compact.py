@@ -10,7 +10,6 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.utils import check_random_state
 
 from featx.autoencoders.base import (
-    MOST_CHANNELS,
     Array,
     Cost,
     ImageTransformer,
@@ -22,8 +21,8 @@ from featx.autoencoders.patch import PatchAutoencoder
 from featx.autoencoders.stable import (
     ViewStability,
     basis_size,
-    features_for,
     learning_operations,
+    resolve_components,
     same_length,
     seen_images,
 )
@@ -171,6 +170,7 @@ class CompactAutoencoder(ImageTransformer):
         """
         images = self._check_images(X, reset=True, minimum=2)
         self._check_parameters()
+        n_components = resolve_components(self.n_components, len(images))
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         self.augment_ = resolve_augment(self.augment, images, seed)
         self.encoder_: Any = self._unfitted(seed).fit(images)
@@ -179,7 +179,7 @@ class CompactAutoencoder(ImageTransformer):
             self._code,
             self.pixel_range_,
             mirror=self.augment_ == "flip",
-            n_components=self._resolve_components(len(images)),
+            n_components=n_components,
             view_eps=float(self.view_eps),
             n_images=int(self.n_images),
             n_views=None if self.n_views == "auto" else int(self.n_views),
@@ -192,10 +192,6 @@ class CompactAutoencoder(ImageTransformer):
         return self
 
     def _check_parameters(self) -> None:
-        if self.n_components != "auto":
-            check_number(
-                "n_components", self.n_components, 1, MOST_CHANNELS, integer=True
-            )
         if self.n_views != "auto":
             check_number("n_views", self.n_views, 1, integer=True)
         check_number("view_eps", self.view_eps, 1e-6)
@@ -211,11 +207,6 @@ class CompactAutoencoder(ImageTransformer):
             precision=self.precision,
             random_state=seed,
         )
-
-    def _resolve_components(self, n_images: int) -> int:
-        if self.n_components == "auto":
-            return features_for(n_images)
-        return int(self.n_components)
 
     def _code(self, images: Array) -> NDArray[np.float32]:
         if self.encoder is None:  # this machine may lack the device it was fitted on
@@ -283,7 +274,7 @@ class CompactAutoencoder(ImageTransformer):
         n = seen_images(n_images, self.n_images, base.n_features)
         n_views = None if self.n_views == "auto" else int(self.n_views)
         n_basis = basis_size(n_images, self.n_images, base.n_features)
-        k = min(self._resolve_components(n_images), n_basis)
+        k = min(resolve_components(self.n_components, n_images), n_basis)
         learning = learning_operations(n, base.n_features, base.encoding, n_views)
         projecting = 2.0 * base.n_features * k
         return Cost(base.training + learning, base.encoding + projecting, k)

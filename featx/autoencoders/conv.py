@@ -93,12 +93,10 @@ class ConvTransformer(NetworkTransformer):
 
     def _prepare(self, images: Array, seed: int) -> None:
         """Learn the statistics of the channels and what to whiten by."""
-        from featx.autoencoders.tensors import channel_statistics, to_tensor
+        from featx.autoencoders.tensors import to_tensor
 
         network = self.module_
-        mean, std = channel_statistics(images)
-        network.normalization.mean.copy_(mean)
-        network.normalization.std.copy_(std)
+        network.normalization.learn(images)
         n = min(len(images), max(16, _WHITENED_VALUES // images[0].size), 2000)
         rng = np.random.default_rng(seed)
         some = take_rows(images, np.sort(rng.choice(len(images), n, replace=False)))

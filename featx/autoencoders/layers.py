@@ -8,7 +8,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from featx.autoencoders.base import Array
 from featx.autoencoders.convolution import DoublingConv, HalvingConv
+from featx.autoencoders.tensors import channel_statistics
 
 
 class Normalization(nn.Module):
@@ -24,6 +26,12 @@ class Normalization(nn.Module):
         super().__init__()
         self.register_buffer("mean", torch.zeros(depth))
         self.register_buffer("std", torch.ones(depth))
+
+    def learn(self, images: Array) -> None:
+        """Learn the statistics of the channels from images (n, h, w, c)."""
+        mean, std = channel_statistics(images)
+        self.mean.copy_(mean)
+        self.std.copy_(std)
 
     def forward(self, images: Tensor) -> Tensor:
         """(B, h, w, c) in the images' range -> (B, c, h, w), standardized."""

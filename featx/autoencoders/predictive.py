@@ -16,8 +16,8 @@ from featx.autoencoders.patch import PatchAutoencoder
 from featx.autoencoders.stable import (
     ViewStability,
     basis_size,
-    features_for,
     learning_operations,
+    resolve_components,
     same_length,
 )
 
@@ -191,10 +191,7 @@ class PredictiveAutoencoder(Autoencoder):
 
     def _resolve(self, images: Array) -> None:
         n, shape = len(images), self.image_shape_
-        if self.n_components != "auto":
-            check_number(
-                "n_components", self.n_components, 1, MOST_CHANNELS, integer=True
-            )
+        wanted = resolve_components(self.n_components, n)
         check_number("view_eps", self.view_eps, 1e-6)
         longer = max(shape[:2])
         self.patch_size_ = -(-longer // _POSITIONS)
@@ -207,8 +204,7 @@ class PredictiveAutoencoder(Autoencoder):
             width = int(self.n_channels)
         self.channels_ = (width, 2 * width, 4 * width)
         self._n_code = 4 * sum(self.channels_)  # of two rows and columns of cells
-        wanted = features_for(n) if self.n_components == "auto" else self.n_components
-        self._n_kept = min(int(wanted), basis_size(n, _N_IMAGES, self._n_code))
+        self._n_kept = min(wanted, basis_size(n, _N_IMAGES, self._n_code))
         shrink = -(-longer // _LONGEST_DRAWN)
         n_pixels = int(np.prod([-(-side // shrink) for side in shape[:2]])) * shape[2]
         self._drawn = (shrink, min(256, n, n_pixels))
@@ -247,11 +243,7 @@ class PredictiveAutoencoder(Autoencoder):
         )
 
     def _prepare(self, images: Array, seed: int) -> None:
-        from featx.autoencoders.tensors import channel_statistics
-
-        mean, std = channel_statistics(images)
-        self.module_.normalization.mean.copy_(mean)
-        self.module_.normalization.std.copy_(std)
+        self.module_.normalization.learn(images)
 
     def _targets(self, images: Array, seed: int) -> NDArray[np.float32]:
         """Return what the teacher says of the images, and give the network a head."""

@@ -120,10 +120,5 @@ class PredictiveNetwork(nn.Module):
         pooled = []
         for stage in self.stages:
             x = stage(x)
-            pooled.append(_averaged(x).flatten(1))
+            pooled.append(F.adaptive_avg_pool2d(x, _POOLING).flatten(1))
         return pooled
-
-
-def _averaged(x: Tensor) -> Tensor:
-    """Average maps (B, c, h, w) over the grid; single rows and columns count twice."""
-    return F.adaptive_avg_pool2d(x, _POOLING)

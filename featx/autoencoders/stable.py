@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from featx.autoencoders.base import Array, batches
+from featx.autoencoders.base import MOST_CHANNELS, Array, batches, check_number
 from featx.memory_maps import take_rows
 
 _MOST_VALUES = 2**28  # of codes that are held at once
@@ -174,12 +174,17 @@ def views_each(n_images: int) -> int:
     return int(np.clip(_VIEWS // n_images, 1, _MOST_VIEWS))
 
 
-def features_for(n_images: int) -> int:
-    """Features where nothing else is said: one for every 40 images, 256 to 1,024.
+def resolve_components(n_components: int | str, n_images: int) -> int:
+    """Return the number of features; "auto" is one for every 40 images, 256 to 1,024.
 
-    >>> features_for(100), features_for(20_000), features_for(60_000)
-    (256, 500, 1024)
+    >>> [resolve_components("auto", n) for n in (100, 20_000, 60_000)]
+    [256, 500, 1024]
+    >>> resolve_components(32, 60_000)
+    32
     """
+    if n_components != "auto":
+        check_number("n_components", n_components, 1, MOST_CHANNELS, integer=True)
+        return int(n_components)
     return int(np.clip(n_images // _IMAGES_PER_FEATURE, 256, 1024))
 
 
