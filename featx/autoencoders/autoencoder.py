@@ -112,7 +112,7 @@ class Autoencoder(CallbackSupportMixin, NetworkTransformer):  # type: ignore[mis
         pixels, features = [], []
         for part in self._batches(n):
             batch = take_rows(images, some[part])
-            features.append(self._run("encode", batch).float())
+            features.append(self._drawn_from(batch))
             pixels.append(readout.reduce(to_tensor(batch)))
         device = next(self.module_.parameters()).device
         readout.learn(torch.cat(pixels).to(device), torch.cat(features).to(device))

@@ -10,6 +10,7 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.utils import check_random_state
 
 from featx.autoencoders.base import (
+    MOST_CHANNELS,
     Array,
     Cost,
     ImageTransformer,
@@ -44,7 +45,7 @@ class CompactAutoencoder(ImageTransformer):
     ----------
     n_components : int or "auto", default="auto"
         Features; fewer where there are fewer images or the code is narrower. ``"auto"``
-        is one for every 40 images, at least 256 and at most 1,024.
+        is one for every 5 images, at least 256 and at most 1,024.
     encoder : estimator, default=None
         Makes the code: a transformer of images with `inverse_transform`, unfitted. None
         stands for a `PatchAutoencoder` with its defaults.
@@ -192,6 +193,8 @@ class CompactAutoencoder(ImageTransformer):
         return self
 
     def _check_parameters(self) -> None:
+        if self.n_filters != "auto":
+            check_number("n_filters", self.n_filters, 1, MOST_CHANNELS, integer=True)
         if self.n_views != "auto":
             check_number("n_views", self.n_views, 1, integer=True)
         check_number("view_eps", self.view_eps, 1e-6)
@@ -270,6 +273,7 @@ class CompactAutoencoder(ImageTransformer):
 
     def cost(self, n_images: int, image_shape: tuple[int, int, int]) -> Cost:
         """Say what training and encoding cost, without doing them."""
+        self._check_parameters()
         base: Cost = self._unfitted(None).cost(n_images, image_shape)
         n = seen_images(n_images, self.n_images, base.n_features)
         n_views = None if self.n_views == "auto" else int(self.n_views)

@@ -170,7 +170,9 @@ class NetworkTransformer(ImageTransformer):
         return images
 
     def reconstruct(self, X: ArrayLike) -> NDArray[np.float32]:
-        """Encode and decode images as they are, without averaging over augmentations.
+        """Encode and decode images as they are.
+
+        Most encoders do so without averaging over augmentations.
 
         Parameters
         ----------
@@ -190,9 +192,13 @@ class NetworkTransformer(ImageTransformer):
         images = self._check_fitted_images(X)
         restored = np.empty((len(images), *self.row_shape_), np.float32)
         for rows in self._batches(len(images)):
-            code = self._run("encode", images[rows])
-            restored[rows] = self._decode(code.float().cpu().numpy())
+            features = self._drawn_from(images[rows])
+            restored[rows] = self._decode(features.cpu().numpy())
         return restored
+
+    def _drawn_from(self, images: Array) -> Tensor:
+        """Give the features of one batch that images are drawn from."""
+        return self._run("encode", images).float()
 
     def _batches(self, n: int) -> Iterator[slice]:
         """Batches of `batch_size` images, fewer where images or features are many."""

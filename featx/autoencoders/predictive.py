@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, clone
 
 from featx.autoencoders.autoencoder import Autoencoder
-from featx.autoencoders.base import MOST_CHANNELS, Array, Cost, check_number
+from featx.autoencoders.base import MOST_CHANNELS, Array, Cost, batches, check_number
 from featx.autoencoders.checkpoint import not_resumable
 from featx.autoencoders.compact import CompactAutoencoder
 from featx.autoencoders.patch import PatchAutoencoder
@@ -22,13 +21,17 @@ from featx.autoencoders.stable import (
 )
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from featx.autoencoders.predictive_network import PredictiveNetwork
 
 _POSITIONS = 16  # along the longer side, at most, in the first stage
 _LONGEST_DRAWN = 48  # larger images are drawn at this size and enlarged
 _MOST_FILTERS = 800  # of the teacher's: more taught no better
 _FASTER = 3  # wide convolutions than most of what is counted
-_N_TARGETS = 256
+_MOST_TARGETS = 256
+_LEAST_FEATURES = 512  # unless there are fewer images
+_AT_ONCE = 1024  # images, as the teacher encodes well
 _N_IMAGES = 10_000  # that the projection to features is learned from
 _VIEWS = 60_000  # of which training sees at least so many, if epochs allow
 _EPOCHS = (12, 200)
@@ -41,16 +44,18 @@ class PredictiveAutoencoder(Autoencoder):
     common. Then a convolutional network sees changed views only (moved, mirrored where
     that is natural, in other light and color) and is trained to predict those features
     of the image itself. What it needs for that, the outputs of its three stages, is more
-    than it was taught; of these, the features are again what views have in common.
+    than it was taught: half of the features are what these have in common between views.
+    The other half are those of the teacher, which knows details that are too small for
+    the network to learn from few images.
 
     Parameters
     ----------
     n_components : int or "auto", default="auto"
-        Features; fewer where there are fewer images. ``"auto"`` is one for every 40
-        images, at least 256 and at most 1,024.
-    teacher : estimator, default=None
-        Whose features are predicted: a transformer of images, unfitted. None stands for a
-        `CompactAutoencoder` with 256 features of at most 800 patch filters.
+        Features, at least 2; fewer where there are fewer images. ``"auto"`` is one for
+        every 5 images, at least 512 and at most 1,024.
+    n_filters : int or "auto", default="auto"
+        Patch filters of the teacher. ``"auto"`` chooses as `PatchAutoencoder` does, but at
+        most 800.
     n_channels : int or "auto", default="auto"
         Channels of the first stage; the second has twice, the third four times as many.
         ``"auto"`` is 8 for every position along the longer side: at most 128.
@@ -109,8 +114,11 @@ class PredictiveAutoencoder(Autoencoder):
         Channels of each stage.
     patch_size_ : int
         The patch size in use, in pixels.
-    ratios_ : ndarray of float32, shape (n_features,)
-        Variance between images, in units of that between views, of each direction.
+    teacher_ : CompactAutoencoder
+        The fitted teacher.
+    ratios_ : ndarray of float32, shape (n_features - teacher_.n_features,)
+        Variance between images, in units of that between views, of each direction of the
+        network's outputs.
     augment_ : str or None
         The augmentation in use.
     device_ : str
@@ -152,7 +160,7 @@ class PredictiveAutoencoder(Autoencoder):
         self,
         n_components: int | str = "auto",
         *,
-        teacher: BaseEstimator | None = None,
+        n_filters: int | str = "auto",
         n_channels: int | str = "auto",
         patch_size: int | str = "auto",
         view_eps: float = 0.1,
@@ -171,7 +179,7 @@ class PredictiveAutoencoder(Autoencoder):
         verbose: int = 0,
     ) -> None:
         self.n_components = n_components
-        self.teacher = teacher
+        self.n_filters = n_filters
         self.n_channels = n_channels
         self.patch_size = patch_size
         self.view_eps = view_eps
@@ -191,7 +199,8 @@ class PredictiveAutoencoder(Autoencoder):
 
     def _resolve(self, images: Array) -> None:
         n, shape = len(images), self.image_shape_
-        wanted = resolve_components(self.n_components, n)
+        wanted = resolve_components(self.n_components, n, least=_LEAST_FEATURES)
+        check_number("n_components", wanted, 2, integer=True)
         check_number("view_eps", self.view_eps, 1e-6)
         longer = max(shape[:2])
         self.patch_size_ = -(-longer // _POSITIONS)
@@ -204,7 +213,10 @@ class PredictiveAutoencoder(Autoencoder):
             width = int(self.n_channels)
         self.channels_ = (width, 2 * width, 4 * width)
         self._n_code = 4 * sum(self.channels_)  # of two rows and columns of cells
-        self._n_kept = min(wanted, basis_size(n, _N_IMAGES, self._n_code))
+        n_learned = min(wanted - wanted // 2, basis_size(n, _N_IMAGES, self._n_code))
+        self._n_taught = wanted // 2
+        taught = self._unfitted_teacher(n).cost(n, shape)
+        self._widths = (n_learned, taught.n_features)
         shrink = -(-longer // _LONGEST_DRAWN)
         n_pixels = int(np.prod([-(-side // shrink) for side in shape[:2]])) * shape[2]
         self._drawn = (shrink, min(256, n, n_pixels))
@@ -215,7 +227,7 @@ class PredictiveAutoencoder(Autoencoder):
         return PredictiveNetwork(
             self.image_shape_,
             n_channels=self.channels_[0],
-            n_components=self._n_kept,
+            widths=self._widths,
             patch_size=self.patch_size_,
             value_range=self.pixel_range_,
             drawn=self._drawn,
@@ -227,19 +239,17 @@ class PredictiveAutoencoder(Autoencoder):
             return int(self.max_epochs)
         return int(np.clip(_VIEWS / n_images, *_EPOCHS))
 
-    def _unfitted_teacher(
-        self, n_images: int, image_shape: tuple[int, int, int], seed: int | None
-    ) -> Any:
-        if self.teacher is not None:
-            return clone(self.teacher)
-        filters: Any = PatchAutoencoder().resolved(n_images, image_shape)
+    def _unfitted_teacher(self, n_images: int) -> CompactAutoencoder:
+        n_filters = self.n_filters
+        if n_filters == "auto":
+            filters: Any = PatchAutoencoder().resolved(n_images, self.image_shape_)
+            n_filters = min(_MOST_FILTERS, filters.n_filters_[0])
         return CompactAutoencoder(
-            _N_TARGETS,
-            n_filters=min(_MOST_FILTERS, filters.n_filters_[0]),
+            self._n_taught,
+            n_filters=n_filters,
             augment=self.augment,
             device=self.device,
             precision=self.precision,
-            random_state=seed,
         )
 
     def _prepare(self, images: Array, seed: int) -> None:
@@ -249,10 +259,10 @@ class PredictiveAutoencoder(Autoencoder):
         """Return what the teacher says of the images, and give the network a head."""
         import torch
 
-        teacher = self._unfitted_teacher(len(images), self.image_shape_, seed)
+        teacher = self._unfitted_teacher(len(images)).set_params(random_state=seed)
         with not_resumable():  # the state that is kept is that of the network
-            taught = teacher.fit(images).transform(images)
-        targets = half_whitened(np.asarray(taught, np.float32).reshape(len(images), -1))
+            self.teacher_ = teacher.fit(images)
+        targets = half_whitened(self.teacher_.transform(images), _MOST_TARGETS)
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(seed + 1)
             self.module_.add_head(targets.shape[1])
@@ -265,7 +275,7 @@ class PredictiveAutoencoder(Autoencoder):
             self._code,
             self.pixel_range_,
             mirror=self.augment_ == "flip",
-            n_components=self._n_kept,
+            n_components=self._widths[0],
             view_eps=float(self.view_eps),
             n_images=_N_IMAGES,
         )
@@ -294,7 +304,31 @@ class PredictiveAutoencoder(Autoencoder):
         ValueError
             If the images differ in shape from those seen in `fit`.
         """
-        return same_length(super().transform(X))
+        images = self._check_fitted_images(X)
+        features = np.empty((len(images), sum(self._widths)), np.float32)
+        for rows in batches(len(images), _AT_ONCE):
+            features[rows] = self._features(images[rows])
+        return features
+
+    def _features(self, images: Array) -> NDArray[np.float32]:
+        """Put what the network and what its teacher say side by side, of equal weight."""
+        n_learned, n_taught = self._widths
+        features = np.empty((len(images), n_learned + n_taught), np.float32)
+        for rows in self._batches(len(images)):
+            code = self._encoded("encode", images[rows])
+            features[rows, :n_learned] = code.float().cpu().numpy()
+        self.teacher_.set_params(device=self.device)
+        features[:, n_learned:] = self.teacher_.transform(images)
+        for width, half in zip(
+            self._widths, np.split(features, [n_learned], axis=1), strict=True
+        ):
+            half[:] = same_length(half) * np.sqrt(sum(self._widths) / (2 * width))
+        return features
+
+    def _drawn_from(self, images: Array) -> Tensor:
+        import torch
+
+        return torch.from_numpy(self._features(images))
 
     def _code(self, images: Array) -> NDArray[np.float32]:
         codes = np.empty((len(images), self._n_code), np.float32)
@@ -303,24 +337,19 @@ class PredictiveAutoencoder(Autoencoder):
         return codes
 
     def _count(self, n_images: int) -> Cost:
-        shape = self.image_shape_
-        teacher = self._unfitted_teacher(n_images, shape, None)
-        if hasattr(teacher, "cost"):
-            taught: Cost = teacher.cost(n_images, shape)
-        else:
-            taught = Cost(0.0, 0.0, int(np.prod(shape)))
+        taught = self._unfitted_teacher(n_images).cost(n_images, self.image_shape_)
         forward = self._forward_operations() / _FASTER
         views = n_images * self._resolve_epochs(n_images)
         seen = min(n_images, _N_IMAGES)
         learning = learning_operations(seen, self._n_code, 2 * forward)
-        projecting = 2.0 * self._n_code * self._n_kept
+        projecting = 2.0 * self._n_code * self._widths[0]
         return Cost(
             taught.training
             + taught.encoding * n_images
             + 3 * forward * views
             + learning,
-            2 * forward + projecting,
-            self._n_kept,
+            2 * forward + projecting + taught.encoding,
+            sum(self._widths),
         )
 
     def _forward_operations(self) -> float:
@@ -333,22 +362,24 @@ class PredictiveAutoencoder(Autoencoder):
         return 18.0 * products
 
 
-def half_whitened(features: Array) -> NDArray[np.float32]:
+def half_whitened(features: Array, most: int) -> NDArray[np.float32]:
     """Center features (n, d) and take the root of how much their directions differ.
 
     Between features as they are, of which a few directions would be all that counts, and
-    white ones, where noise would count as much as they do. The mean square is one.
+    white ones, where noise would count as much as they do. At most so many directions are
+    kept, those that differ most; the mean square is one.
 
     Examples
     --------
     >>> features = np.random.default_rng(0).normal(size=(1000, 2)) * [16, 1] + 3
-    >>> half_whitened(features).var(axis=0).round(1)
+    >>> half_whitened(features, 2).var(axis=0).round(1)
     array([0.1, 1.9], dtype=float32)
     """
     centered = features - features.mean(axis=0)
     variances, directions = np.linalg.eigh(
         np.atleast_2d(np.cov(centered, rowvar=False, ddof=0))
     )
+    variances, directions = variances[-most:], directions[:, -most:]
     floor = max(float(variances.max()) * 1e-6, 1e-12)
     targets = centered @ (directions / np.maximum(variances, floor) ** 0.25)
     targets /= max(np.sqrt(np.mean(targets**2)), 1e-6)

@@ -23,8 +23,8 @@ class PredictiveNetwork(nn.Module):
         Height, width and channels.
     n_channels : int
         Channels of the first stage; each stage has twice as many as the one before.
-    n_components : int
-        Features.
+    widths : tuple of int
+        Features of the network, and of its teacher: images are drawn from both.
     patch_size : int
         Side of the square of pixels that become channels of one position.
     value_range : tuple of float
@@ -43,7 +43,7 @@ class PredictiveNetwork(nn.Module):
         image_shape: tuple[int, int, int],
         *,
         n_channels: int,
-        n_components: int,
+        widths: tuple[int, int],
         patch_size: int,
         value_range: tuple[float, float],
         drawn: tuple[int, int],
@@ -66,11 +66,11 @@ class PredictiveNetwork(nn.Module):
         )
         self.head: nn.Linear | None = None
         n_code = 7 * n_channels * _POOLING**2
-        self.n_features = n_components
+        self.n_features = sum(widths)
         self.register_buffer("center", torch.zeros(n_code))
         self.register_buffer("scale", torch.ones(n_code))
-        self.register_buffer("components", torch.zeros(n_code, n_components))
-        self.readout = Readout(image_shape, drawn[0], n_components, drawn[1])
+        self.register_buffer("components", torch.zeros(n_code, widths[0]))
+        self.readout = Readout(image_shape, drawn[0], self.n_features, drawn[1])
 
     def add_head(self, n_targets: int) -> None:
         """Add what predicts so many values: the network is to be trained."""
@@ -92,7 +92,7 @@ class PredictiveNetwork(nn.Module):
         return torch.cat([one.float() for one in self._maps(images)], dim=1)
 
     def encode(self, images: Tensor) -> Tensor:
-        """(B, h, w, c) -> features (B, n_features), float32."""
+        """(B, h, w, c) -> features of the network (B, widths[0]), float32."""
         code = self.code(images)
         with torch.autocast(code.device.type, enabled=False):
             return ((code - self.center) / self.scale) @ self.components

@@ -17,7 +17,7 @@ _VIEWS = 10_000
 _MOST_VIEWS = 10  # of one image
 _AT_ONCE = 2**24  # values of images
 _MOST_BASIS = 2000  # principal components of the codes, at most
-_IMAGES_PER_FEATURE = 40
+_IMAGES_PER_FEATURE = 5
 
 
 class Projection(NamedTuple):
@@ -174,10 +174,10 @@ def views_each(n_images: int) -> int:
     return int(np.clip(_VIEWS // n_images, 1, _MOST_VIEWS))
 
 
-def resolve_components(n_components: int | str, n_images: int) -> int:
-    """Return the number of features; "auto" is one for every 40 images, 256 to 1,024.
+def resolve_components(n_components: int | str, n_images: int, least: int = 256) -> int:
+    """Return the number of features; "auto" is one for every 5 images, 256 to 1,024.
 
-    >>> [resolve_components("auto", n) for n in (100, 20_000, 60_000)]
+    >>> [resolve_components("auto", n) for n in (100, 2500, 60_000)]
     [256, 500, 1024]
     >>> resolve_components(32, 60_000)
     32
@@ -185,7 +185,7 @@ def resolve_components(n_components: int | str, n_images: int) -> int:
     if n_components != "auto":
         check_number("n_components", n_components, 1, MOST_CHANNELS, integer=True)
         return int(n_components)
-    return int(np.clip(n_images // _IMAGES_PER_FEATURE, 256, 1024))
+    return int(np.clip(n_images // _IMAGES_PER_FEATURE, least, 1024))
 
 
 def seen_images(n_images: int, most: int, n_code: int) -> int:

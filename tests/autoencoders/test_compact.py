@@ -148,7 +148,7 @@ def test_only_some_images_are_learned_from():
 
 def test_more_images_are_worth_more_features():
     auto = CompactAutoencoder()
-    widths = [auto.cost(n, (32, 32, 3)).n_features for n in (1000, 20_000, 60_000)]
+    widths = [auto.cost(n, (32, 32, 3)).n_features for n in (1000, 2500, 60_000)]
     assert widths == [256, 500, 1024]
 
 
@@ -170,6 +170,7 @@ def test_cost_counts_the_code_and_the_features():
     ("params", "words"),
     [
         ({"n_components": 0}, "n_components=0"),
+        ({"n_filters": 0}, "n_filters=0"),
         ({"n_views": 0}, "n_views=0"),
         ({"n_views": "many"}, "n_views='many'"),
         ({"view_eps": 0}, "view_eps=0"),
