@@ -221,17 +221,18 @@ class PatchAutoencoder(Autoencoder):
     def _count(self, n_images: int) -> Cost:
         height, width = self.patch_shape_
         n_values = height * width * self.image_shape_[2]
-        encoding = 0.0
+        encoding, n_features = 0.0, 0
         for level, n_filters in enumerate(self.n_filters_):
             shrink = self.downsample_ * 2**level
             rows, columns = (-(-side // shrink) for side in self.image_shape_[:2])
-            n_positions = max(1, rows - height + 1) * max(1, columns - width + 1)
-            encoding += 2 * n_positions * n_values * n_filters
+            positions = max(1, rows - height + 1), max(1, columns - width + 1)
+            encoding += 2 * np.prod(positions) * n_values * n_filters
+            cells = np.minimum(self.pooling, positions)
+            n_features += 2 * n_filters * int(np.prod(cells))
         n_filters = sum(self.n_filters_)
         n_patches = min(self.n_patches, _PATCHES_PER_IMAGE * n_images)
         training = 6.0 * n_patches * n_values * n_filters * self.max_epochs
         readout = 2 * encoding * min(n_images, N_DRAWN_FROM)
-        n_features = 2 * n_filters * self.pooling**2
         return Cost(training + readout, 2 * encoding, n_features)
 
     def _build(self) -> PatchNetwork:

@@ -51,7 +51,7 @@ class PredictiveAutoencoder(Autoencoder):
     Parameters
     ----------
     n_components : int or "auto", default="auto"
-        Features, at least 2; fewer where there are fewer images. ``"auto"`` is one for
+        Features; fewer where there are fewer images. ``"auto"`` is one for
         every 5 images, at least 512 and at most 1,024.
     n_filters : int or "auto", default="auto"
         Patch filters of the teacher. ``"auto"`` chooses as `PatchAutoencoder` does, but at
@@ -200,7 +200,6 @@ class PredictiveAutoencoder(Autoencoder):
     def _resolve(self, images: Array) -> None:
         n, shape = len(images), self.image_shape_
         wanted = resolve_components(self.n_components, n, least=_LEAST_FEATURES)
-        check_number("n_components", wanted, 2, integer=True)
         check_number("view_eps", self.view_eps, 1e-6)
         longer = max(shape[:2])
         self.patch_size_ = -(-longer // _POSITIONS)
@@ -214,9 +213,9 @@ class PredictiveAutoencoder(Autoencoder):
         self.channels_ = (width, 2 * width, 4 * width)
         self._n_code = 4 * sum(self.channels_)  # of two rows and columns of cells
         n_learned = min(wanted - wanted // 2, basis_size(n, _N_IMAGES, self._n_code))
-        self._n_taught = wanted // 2
+        self._n_taught = max(1, wanted // 2)
         taught = self._unfitted_teacher(n).cost(n, shape)
-        self._widths = (n_learned, taught.n_features)
+        self._widths = (n_learned, min(wanted // 2, taught.n_features))
         shrink = -(-longer // _LONGEST_DRAWN)
         n_pixels = int(np.prod([-(-side // shrink) for side in shape[:2]])) * shape[2]
         self._drawn = (shrink, min(256, n, n_pixels))
@@ -318,11 +317,12 @@ class PredictiveAutoencoder(Autoencoder):
             code = self._encoded("encode", images[rows])
             features[rows, :n_learned] = code.float().cpu().numpy()
         self.teacher_.set_params(device=self.device)
-        features[:, n_learned:] = self.teacher_.transform(images)
+        features[:, n_learned:] = self.teacher_.transform(images)[:, :n_taught]
         for width, half in zip(
             self._widths, np.split(features, [n_learned], axis=1), strict=True
         ):
-            half[:] = same_length(half) * np.sqrt(sum(self._widths) / (2 * width))
+            if width:
+                half[:] = same_length(half) * np.sqrt(sum(self._widths) / (2 * width))
         return features
 
     def _drawn_from(self, images: Array) -> Tensor:

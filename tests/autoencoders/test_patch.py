@@ -263,3 +263,11 @@ def test_cuda_features_load_on_a_cpu(photos):
 def test_a_wrong_parameter_is_named_in_fit(photos, params, words):
     with pytest.raises(ParameterError, match=words):
         quick(**params).fit(photos)
+
+
+@pytest.mark.parametrize("shape", [(3,), (10,), (64,), (8, 8), (2, 40), (33, 5, 3)])
+def test_cost_knows_how_many_features_there_will_be(shape):
+    images = np.random.default_rng(0).random((30, *shape), np.float32)
+    encoder = PatchAutoencoder(n_components=8, max_epochs=0, random_state=0)
+    n_features = encoder.fit_transform(images).shape[1]
+    assert encoder.cost(30, encoder.image_shape_).n_features == n_features

@@ -145,6 +145,12 @@ def test_mirrored_images_have_the_same_features_where_mirroring_is_natural():
     )
 
 
+def test_a_single_feature_is_of_the_network():
+    encoder = quick(n_components=1, max_epochs=1).fit(X[:60])
+    assert encoder.transform(X).shape == (len(X), 1)
+    assert encoder.cost(60, (8, 8, 1)).n_features == 1
+
+
 def test_constant_images_have_features():
     images = np.full((6, 8, 8, 1), 9, np.uint8)
     features = quick().fit(images).transform(images)
@@ -177,7 +183,7 @@ def test_cost_grows_with_epochs_and_counts_the_teacher():
 @pytest.mark.parametrize(
     ("params", "words"),
     [
-        ({"n_components": 1}, "n_components=1, but expected an integer of at least 2"),
+        ({"n_components": 0}, "n_components=0"),
         ({"n_filters": 0}, "n_filters=0"),
         ({"n_channels": 0}, "n_channels=0"),
         ({"n_channels": "many"}, "n_channels='many'"),
