@@ -126,16 +126,18 @@ class NetworkTransformer(ImageTransformer):
         ValueError
             If the images differ in shape from those seen in `fit`.
         """
-        import torch
-
         images = self._check_fitted_images(X)
         features = np.empty((len(images), self._n_features_out), np.float32)
-        for rows in self._batches(len(images)):
-            # converts to float32, and copies from a device, in one pass
-            torch.from_numpy(features[rows]).copy_(
-                self._encoded("encode", images[rows])
-            )
+        self._encode_into(features, "encode", images)
         return features
+
+    def _encode_into(self, rows: Array, method: str, images: Array) -> None:
+        """Write what a method of the network says of images into as many rows."""
+        import torch
+
+        for some in self._batches(len(images)):
+            # converts to float32, and copies from a device, in one pass
+            torch.from_numpy(rows[some]).copy_(self._encoded(method, images[some]))
 
     def _encoded(self, method: str, images: Array) -> Tensor:
         """Run one batch through the network, averaged with its mirror image if so."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -226,9 +227,9 @@ class PatchAutoencoder(Autoencoder):
             shrink = self.downsample_ * 2**level
             rows, columns = (-(-side // shrink) for side in self.image_shape_[:2])
             positions = max(1, rows - height + 1), max(1, columns - width + 1)
-            encoding += 2 * np.prod(positions) * n_values * n_filters
-            cells = np.minimum(self.pooling, positions)
-            n_features += 2 * n_filters * int(np.prod(cells))
+            encoding += 2 * math.prod(positions) * n_values * n_filters
+            cells = math.prod(min(self.pooling, along) for along in positions)
+            n_features += 2 * n_filters * cells
         n_filters = sum(self.n_filters_)
         n_patches = min(self.n_patches, _PATCHES_PER_IMAGE * n_images)
         training = 6.0 * n_patches * n_values * n_filters * self.max_epochs

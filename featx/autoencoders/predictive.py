@@ -116,9 +116,9 @@ class PredictiveAutoencoder(Autoencoder):
         The patch size in use, in pixels.
     teacher_ : CompactAutoencoder
         The fitted teacher.
-    ratios_ : ndarray of float32, shape (n_features - teacher_.n_features,)
-        Variance between images, in units of that between views, of each direction of the
-        network's outputs.
+    ratios_ : ndarray of float32, shape (n_learned,)
+        Variance between images, in units of that between views, of each of the network's
+        own features.
     augment_ : str or None
         The augmentation in use.
     device_ : str
@@ -294,9 +294,10 @@ class PredictiveAutoencoder(Autoencoder):
         Returns
         -------
         ndarray of float32, shape (n, n_features)
-            Features; the mean of their squares is one for every image. They do not depend
-            on the batch size or on the other rows beyond rounding: 1e-4 at float32, 1e-2
-            of the largest at bfloat16.
+            Features: first those of the network, then those of the teacher. The mean of
+            their squares is one for every image. They do not depend on the batch size or
+            on the other rows beyond rounding: 1e-4 at float32, 1e-2 of the largest at
+            bfloat16.
 
         Raises
         ------
@@ -313,9 +314,7 @@ class PredictiveAutoencoder(Autoencoder):
         """Put what the network and what its teacher say side by side, of equal weight."""
         n_learned, n_taught = self._widths
         features = np.empty((len(images), n_learned + n_taught), np.float32)
-        for rows in self._batches(len(images)):
-            code = self._encoded("encode", images[rows])
-            features[rows, :n_learned] = code.float().cpu().numpy()
+        self._encode_into(features[:, :n_learned], "encode", images)
         self.teacher_.set_params(device=self.device)
         features[:, n_learned:] = self.teacher_.transform(images)[:, :n_taught]
         for width, half in zip(
@@ -332,8 +331,7 @@ class PredictiveAutoencoder(Autoencoder):
 
     def _code(self, images: Array) -> NDArray[np.float32]:
         codes = np.empty((len(images), self._n_code), np.float32)
-        for rows in self._batches(len(images)):
-            codes[rows] = self._encoded("code", images[rows]).float().cpu().numpy()
+        self._encode_into(codes, "code", images)
         return codes
 
     def _count(self, n_images: int) -> Cost:

@@ -175,7 +175,7 @@ def views_each(n_images: int) -> int:
 
 
 def resolve_components(n_components: int | str, n_images: int, least: int = 256) -> int:
-    """Return the number of features; "auto" is one for every 5 images, 256 to 1,024.
+    """Return the number of features; "auto" is one for every 5, `least` to 1,024.
 
     >>> [resolve_components("auto", n) for n in (100, 2500, 60_000)]
     [256, 500, 1024]
