@@ -34,7 +34,7 @@ _LEAST_FEATURES = 512  # unless there are fewer images
 _AT_ONCE = 1024  # images, as the teacher encodes well
 _N_IMAGES = 10_000  # that the projection to features is learned from
 _VIEWS = 60_000  # of which training sees at least so many, if epochs allow
-_EPOCHS = (12, 200)
+_EPOCHS = (16, 200)
 
 
 class PredictiveAutoencoder(Autoencoder):
@@ -72,7 +72,7 @@ class PredictiveAutoencoder(Autoencoder):
         Height, width (and channels) when images come as flat rows; without it, rows are
         one-dimensional signals.
     max_epochs : int or "auto", default="auto"
-        Passes over the images; ``"auto"`` is about 60,000 views in all, at least 12 and at
+        Passes over the images; ``"auto"`` is about 60,000 views in all, at least 16 and at
         most 200 epochs.
     batch_size : int, default=128
         Images per step, and per batch when encoding.
@@ -129,7 +129,7 @@ class PredictiveAutoencoder(Autoencoder):
     See Also
     --------
     CompactAutoencoder : The teacher, much faster.
-    DenoisingAutoencoder : The targets are pixels.
+    ConvAutoencoder : The targets are pixels.
 
     Notes
     -----
@@ -233,7 +233,7 @@ class PredictiveAutoencoder(Autoencoder):
         )
 
     def _resolve_epochs(self, n_images: int) -> int:
-        """About 60,000 views of few images, 12 of each of many."""
+        """About 60,000 views of few images, 16 of each of many."""
         if self.max_epochs != "auto":
             return int(self.max_epochs)
         return int(np.clip(_VIEWS / n_images, *_EPOCHS))
