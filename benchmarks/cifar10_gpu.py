@@ -1,4 +1,4 @@
-"""The large denoising autoencoder for a GPU, and what it would cost.
+"""The large convolutional autoencoder for a GPU, and what it would cost.
 
     python -m benchmarks.cifar10_gpu DIR            train it and score it; needs a GPU
     python -m benchmarks.cifar10_gpu DIR --steps 3  a few steps anywhere, operations counted
@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from featx import DenoisingAutoencoder, FeatureCache, bench, load_dataset
+from featx import ConvAutoencoder, FeatureCache, bench, load_dataset
 from featx.autoencoders.tensors import to_tensor
 from featx.machine import describe_machine
 
@@ -28,9 +28,9 @@ EPOCHS = 400
 RESULTS = Path(__file__).parent / "results" / "cifar10_gpu.json"
 
 
-def large(**params: object) -> DenoisingAutoencoder:
+def large(**params: object) -> ConvAutoencoder:
     """Build the network: 128-256-512 channels, batches of 512."""
-    return DenoisingAutoencoder(
+    return ConvAutoencoder(
         n_components=512,
         hidden_channels=(128, 256),
         batch_size=512,
@@ -87,7 +87,7 @@ def main() -> None:
         dataset = load_dataset(args.folder, cache_dir=work)
         results = bench(
             dataset,
-            {"denoising": large(max_epochs=EPOCHS)},
+            {"conv": large(max_epochs=EPOCHS)},
             ["linear-svm", "svm", "mlp"],
             cache=FeatureCache(work),
         )

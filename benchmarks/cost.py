@@ -23,7 +23,8 @@ ROOT = Path(__file__).parent.parent
 LARGE = ROOT / "benchmarks" / "results" / "large_job.json"
 SCALING = ROOT / "docs" / "scaling.md"
 BEGIN, END = "<!-- cost begin -->", "<!-- cost end -->"
-SHOWN = ("untrained", "patch", "denoising", "masked")
+SHOWN = ("untrained", "patch", "compact", "predictive", "conv")
+VIEWS = {"predictive": (60_000, 16, 200), "conv": (400_000, 5, 50)}
 SIZES = ((10**5, 2), (10**7, 64), (10**9, 1024))  # images, cores of the cluster
 CLASSES, STEPS = 10, 12  # that the linear classifier learns, and how it does
 FIT_CORES = 64  # of the machine that fits the classifier
@@ -73,8 +74,7 @@ def measured() -> tuple[dict[str, Measured], float]:
 
         train = cores * statistics.median(run["train_seconds"] for run in mine)
         encode = cores * statistics.median(run["encode_seconds"] for run in mine)
-        deep = name not in ("patch", "untrained")
-        views = n_train * 8  # epochs of the default at this size
+        views = n_train * epochs(name, n_train)
         fit = statistics.median(
             row["fit_seconds"]
             for run in mine
@@ -83,8 +83,8 @@ def measured() -> tuple[dict[str, Measured], float]:
         )
         found[name] = Measured(
             encode / n,
-            train / views if deep else 0.0,
-            0.0 if deep else train,
+            train / views if views else 0.0,
+            0.0 if views else train,
             p,
             fit_operations(n_train, p) / fit / cores,
         )
@@ -92,9 +92,10 @@ def measured() -> tuple[dict[str, Measured], float]:
     return found, read
 
 
-def epochs(n: float) -> float:
-    """Epochs of the deep encoders by default."""
-    return min(max(400_000 / n, 5), 50)
+def epochs(name: str, n: float) -> float:
+    """Epochs of an encoder by default; 0 where training does not depend on n."""
+    views, least, most = VIEWS.get(name, (0, 0, 0))
+    return min(max(views / n, least), most)
 
 
 def table(n: float, cores: int) -> list[str]:
@@ -112,7 +113,7 @@ def table(n: float, cores: int) -> list[str]:
         passes = 2 * STEPS + 3 if stored > 100e9 else 1  # past memory: read again
         times = [
             max(n * read / cores, n * 3072 / DISK),
-            (m.fixed + n * epochs(n) * m.view) / cores,
+            (m.fixed + n * epochs(name, n) * m.view) / cores,
             max(n * m.encode / cores, stored / DISK),  # one process writes
             fit + passes * stored / DISK,
         ]

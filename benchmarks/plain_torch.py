@@ -107,7 +107,7 @@ def train(
             x = batch.to(device)
             optimizer.zero_grad()
             target = torch.cat([x, whitened(x, network.whitening.kernel)], dim=1)
-            loss = F.mse_loss(network.decoder(network.code(x)), target)
+            loss = F.mse_loss(network.decoder(network.encoder(x)), target)
             loss.backward()
             optimizer.step()
             schedule.step()

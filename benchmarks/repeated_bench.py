@@ -15,7 +15,7 @@ from benchmarks.measure import Done, Work
 SAYS = "repeating featx bench when only the table is made again, against the first run"
 UNIT = "runs"
 BAR = 20.0
-FULL = {"n_train": 2000, "n_test": 500, "encoders": "raw,patch,denoising"}
+FULL = {"n_train": 2000, "n_test": 500, "encoders": "raw,patch,conv"}
 QUICK = {"n_train": 40, "n_test": 20, "encoders": "raw"}
 
 

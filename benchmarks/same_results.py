@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 
 ROOT = Path(__file__).parents[1]
-ENCODERS = "raw,pca,untrained,random-patches,patch,conv,denoising,vae,masked"
+ENCODERS = "raw,pca,untrained,random-patches,patch,conv"
 CLASSIFIERS = "linear-svm,logreg,ridge,svm,kernel-ridge,mlp,knn"
 # An image is encoded in full at both commits; epochs are given, so that no clock decides.
 WORDS = ["--clf", CLASSIFIERS, "--epochs", "2", "--quiet"]

@@ -25,7 +25,7 @@ class Reconstruction(nn.Module):
 
     def forward(self, X: Tensor) -> Tensor:
         """(B, 3, h, w) -> pixels and whitened pixels (B, 6, h, w)."""
-        drawn: Tensor = self.network.decoder(self.network.code(X))
+        drawn: Tensor = self.network.decoder(self.network.encoder(X))
         return drawn
 
 

@@ -28,6 +28,8 @@ def encoder(epochs: int, batch_size: int) -> ConvAutoencoder:
     return ConvAutoencoder(
         n_components=128,
         hidden_channels=(32, 64),
+        noise=0,
+        mask_fraction=0,
         augment=None,
         max_epochs=epochs,
         batch_size=batch_size,

@@ -25,6 +25,8 @@ def encoder(channels: tuple[int, ...], batch_size: int) -> ConvAutoencoder:
     return ConvAutoencoder(
         n_components=channels[-1],
         hidden_channels=channels[:-1],
+        noise=0,
+        mask_fraction=0,
         augment=None,
         max_epochs=1,
         batch_size=batch_size,
@@ -40,7 +42,7 @@ def operations_per_image(channels: tuple[int, ...]) -> float:
     network = plain_torch.with_plain_layers(fitted.module_).train()
     x = network.normalization(torch.from_numpy(X))
     with FlopCounterMode(display=False) as counter:
-        network.decoder(network.code(x)).sum().backward()
+        network.decoder(network.encoder(x)).sum().backward()
     return counter.get_total_flops() / len(X)
 
 

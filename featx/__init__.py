@@ -11,13 +11,10 @@ from featx._version import __version__ as __version__
 if TYPE_CHECKING:  # the same names once more, for type checkers and editors
     from featx.autoencoders import CompactAutoencoder as CompactAutoencoder
     from featx.autoencoders import ConvAutoencoder as ConvAutoencoder
-    from featx.autoencoders import DenoisingAutoencoder as DenoisingAutoencoder
-    from featx.autoencoders import MaskedAutoencoder as MaskedAutoencoder
     from featx.autoencoders import PatchAutoencoder as PatchAutoencoder
     from featx.autoencoders import PredictiveAutoencoder as PredictiveAutoencoder
     from featx.autoencoders import RawPixels as RawPixels
     from featx.autoencoders import UntrainedAutoencoder as UntrainedAutoencoder
-    from featx.autoencoders import VariationalAutoencoder as VariationalAutoencoder
     from featx.autoencoders import make_encoders as make_encoders
     from featx.autoencoders import resumable as resumable
     from featx.bundle import load as load
@@ -48,12 +45,10 @@ _HOMES = {
     "CompactAutoencoder": "featx.autoencoders",
     "ConvAutoencoder": "featx.autoencoders",
     "Dataset": "featx.images",
-    "DenoisingAutoencoder": "featx.autoencoders",
     "FeatureCache": "featx.features",
     "FeatxError": "featx.errors",
     "FeatxWarning": "featx.errors",
     "ImageSet": "featx.images",
-    "MaskedAutoencoder": "featx.autoencoders",
     "Model": "featx.model",
     "Observer": "featx.experiment",
     "PatchAutoencoder": "featx.autoencoders",
@@ -61,7 +56,6 @@ _HOMES = {
     "Protocol": "featx.experiment",
     "RawPixels": "featx.autoencoders",
     "UntrainedAutoencoder": "featx.autoencoders",
-    "VariationalAutoencoder": "featx.autoencoders",
     "WhitenedPCA": "featx.classifiers",
     "WideLinearSVC": "featx.classifiers",
     "WideLogisticRegression": "featx.classifiers",

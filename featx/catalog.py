@@ -2,12 +2,9 @@
 
 NAMED = ("cifar10", "cifar100", "digits", "fashion-mnist", "mnist", "stl10", "svhn")
 FITS = ("stretch", "pad", "crop")  # what becomes of images in another shape
-ENCODERS = (
-    *("raw", "pca", "untrained", "random-patches", "patch", "compact", "predictive"),
-    *("conv", "denoising", "vae", "masked"),
-)
 DEFAULT_ENCODERS = (
     *("raw", "pca", "untrained", "random-patches", "patch", "compact", "predictive"),
 )
+ENCODERS = (*DEFAULT_ENCODERS, "conv")
 CLASSIFIERS = ("linear-svm", "logreg", "ridge", "svm", "kernel-ridge", "mlp", "knn")
 MAP_METHODS = ("pca", "tsne")

@@ -152,7 +152,7 @@ def models(tiny, tmp_path_factory):
         X, y = arrays["X_train"], arrays["y_train"]
     pairs = [
         *(("raw", "svm"), ("raw", "knn"), ("raw", "mlp"), ("pca", "logreg")),
-        *(("untrained", "ridge"), ("patch", "linear-svm"), ("vae", "kernel-ridge")),
+        *(("untrained", "ridge"), ("patch", "linear-svm"), ("conv", "kernel-ridge")),
     ]
     made = []
     for encoder, classifier in pairs:
@@ -162,7 +162,7 @@ def models(tiny, tmp_path_factory):
             n_pixels=64,
             options={"random_state": 0},
             settings={"n_components": 4, "max_epochs": 1}
-            if encoder in ("patch", "vae")
+            if encoder in ("patch", "conv")
             else {"n_components": 4}
             if encoder != "raw"
             else {},

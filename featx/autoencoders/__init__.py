@@ -3,25 +3,19 @@
 from featx.autoencoders.checkpoint import resumable
 from featx.autoencoders.compact import CompactAutoencoder
 from featx.autoencoders.conv import ConvAutoencoder
-from featx.autoencoders.denoising import DenoisingAutoencoder
-from featx.autoencoders.masked import MaskedAutoencoder
 from featx.autoencoders.patch import PatchAutoencoder
 from featx.autoencoders.predictive import PredictiveAutoencoder
 from featx.autoencoders.raw import RawPixels
 from featx.autoencoders.registry import make_encoders
 from featx.autoencoders.untrained import UntrainedAutoencoder
-from featx.autoencoders.variational import VariationalAutoencoder
 
 __all__ = [
     "CompactAutoencoder",
     "ConvAutoencoder",
-    "DenoisingAutoencoder",
-    "MaskedAutoencoder",
     "PatchAutoencoder",
     "PredictiveAutoencoder",
     "RawPixels",
     "UntrainedAutoencoder",
-    "VariationalAutoencoder",
     "make_encoders",
     "resumable",
 ]

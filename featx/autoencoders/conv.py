@@ -15,7 +15,7 @@ from featx.errors import ParameterError
 from featx.memory_maps import take_rows
 
 if TYPE_CHECKING:
-    from featx.autoencoders.networks import ConvNetwork
+    from featx.autoencoders.conv_network import ConvNetwork
 
 _WHITENED_VALUES = 50_000_000  # pixels, at most about, that whitening is learned from
 
@@ -27,7 +27,6 @@ class ConvTransformer(NetworkTransformer):
     layers: str
     pooling: int | None
     module_: ConvNetwork
-    _network = "ConvNetwork"  # a class of `networks`
 
     def _resolve(self, images: Array) -> None:
         """Channels of each halving stage, from `hidden_channels` and `n_components`."""
@@ -80,15 +79,14 @@ class ConvTransformer(NetworkTransformer):
         return Cost(6 * forward * n_images * epochs, 2 * forward, n_features)
 
     def _build(self) -> ConvNetwork:
-        from featx.autoencoders import networks
+        from featx.autoencoders.conv_network import ConvNetwork
 
-        network: type[ConvNetwork] = getattr(networks, self._network)
-        return network(
+        return ConvNetwork(
             self.image_shape_,
             self.channels_,
             pooling=self._pooling,
             all_layers=self._all_layers,
-            **self._network_options(),
+            **self._corruption(),
         )
 
     def _prepare(self, images: Array, seed: int) -> None:
@@ -102,28 +100,22 @@ class ConvTransformer(NetworkTransformer):
         some = take_rows(images, np.sort(rng.choice(len(images), n, replace=False)))
         network.whitening.learn(network.normalization(to_tensor(some)))
 
-    def _network_options(self) -> dict[str, Any]:
-        """Return what the network takes beyond its shape."""
+    def _corruption(self) -> dict[str, Any]:
+        """Return what the network does to the images it learns from."""
         return {}
 
 
-def resolve_mask_size(size: int | str, image_shape: tuple[int, int, int]) -> int:
-    """Side of a hidden block in pixels; by default an eighth of the longer side."""
-    longer = max(image_shape[:2])
-    if size == "auto":
-        return max(1, round(longer / 8))
-    check_number("mask_size", size, 1, integer=True)
-    return min(int(size), longer)
-
-
 class ConvAutoencoder(ConvTransformer, Autoencoder):
-    """Deep convolutional autoencoder with a wide spatial code.
+    """Deep convolutional autoencoder that restores noisy images with holes.
 
     The encoder halves the image in each stage (3x3 convolution, batch normalization,
     ReLU) down to a grid of about 4 x 4 positions with many channels [1]_, and the decoder
-    mirrors it. Trained with AdamW and a one-cycle schedule, by the mean squared error of
-    pixels and of locally whitened pixels, in which fine detail counts as much as large
-    areas.
+    mirrors it. What it sees in training is noisy and partly hidden, mirrored too where
+    that is natural, while it is judged by the clean image [2]_: copying does not help.
+    Trained with AdamW and a one-cycle schedule, by the mean squared error of pixels and
+    of locally whitened pixels, in which fine detail counts as much as large areas.
+    Features are made from clean images. With ``noise=0, mask_fraction=0`` it is a plain
+    autoencoder, whose features are worse.
 
     Parameters
     ----------
@@ -133,6 +125,12 @@ class ConvAutoencoder(ConvTransformer, Autoencoder):
     hidden_channels : tuple of int or "auto", default="auto"
         Channels of the stages before the code. ``"auto"`` halves until the longer side
         is at most 4, with 64, 128, 256, 256, ... channels.
+    noise : float, default=0.5
+        Standard deviation of the noise, in those of the channels.
+    mask_fraction : float, default=0.5
+        Part of the blocks that is hidden, in [0, 1].
+    mask_size : int or "auto", default="auto"
+        Side of a hidden block in pixels; ``"auto"`` is an eighth of the longer side.
     layers : {"all", "code"}, default="all"
         Features are the outputs of every stage, each averaged over the grid of the code,
         or the code alone. Early stages see what the code has lost.
@@ -185,6 +183,8 @@ class ConvAutoencoder(ConvTransformer, Autoencoder):
         Height, width and channels.
     channels_ : tuple of int
         Channels of each stage; the last one is the code's.
+    mask_size_ : int
+        Side of a hidden block in pixels.
     augment_ : str or None
         The augmentation in use.
     device_ : str
@@ -194,12 +194,14 @@ class ConvAutoencoder(ConvTransformer, Autoencoder):
 
     See Also
     --------
+    PredictiveAutoencoder : The targets are features instead of pixels.
     UntrainedAutoencoder : The control of the same shape.
 
     References
     ----------
     .. [1] J. Masci et al., "Stacked convolutional auto-encoders for hierarchical feature
        extraction", ICANN 2011.
+    .. [2] P. Vincent et al., "Stacked denoising autoencoders", JMLR 11, 2010.
 
     Examples
     --------
@@ -216,6 +218,9 @@ class ConvAutoencoder(ConvTransformer, Autoencoder):
         n_components: int | str = "auto",
         *,
         hidden_channels: tuple[int, ...] | str = "auto",
+        noise: float = 0.5,
+        mask_fraction: float = 0.5,
+        mask_size: int | str = "auto",
         layers: str = "all",
         pooling: int | None = None,
         augment: str | None = "auto",
@@ -234,6 +239,9 @@ class ConvAutoencoder(ConvTransformer, Autoencoder):
     ) -> None:
         self.n_components = n_components
         self.hidden_channels = hidden_channels
+        self.noise = noise
+        self.mask_fraction = mask_fraction
+        self.mask_size = mask_size
         self.layers = layers
         self.pooling = pooling
         self.augment = augment
@@ -249,3 +257,20 @@ class ConvAutoencoder(ConvTransformer, Autoencoder):
         self.precision = precision
         self.random_state = random_state
         self.verbose = verbose
+
+    def _resolve(self, images: Array) -> None:
+        super()._resolve(images)
+        check_number("noise", self.noise, 0)
+        check_number("mask_fraction", self.mask_fraction, 0, 1)
+        longer = max(self.image_shape_[:2])
+        self.mask_size_ = max(1, round(longer / 8))
+        if self.mask_size != "auto":
+            check_number("mask_size", self.mask_size, 1, integer=True)
+            self.mask_size_ = min(int(self.mask_size), longer)
+
+    def _corruption(self) -> dict[str, Any]:
+        return {
+            "noise": float(self.noise),
+            "mask_fraction": float(self.mask_fraction),
+            "mask_size": self.mask_size_,
+        }

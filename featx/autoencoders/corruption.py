@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 
-def add_noise(x: Tensor, sigma: float | Tensor, generator: torch.Generator) -> Tensor:
+def add_noise(x: Tensor, sigma: float, generator: torch.Generator) -> Tensor:
     """Add Gaussian noise of standard deviation `sigma` to (B, c, h, w)."""
     shape = x.permute(0, 2, 3, 1).shape
     # drawn in the order of memory, in which torch draws many at a time

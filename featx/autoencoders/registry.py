@@ -9,13 +9,10 @@ from sklearn.base import BaseEstimator
 
 from featx.autoencoders.compact import CompactAutoencoder
 from featx.autoencoders.conv import ConvAutoencoder, ConvTransformer
-from featx.autoencoders.denoising import DenoisingAutoencoder
-from featx.autoencoders.masked import MaskedAutoencoder
 from featx.autoencoders.patch import PatchAutoencoder
 from featx.autoencoders.predictive import PredictiveAutoencoder
 from featx.autoencoders.raw import RawPixels
 from featx.autoencoders.untrained import UntrainedAutoencoder
-from featx.autoencoders.variational import VariationalAutoencoder
 from featx.catalog import DEFAULT_ENCODERS, ENCODERS
 from featx.errors import ParameterError, unknown_name
 from featx.machine import check_device
@@ -38,9 +35,6 @@ _KINDS: dict[str, Callable[[], BaseEstimator]] = {
     "compact": CompactAutoencoder,
     "predictive": PredictiveAutoencoder,
     "conv": ConvAutoencoder,
-    "denoising": DenoisingAutoencoder,
-    "vae": VariationalAutoencoder,
-    "masked": MaskedAutoencoder,
 }
 _MOST_PIXELS = 4096  # whose covariance PCA can decompose in seconds
 _MOST_DECOMPOSED = 1024  # images, likewise, where they have more pixels
@@ -53,7 +47,7 @@ def make_encoder(name: str, *, n_images: int, n_pixels: int) -> BaseEstimator:
     ----------
     name : str
         Its name on the command line: raw, pca, untrained, random-patches, patch,
-        compact, predictive, conv, denoising, vae or masked.
+        compact, predictive or conv.
     n_images, n_pixels : int
         Training images and values per image. PCA keeps 90 % of the variance; where both
         are large, 256 components.

@@ -92,14 +92,11 @@ def _average_near(side: int, device: torch.device) -> Tensor:
     return near / near.sum(0)
 
 
-def mean_squared_error(
-    drawn: Tensor, targets: tuple[Tensor, ...], where: Tensor | None = None
-) -> Tensor:
+def mean_squared_error(drawn: Tensor, targets: tuple[Tensor, ...]) -> Tensor:
     """Mean squared error, in as few passes over the images as can be; float32.
 
     What was drawn (B, channels, h, w) is compared with the targets (B, c, h, w), one
-    after the other along the channels. Where `where` (B, 1, h, w) is 0, a pixel does not
-    count; the error is 0 if none does.
+    after the other along the channels.
 
     Examples
     --------
@@ -107,19 +104,15 @@ def mean_squared_error(
     >>> target = torch.tensor([1.0, 1.0]).view(1, 1, 1, 2)
     >>> mean_squared_error(drawn, (target, target))
     tensor(6.5000)
-    >>> mean_squared_error(drawn, (target, target), torch.tensor([[[[0.0, 1.0]]]]))
-    tensor(5.)
     """
-    return _MeanSquaredError.apply(drawn, where, *targets)
+    return _MeanSquaredError.apply(drawn, *targets)
 
 
 class _MeanSquaredError(torch.autograd.Function):
     """Keeps the differences, whose multiple is the gradient of what was drawn."""
 
     @staticmethod
-    def forward(
-        context: Any, drawn: Tensor, where: Tensor | None, *targets: Tensor
-    ) -> Tensor:
+    def forward(context: Any, drawn: Tensor, *targets: Tensor) -> Tensor:
         differences = torch.empty_like(drawn)
         total = torch.zeros((), device=drawn.device)
         at_once = len(drawn)
@@ -131,22 +124,18 @@ class _MeanSquaredError(torch.autograd.Function):
             for target in targets:
                 difference[:, channel : channel + target.shape[1]] -= target[rows]
                 channel += target.shape[1]
-            if where is not None:
-                difference *= where[rows]
             # a norm adds up in one pass; one for each image, because a single sum of
             # millions of numbers would be rounded
             lengths = torch.linalg.vector_norm(difference, dim=(1, 2, 3))
             total += lengths.square().sum()
             differences[rows] = difference
-        n: Tensor | int = drawn.numel()
-        if where is not None:
-            n = (where.sum() * drawn.shape[1]).clamp(min=1)
         context.save_for_backward(differences)
-        context.n = n
-        return total / n
+        return total / drawn.numel()
 
     @staticmethod
     def backward(context: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         (differences,) = context.saved_tensors
-        of_drawn = differences * (2 * gradient / context.n).to(differences.dtype)
+        of_drawn = differences * (2 * gradient / differences.numel()).to(
+            differences.dtype
+        )
         return of_drawn, *[None] * (len(context.needs_input_grad) - 1)

@@ -29,7 +29,7 @@ def quick(**params):
 
 
 def test_training_lowers_the_loss_and_reconstructs(fitted, images):
-    assert fitted.history_["loss"][-1] < 0.5 * fitted.history_["loss"][0]
+    assert fitted.history_["loss"][-1] < 0.7 * fitted.history_["loss"][0]
     assert len(fitted.history_["validation_loss"]) == fitted.n_iter_ == 5
     untrained = UntrainedAutoencoder(random_state=0).fit(images)
     assert fitted.score(images) > untrained.score(images)

@@ -73,6 +73,8 @@ def test_training_in_bfloat16_follows_float32():
         encoder = ConvAutoencoder(
             n_components=64,
             hidden_channels=(32,),
+            noise=0,
+            mask_fraction=0,
             augment=None,
             max_epochs=8,
             precision=precision,
@@ -96,31 +98,19 @@ def test_whitening_is_the_formula(shape):
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-@pytest.mark.parametrize("part", [False, True])
 @pytest.mark.parametrize("at_once", [2**20, 1])
-def test_the_error_is_that_of_torch(monkeypatch, dtype, part, at_once):
+def test_the_error_is_that_of_torch(monkeypatch, dtype, at_once):
     monkeypatch.setattr(targets, "_BYTES", at_once)
     pixels, white, image = drawn(7, 3, 8, 9), drawn(7, 3, 8, 9), drawn(7, 6, 8, 9)
     image = image.to(dtype).requires_grad_()
-    where = (drawn(7, 1, 8, 9, seed=2) > 0).float() if part else None
-    squares = (image.float() - torch.cat([pixels, white], 1)).square()
-    weight = torch.ones_like(squares) if where is None else where.expand_as(squares)
-    expected = (squares * weight).sum() / weight.sum()
-    found = mean_squared_error(image, (pixels, white), where)
+    expected = (image.float() - torch.cat([pixels, white], 1)).square().mean()
+    found = mean_squared_error(image, (pixels, white))
     assert found.dtype == torch.float32
     assert found.item() == pytest.approx(expected.item(), rel=1e-5)
     (ours,) = torch.autograd.grad(3 * found, image)
     (plain,) = torch.autograd.grad(3 * expected, image)
     assert ours.dtype == dtype
     assert close(ours, plain, 1e-5 if dtype == torch.float32 else 2e-2)
-
-
-def test_the_error_of_no_pixel_is_nought():
-    image = drawn(2, 2, 3, 3).requires_grad_()
-    nowhere = torch.zeros(2, 1, 3, 3)
-    error = mean_squared_error(image, (drawn(2, 2, 3, 3, seed=1),), nowhere)
-    error.backward()
-    assert error.item() == 0 and not image.grad.any()
 
 
 def test_the_error_of_millions_of_pixels_is_exact():

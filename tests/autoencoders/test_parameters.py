@@ -23,9 +23,13 @@ def build(encoder, **settings):
     ("encoder", "settings", "words"),
     [
         ("conv", {"hidden_channels": 5}, "hidden_channels=5, but expected 'auto' or a"),
-        ("vae", {"hidden_channels": None}, "hidden_channels=None, but expected 'auto'"),
+        (
+            "conv",
+            {"hidden_channels": None},
+            "hidden_channels=None, but expected 'auto'",
+        ),
         ("untrained", {"hidden_channels": {"a": 1}}, "hidden_channels={'a': 1}, but"),
-        ("masked", {"hidden_channels": [[4, 8]]}, r"hidden_channels=\[4, 8\], but"),
+        ("conv", {"hidden_channels": [[4, 8]]}, r"hidden_channels=\[4, 8\], but"),
         ("raw", {"image_shape": 64}, "image_shape=64, but expected"),
         ("patch", {"image_shape": "8x8"}, "image_shape='8x8', but expected"),
         ("conv", {"image_shape": [8, "8"]}, r"image_shape=\[8, '8'\], but expected"),
@@ -39,8 +43,8 @@ def build(encoder, **settings):
         ("conv", {"learning_rate": 1e300}, r"learning_rate=1e\+300, but expected"),
         ("conv", {"learning_rate": float("nan")}, "of at least 1e-12"),
         ("conv", {"batch_size": 10**400}, "batch_size=1000.*0000, but expected an int"),
-        ("vae", {"beta": float("inf")}, "beta=inf, but expected a number from 0 to"),
-        ("vae", {"n_components": 2**31 - 1}, "n_components=2147483647, .* to 1048576"),
+        ("conv", {"noise": float("inf")}, "noise=inf, but expected a number from 0 to"),
+        ("conv", {"n_components": 2**31 - 1}, "n_components=2147483647, .* to 1048576"),
         ("patch", {"threshold": 1e300}, "threshold=1e"),
         (
             "patch",
@@ -60,10 +64,9 @@ def test_a_value_of_no_use_is_refused(encoder, settings, words):
     assert "\n" not in str(caught.value) and len(str(caught.value)) < 300
 
 
-@pytest.mark.parametrize("encoder", ["denoising", "masked"])
-def test_a_block_larger_than_the_image_hides_all_of_it(encoder):
+def test_a_block_larger_than_the_image_hides_all_of_it():
     for size in (8, 2**31 - 1):
-        fitted = build(encoder, mask_size=size, max_epochs=1).fit(X)
+        fitted = build("conv", mask_size=size, max_epochs=1).fit(X)
         assert fitted.mask_size_ == 8
 
 
@@ -85,8 +88,7 @@ def test_verbose_is_a_number():
 @pytest.mark.parametrize(
     ("encoder", "parameter"),
     [
-        ("vae", "beta"),
-        ("denoising", "noise"),
+        ("conv", "noise"),
         ("patch", "whitening_eps"),
         ("patch", "threshold"),
     ],

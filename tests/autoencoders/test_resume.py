@@ -14,11 +14,8 @@ from blocks import make_images
 
 from featx import (
     ConvAutoencoder,
-    DenoisingAutoencoder,
-    MaskedAutoencoder,
     PatchAutoencoder,
     PredictiveAutoencoder,
-    VariationalAutoencoder,
     resumable,
 )
 from featx.autoencoders import checkpoint
@@ -32,9 +29,7 @@ X = IMAGES.X
 COMMON = {"max_epochs": 6, "batch_size": 16, "random_state": 0, "device": "cpu"}
 ENCODERS = [
     ConvAutoencoder(n_components=4, augment="flip", n_iter_no_change=2, **COMMON),
-    DenoisingAutoencoder(n_components=4, **COMMON),
-    VariationalAutoencoder(n_components=4, **COMMON),
-    MaskedAutoencoder(n_components=4, early_stopping=False, **COMMON),
+    ConvAutoencoder(n_components=4, early_stopping=False, **COMMON),
     PatchAutoencoder(n_components=8, n_patches=300, **COMMON),
     PredictiveAutoencoder(4, n_channels=4, **COMMON),
 ]

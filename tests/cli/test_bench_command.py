@@ -14,15 +14,13 @@ import featx
 
 def test_bench_prints_a_table_and_leaves_a_run_folder(run, folder):
     words = ["bench", folder, "--epochs", 2, "--set", "patch.n_patches=5000"]
-    code, out, err = run(
-        *words, "--clf", "logreg,knn", "--encoders", "raw,patch,denoising"
-    )
+    code, out, err = run(*words, "--clf", "logreg,knn", "--encoders", "raw,patch,conv")
     assert code == 0
-    for text in ("patch", "denoising", "logreg", "knn", "Accuracy for class: a is"):
+    for text in ("patch", "conv", "logreg", "knn", "Accuracy for class: a is"):
         assert text in out
-    assert "train denoising, epoch 2 of 2, loss" in err and "fit knn on raw" in err
+    assert "train conv, epoch 2 of 2, loss" in err and "fit knn on raw" in err
     assert "patch: 200 filters of 6 x 6 pixels, images " in err  # what was chosen
-    assert "denoising: 64 channels, 2 epochs, images " in err
+    assert "conv: 64 channels, 2 epochs, images " in err
     (made,) = Path("runs").iterdir()
     assert f"Run folder: {made}" in err
     names = {p.name for p in made.iterdir()}
@@ -108,11 +106,11 @@ def test_repeats_show_the_spread_over_seeds(run):
 def test_a_budget_is_kept_and_told(run, folder):
     start = time.perf_counter()
     code, _, err = run(
-        "bench", folder, "--encoders", "raw,denoising", "--clf", "knn", "--budget", 0.1
+        "bench", folder, "--encoders", "raw,conv", "--clf", "knn", "--budget", 0.1
     )
     assert code == 0 and time.perf_counter() - start < 25
-    assert "Encoders raw, denoising; classifiers knn." in err
-    (epochs,) = re.findall(r"denoising: 64 channels, (\d+) epochs", err)
+    assert "Encoders raw, conv; classifiers knn." in err
+    (epochs,) = re.findall(r"conv: 64 channels, (\d+) epochs", err)
     assert 1 <= int(epochs) <= 50
 
 
@@ -183,6 +181,4 @@ def test_real_images_one_epoch(run, cifar10):
     )
     assert code == 0
     accuracy = {r["encoder"]: r["accuracy"] for r in json.loads(out)["rows"]}
-    assert (
-        accuracy["patch"] > 0.5 and accuracy["denoising"] > 0.3 > accuracy["raw"] > 0.2
-    )
+    assert accuracy["patch"] > 0.5 and accuracy["conv"] > 0.3 > accuracy["raw"] > 0.2
