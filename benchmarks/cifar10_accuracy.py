@@ -4,18 +4,18 @@
     python -m benchmarks.cifar10_accuracy DIR --rows patch --seeds 0,1
     python -m benchmarks.cifar10_accuracy DIR --rows compact:n_components=256
     python -m benchmarks.cifar10_accuracy --readme         write the README's table
-    python -m benchmarks.cifar10_accuracy --paired predictive+svm random-patches+linear-svm
 
 Each run begins with raw images and an empty cache, trains one encoder without labels,
 encodes every image, fits the classifiers with their defaults and scores the test part
-once. It is written to the results file at once, so a stopped benchmark goes on where it
-was. All defaults were chosen on validation images; nothing here is.
+once. Then, with the clock stopped, classifiers learn from a few labels of each class, ten
+times. It is written to the results file at once, so a stopped benchmark goes on where it
+was; `benchmarks.cifar10_comparisons` tests rows against each other. All defaults were
+chosen on validation images; nothing here is.
 """
 
 from __future__ import annotations
 
 import argparse
-import base64
 import json
 import statistics
 import subprocess
@@ -27,12 +27,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from benchmarks.candidates import Candidate
-from featx import FeatureCache, Observer, Protocol, bench, load_dataset
+from benchmarks.few_labels import learn, packed
+from featx import FeatureCache, Observer, Protocol, bench, encode, load_dataset
 from featx.autoencoders.device import choose_dtype
-from featx.evaluation import Comparison, compare
 from featx.features import plain_params
 from featx.machine import describe_machine
 
@@ -45,6 +44,8 @@ ENCODERS = (
 )
 CLASSIFIERS = ("linear-svm", "svm", "mlp")
 SEEDS = (0, 1, 2)
+CONTROL = "random-patches"
+FEW, DRAWS = (10, 50, 250), 10  # labels of each class
 
 
 def run(folder: str, text: str, seed: int, limit: int | None = None) -> dict[str, Any]:
@@ -71,6 +72,9 @@ def run(folder: str, text: str, seed: int, limit: int | None = None) -> dict[str
             observer=Observer(on_progress=_show, on_message=chosen.append),
         )
         wall = time.perf_counter() - start
+        encoded = encode(dataset, encoder, cache=cache)
+        parts = [(np.asarray(one.X), one.y) for one in (encoded.train, encoded.test)]
+        few = [row for n in FEW for row in learn(*parts, n, DRAWS)]
     first = results.rows[0]
     return {
         "encoder": text,
@@ -92,50 +96,16 @@ def run(folder: str, text: str, seed: int, limit: int | None = None) -> dict[str
             {
                 "classifier": row.classifier,
                 "accuracy": row.scores.accuracy,
-                "right": packed(results.predictions[row.name] == results.y_true),
+                "times_right": packed(results.predictions[row.name] == results.y_true),
                 "fit_seconds": round(row.fit_seconds, 1),
                 "predict_seconds": round(row.predict_seconds, 1),
                 "notes": list(row.notes),
             }
             for row in results.rows
         ],
+        "few_labels": few,
         "machine": describe_machine(),
     }
-
-
-def packed(right: NDArray[np.bool_]) -> str:
-    """Write which test images were named rightly, a bit for each.
-
-    >>> unpacked(packed(np.array([True, False, True])), 3)
-    array([ True, False,  True])
-    """
-    return base64.b64encode(np.packbits(right)).decode()
-
-
-def unpacked(text: str, n: int) -> NDArray[np.bool_]:
-    """Read what `packed` wrote of n images."""
-    bits = np.frombuffer(base64.b64decode(text), np.uint8)
-    return np.unpackbits(bits, count=n).astype(bool)
-
-
-def paired(runs: list[dict[str, Any]], names: list[str]) -> Comparison:
-    """Compare two rows, ENCODER+CLASSIFIER each, on the seeds that both were run with."""
-    right: dict[str, dict[int, NDArray[np.bool_]]] = {name: {} for name in names}
-    for name in names:
-        encoder, _, classifier = name.rpartition("+")
-        for one in runs:
-            for row in one["rows"]:
-                if (one["encoder"], row["classifier"]) != (encoder, classifier):
-                    continue
-                if "right" in row:
-                    right[name][one["seed"]] = unpacked(row["right"], one["n_test"])
-    seeds = sorted(set.intersection(*(set(found) for found in right.values())))
-    if not seeds:
-        raise SystemExit(f"No seed with both {' and '.join(names)} tells each image.")
-    print(f"seeds {seeds}")
-    stacked = {name: np.stack([right[name][seed] for seed in seeds]) for name in names}
-    (comparison,) = compare(stacked, [(names[0], names[1])])
-    return comparison
 
 
 def _show(what: str, done: int, whole: int) -> None:
@@ -189,24 +159,6 @@ def table(runs: list[dict[str, Any]]) -> str:
         f"scikit-learn-intelex {versions['scikit-learn-intelex']}. The JPEG copy is lossy "
         "and costs 3 to 4 points against the original images.",
     ]
-    return "\n".join(lines)
-
-
-def few_features(runs: list[dict[str, Any]]) -> str:
-    """Write best accuracies by the number of features: for rows of at most 1,024."""
-    found: dict[tuple[str, int], list[float]] = {}
-    for one in runs:
-        name = one["encoder"].partition(":")[0]
-        if one["n_features"] <= 1024:
-            best = max(row["accuracy"] for row in one["rows"])
-            found.setdefault((name, one["n_features"]), []).append(100 * best)
-    names = [name for name in ENCODERS if any(key[0] == name for key in found)]
-    lines = [f"| features | {' | '.join(names)} |", "|--:|" + "--:|" * len(names)]
-    for n in sorted({key[1] for key in found}):
-        cells = [
-            spread(found[name, n]) if (name, n) in found else "–" for name in names
-        ]
-        lines.append(f"| {n:,} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
@@ -302,15 +254,9 @@ def main() -> None:
     parser.add_argument(
         "--readme", action="store_true", help="write the README's table"
     )
-    parser.add_argument(
-        "--few-features", action="store_true", help="print accuracy by their number"
-    )
-    parser.add_argument(
-        "--paired", nargs=2, metavar="ROW", help="test one row against another"
-    )
     args = parser.parse_args()
-    if not (args.folder or args.readme or args.few_features or args.paired):
-        parser.error("give a folder, --readme, --few-features or --paired")
+    if not (args.folder or args.readme):
+        parser.error("give a folder or --readme")
     RESULTS.parent.mkdir(parents=True, exist_ok=True)
     runs = read()
     if args.folder:
@@ -324,10 +270,6 @@ def main() -> None:
                 if args.limit is None:
                     runs.append(one)
                     RESULTS.write_text(json.dumps(runs, indent=1) + "\n")
-    if args.paired:
-        print(paired(runs, args.paired))
-    if args.few_features:
-        print(few_features(runs))
     if args.readme:
         readme = ROOT / "README.md"
         readme.write_text(with_table(readme.read_text(), runs))

@@ -20,23 +20,19 @@ import multiprocessing
 import resource
 import sys
 import time
-import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from sklearn.exceptions import ConvergenceWarning
 
 from benchmarks import kinds_of_images as kinds
 from benchmarks.candidates import Candidate
+from benchmarks.few_labels import CLASSIFIERS, draws, predicted
 from benchmarks.kinds_of_images import Part, even, uneven
-from featx import load_dataset, make_classifier
-from featx.classifiers import SharedReduction, choose_settings
-from featx.evaluation import is_uneven
+from featx import load_dataset
 
 RESULTS = Path(__file__).parent / "results" / "encoder_trials.json"
-CLASSIFIERS = ("linear-svm", "svm")
 DRAWS = 3
 N_VALIDATION = 5000
 Row = dict[str, Any]
@@ -70,32 +66,6 @@ def all_sets(cifar10: Path | None) -> dict[str, Callable[[], tuple[Part, Part]]]
     return sets
 
 
-def draws(y: np.ndarray[Any, Any], n: int) -> Iterator[np.ndarray[Any, Any]]:
-    """Give the rows of three draws of at most n images of each class.
-
-    Examples
-    --------
-    >>> [len(rows) for rows in draws(np.array([0, 0, 0, 1]), 2)]
-    [3, 3, 3]
-    """
-    for draw in range(DRAWS):
-        order = np.random.default_rng(draw).permutation(len(y))
-        of_class = [order[y[order] == label][:n] for label in np.unique(y)]
-        yield np.sort(np.concatenate(of_class))
-
-
-def accuracy(name: str, X: Any, y: Any, judged: Any, truth: Any) -> float:
-    """Fit a classifier with its defaults; give accuracy in % on what it did not see."""
-    skewed = is_uneven(np.bincount(y))
-    classifier = make_classifier(name, n_features=X.shape[1], n_images=len(y))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        SharedReduction().fit(
-            classifier, X.copy(), y, lambda *what: choose_settings(*what, uneven=skewed)
-        )
-    return float(100 * (classifier.predict(judged) == truth).mean())
-
-
 def try_out(candidate: Candidate, set_name: str, cifar10: Path | None) -> Row:
     """Train, encode, fit and judge one candidate on one set."""
     (X, y), (judged, truth) = all_sets(cifar10)[set_name]()
@@ -119,9 +89,10 @@ def try_out(candidate: Candidate, set_name: str, cifar10: Path | None) -> Row:
         row["teraflop"] = round(whole / 1e12, 2)
     for n in (10, 100, None):
         for name in CLASSIFIERS:
-            chosen = draws(y, n) if n else [np.arange(len(y))]
+            chosen = draws(y, n, DRAWS) if n else [np.arange(len(y))]
             scores = [
-                accuracy(name, features[rows], y[rows], others, truth)
+                100
+                * np.mean(predicted(name, (features[rows], y[rows]), others) == truth)
                 for rows in chosen
             ]
             row[f"{name}, {n or 'all'}"] = round(float(np.mean(scores)), 2)

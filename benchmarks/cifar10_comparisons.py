@@ -1,0 +1,130 @@
+"""Rows of the accuracy table against each other, on the same test images.
+
+    python -m benchmarks.cifar10_comparisons predictive+svm random-patches+linear-svm
+    python -m benchmarks.cifar10_comparisons --few-labels
+    python -m benchmarks.cifar10_comparisons --few-features
+
+Reads what `benchmarks.cifar10_accuracy` wrote. Tests are paired over the test images, whose
+outcomes under several seeds or draws are taken together, see `featx.evaluation`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks import cifar10_accuracy
+from benchmarks.cifar10_accuracy import CONTROL, ENCODERS, FEW, spread
+from benchmarks.few_labels import unpacked
+from featx.evaluation.comparisons import sign_flips
+
+Runs = list[dict[str, Any]]
+Counts = dict[int, NDArray[np.int64]]  # by seed: how often each image was named rightly
+
+
+def times_right(runs: Runs, name: str) -> Counts:
+    """Find a row, ENCODER+CLASSIFIER, under every seed that tells its images."""
+    encoder, _, classifier = name.rpartition("+")
+    return {
+        one["seed"]: unpacked(row["times_right"])
+        for one in runs
+        for row in one["rows"]
+        if (one["encoder"], row["classifier"]) == (encoder, classifier)
+        and "times_right" in row
+    }
+
+
+def compared(row: Counts, other: Counts) -> tuple[list[int], float, float]:
+    """Give the seeds of both, the difference between their accuracies in %, and p."""
+    seeds = sorted(row.keys() & other.keys())
+    if not seeds:
+        raise SystemExit("No seed was run with both rows since runs tell their images.")
+    difference = sum(row[seed] - other[seed] for seed in seeds)
+    points = 100 * float(np.mean(difference)) / len(seeds)
+    return seeds, points, sign_flips(difference)
+
+
+def few_labels(runs: Runs) -> str:
+    """Write the better classifier of each encoder by the labels of each class.
+
+    Each cell is the mean over draws and seeds, and the deviation between draws. In brackets
+    the difference to random patches of the same seeds, and p.
+    """
+    runs = [one for one in runs if one.get("few_labels") and one["encoder"] in ENCODERS]
+    names = [name for name in ENCODERS if any(one["encoder"] == name for one in runs)]
+    lines = [f"| labels | {' | '.join(names)} |", "|--:|" + "--:|" * len(names)]
+    for n in FEW:
+        cells = []
+        for name in names:
+            accuracies, right = _better(runs, name, n)
+            cell = spread(accuracies)
+            if name != CONTROL and CONTROL in names:
+                _, points, p = compared(right, _better(runs, CONTROL, n)[1])
+                draws = len(accuracies) / len(right)
+                cell += f" ({points / draws:+.1f}, p = {p:.2g})"
+            cells.append(cell)
+        lines.append(f"| {n} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _better(runs: Runs, encoder: str, n: int) -> tuple[list[float], Counts]:
+    """Accuracies of all draws and seeds, of the classifier with the best mean."""
+    accuracies: dict[str, list[float]] = {}
+    right: dict[str, Counts] = {}
+    for one in runs:
+        for row in one["few_labels"]:
+            if (one["encoder"], row["labels"]) == (encoder, n):
+                name = row["classifier"]
+                accuracies.setdefault(name, []).extend(row["accuracies"])
+                found = right.setdefault(name, {})
+                found[one["seed"]] = unpacked(row["times_right"])
+    best = max(accuracies, key=lambda name: statistics.mean(accuracies[name]))
+    return accuracies[best], right[best]
+
+
+def few_features(runs: Runs) -> str:
+    """Write best accuracies by the number of features: for rows of at most 1,024."""
+    found: dict[tuple[str, int], list[float]] = {}
+    for one in runs:
+        name = one["encoder"].partition(":")[0]
+        if one["n_features"] <= 1024:
+            best = max(row["accuracy"] for row in one["rows"])
+            found.setdefault((name, one["n_features"]), []).append(100 * best)
+    names = [name for name in ENCODERS if any(key[0] == name for key in found)]
+    lines = [f"| features | {' | '.join(names)} |", "|--:|" + "--:|" * len(names)]
+    for n in sorted({key[1] for key in found}):
+        cells = [
+            spread(found[name, n]) if (name, n) in found else "–" for name in names
+        ]
+        lines.append(f"| {n:,} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Print what was asked for."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("rows", nargs="*", metavar="ENCODER+CLASSIFIER")
+    parser.add_argument("--few-labels", action="store_true")
+    parser.add_argument("--few-features", action="store_true")
+    options = parser.parse_args()
+    runs = cifar10_accuracy.read()
+    if options.rows:
+        if len(options.rows) != 2:
+            parser.error("give two rows")
+        seeds, points, p = compared(*(times_right(runs, name) for name in options.rows))
+        print(f"{' against '.join(options.rows)}: {points:+.2f} points, p = {p:.3g}")
+        print(f"seeds {seeds}")
+    if options.few_labels:
+        print(few_labels(runs))
+    if options.few_features:
+        print(few_features(runs))
+
+
+if __name__ == "__main__":
+    main()
