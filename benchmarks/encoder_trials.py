@@ -42,7 +42,7 @@ def all_sets(cifar10: Path | None) -> dict[str, Callable[[], tuple[Part, Part]]]
     """Name each set, with what makes its training and its validation part."""
 
     def made(make: Any, train: Any, validation: Any) -> tuple[Part, Part]:
-        return make(train, False), make(validation, True)
+        return make(train, 0), make(validation, 1)
 
     def photographs(n: int) -> tuple[Part, Part]:
         train = load_dataset(str(cifar10)).train

@@ -1,8 +1,9 @@
 """Small sets of several kinds of images, made offline: photographs, letters, objects.
 
-Training and test images never overlap: textures, also those of objects, come from
-different halves of the same photograph, letters from different fonts, the others from
-different draws.
+A set has three parts: 0 to learn from, 1 to choose on, 2 to report. The first never
+overlaps with the others: textures, also those of objects, come from different halves of the
+same photograph, letters from different fonts, the rest from different draws. The second and
+the third are different draws.
 """
 
 from __future__ import annotations
@@ -40,63 +41,63 @@ def even(n_classes: int, each: int) -> Labels:
     return np.repeat(np.arange(n_classes), each)
 
 
-def digits(labels: Labels, test: bool) -> Part:
-    """Give scanned digits of scikit-learn, 8 x 8; every third one is judged on."""
+def digits(labels: Labels, part: int) -> Part:
+    """Give scanned digits of scikit-learn, 8 x 8; every third one to choose on."""
     from sklearn.datasets import load_digits
 
     X, y = load_digits(return_X_y=True)
-    rows = np.flatnonzero((np.arange(len(y)) % 3 == 0) == test)
+    rows = np.flatnonzero((np.arange(len(y)) % 3 == 0) == part)
     images = X.reshape(-1, 8, 8)[rows].astype(np.uint8) * 15
     return _drawn(images, y[rows], labels)
 
 
-def cifar10(folder: Path, labels: Labels, test: bool) -> Part:
+def cifar10(folder: Path, labels: Labels, part: int) -> Part:
     """Photographs of ten kinds of things, from a copy of CIFAR-10 in class folders."""
     chosen = []
-    part = folder / "train"  # what is tested on here is no test image of CIFAR-10
-    for label, place in enumerate(sorted(part.iterdir())):
-        files = sorted(place.iterdir())[:: -1 if test else 1]
+    root = folder / ("test" if part == 2 else "train")
+    for label, place in enumerate(sorted(root.iterdir())):
+        files = sorted(place.iterdir())[:: -1 if part == 1 else 1]
         for file in files[: (labels == label).sum()]:
             chosen.append(np.asarray(Image.open(file).convert("RGB")))
     return np.stack(chosen), labels
 
 
-def textures(labels: Labels, test: bool) -> Part:
+def textures(labels: Labels, part: int) -> Part:
     """Pieces of photographs that scikit-image brings; the class is the photograph."""
-    rng = np.random.default_rng(2 + test)
-    halves = _halves(test)
+    rng = np.random.default_rng(2 + part)
+    halves = _halves(part)
     images = [_piece(halves[label], SIDE, rng) for label in labels]
     return np.stack(images), labels
 
 
-def objects(labels: Labels, test: bool) -> Part:
+def objects(labels: Labels, part: int) -> Part:
     """Pictographs of 96 x 96, turned and slanted, their ground and filling textures."""
-    rng = np.random.default_rng(10 + test)
-    halves = _halves(test)
+    rng = np.random.default_rng(10 + part)
+    halves = _halves(part)
     images = [_object(_OBJECTS[label], halves, rng) for label in labels]
     return np.stack(images), labels
 
 
-def letters(labels: Labels, test: bool) -> Part:
+def letters(labels: Labels, part: int) -> Part:
     """Capital letters in the fonts that matplotlib brings; half of them for testing."""
     fonts = _fonts("DejaVu*.ttf")
-    fonts = [font for font in fonts if "Display" not in font.name][test::2]
-    rng = np.random.default_rng(4 + test)
+    fonts = [font for font in fonts if "Display" not in font.name][min(part, 1) :: 2]
+    rng = np.random.default_rng(4 + part)
     images = [_glyph(chr(65 + label), rng.choice(fonts), rng) for label in labels]
     return np.stack(images), labels
 
 
-def fonts(labels: Labels, test: bool) -> Part:
+def fonts(labels: Labels, part: int) -> Part:
     """Give the same letters, but the class is the font."""
     names = [font for font in _fonts("DejaVu*.ttf") if "Display" not in font.name]
-    rng = np.random.default_rng(6 + test)
+    rng = np.random.default_rng(6 + part)
     images = [_glyph(chr(65 + rng.integers(26)), names[k], rng) for k in labels]
     return np.stack(images), labels
 
 
-def signs(labels: Labels, test: bool) -> Part:
+def signs(labels: Labels, part: int) -> Part:
     """Round, square and pointed signs in colors, under changing light, with noise."""
-    rng = np.random.default_rng(8 + test)
+    rng = np.random.default_rng(8 + part)
     images = np.empty((len(labels), SIDE, SIDE, 3), np.uint8)
     for row, label in enumerate(labels):
         light = rng.uniform(0.3, 1.0)
@@ -122,7 +123,7 @@ def signs(labels: Labels, test: bool) -> Part:
 
 def all_sets(cifar10_folder: Path | None = None) -> Iterator[tuple[str, Part, Part]]:
     """Give each set: its name, what is learned from, and what is judged on."""
-    kinds: dict[str, tuple[Callable[[Labels, bool], Part], Labels, Labels]] = {
+    kinds: dict[str, tuple[Callable[[Labels, int], Part], Labels, Labels]] = {
         "digits": (digits, even(10, 110), even(10, 55)),
         "digits, uneven": (digits, uneven(10, 110, 4), even(10, 55)),
         "textures": (textures, even(15, 80), even(15, 40)),
@@ -143,7 +144,7 @@ def all_sets(cifar10_folder: Path | None = None) -> Iterator[tuple[str, Part, Pa
             uneven(10, 300, 5),
         )
     for name, (make, train, judged) in kinds.items():
-        yield name, make(train, False), make(judged, True)
+        yield name, make(train, 0), make(judged, 1)
 
 
 def _drawn(images: Images, y: Labels, labels: Labels) -> Part:
@@ -155,7 +156,7 @@ def _drawn(images: Images, y: Labels, labels: Labels) -> Part:
     return images[chosen], y[chosen].astype(np.int64)
 
 
-def _halves(test: bool) -> list[Images]:
+def _halves(part: int) -> list[Images]:
     """Half of each photograph: the left one to learn from, the right one to judge on."""
     import skimage
 
@@ -165,7 +166,7 @@ def _halves(test: bool) -> list[Images]:
         photograph = Image.open(folder / name).convert("RGB")
         width = 400 * photograph.width // photograph.height
         whole = np.asarray(photograph.resize((width, 400)))
-        halves.append(whole[:, width // 2 :] if test else whole[:, : width // 2])
+        halves.append(whole[:, width // 2 :] if part else whole[:, : width // 2])
     return halves
 
 
