@@ -108,9 +108,11 @@ class ViewStability:
         ratios = variances[::-1][:k].clip(0).astype(np.float32)
         rotation = np.linalg.qr(rng.normal(size=(k, k)))[0]
         power = max(float(ratios.mean()), 1e-12)
-        chosen = directions[:, ::-1][:, :k] @ rotation / np.sqrt(power)
-        components = (pca.components_.T @ chosen).astype(np.float32)
-        decoder = np.linalg.lstsq(codes @ components, codes, rcond=None)[0]
+        chosen = directions[:, ::-1][:, :k] @ rotation
+        components = pca.components_.T @ (chosen / np.sqrt(power))
+        components = components.astype(np.float32)
+        # least squares from features to codes, as directions' @ within @ directions = 1
+        decoder = (np.sqrt(power) * (chosen.T @ within)) @ pca.components_
         decoder = decoder.astype(np.float32)
         return Projection(mean, scale, components, decoder, ratios, n_views)
 
