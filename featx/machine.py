@@ -110,7 +110,20 @@ def operations_per_second(device: str = "auto") -> float:
     if device.startswith(("cuda", "mps")):
         return 5e12
     has_bfloat16 = {"avx512_bf16", "amx_bf16"} & set(_cpuinfo("flags").split())
-    return _cores() * (40e9 if has_bfloat16 else 20e9)
+    return _cores() * (64e9 if has_bfloat16 else 20e9)
+
+
+def fit_operations_per_second() -> float:
+    """Floating-point operations a second that a classifier may count on, roughly.
+
+    Classifiers are mostly large matrix products of float32 and float64, on a processor.
+
+    Examples
+    --------
+    >>> fit_operations_per_second() > 0
+    True
+    """
+    return _cores() * 60e9
 
 
 def _cores() -> int:

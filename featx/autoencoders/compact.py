@@ -28,6 +28,7 @@ from featx.autoencoders.stable import (
     seen_images,
 )
 
+_MOST_FILTERS = 400
 _AT_ONCE = 2**24  # values of codes at a time, when encoding
 
 
@@ -50,7 +51,8 @@ class CompactAutoencoder(ImageTransformer):
         Makes the code: a transformer of images with `inverse_transform`, unfitted. None
         stands for a `PatchAutoencoder` with its defaults.
     n_filters : int or "auto", default="auto"
-        Filters of that `PatchAutoencoder`, where None was given.
+        Filters of that `PatchAutoencoder`, where None was given. ``"auto"`` chooses as it
+        does, but at most 400: more cost time and make the features no better.
     augment : {"auto", "flip", None}, default="auto"
         ``"flip"`` mirrors half of the views; ``"auto"`` does so where mirrored images
         cannot be told from the others.
@@ -174,7 +176,10 @@ class CompactAutoencoder(ImageTransformer):
         n_components = resolve_components(self.n_components, len(images))
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         self.augment_ = resolve_augment(self.augment, images, seed)
-        self.encoder_: Any = self._unfitted(seed).fit(images)
+        encoder = self._unfitted(len(images), self.image_shape_)
+        if self.encoder is None:
+            encoder.set_params(random_state=seed)
+        self.encoder_: Any = encoder.fit(images)
         self.precision_ = getattr(self.encoder_, "precision_", "float32")
         stability = ViewStability(
             self._code,
@@ -200,16 +205,19 @@ class CompactAutoencoder(ImageTransformer):
         check_number("view_eps", self.view_eps, 1e-6)
         check_number("n_images", self.n_images, 2, integer=True)
 
-    def _unfitted(self, seed: int | None) -> Any:
+    def _unfitted(self, n_images: int, image_shape: tuple[int, int, int]) -> Any:
         if self.encoder is not None:
             return clone(self.encoder)
-        return PatchAutoencoder(
+        patches = PatchAutoencoder(
             self.n_filters,
             augment=self.augment,
             device=self.device,
             precision=self.precision,
-            random_state=seed,
         )
+        if self.n_filters == "auto":
+            n_filters = patches.resolved(n_images, image_shape).n_filters_[0]
+            patches.set_params(n_components=min(_MOST_FILTERS, n_filters))
+        return patches
 
     def _code(self, images: Array) -> NDArray[np.float32]:
         if self.encoder is None:  # this machine may lack the device it was fitted on
@@ -269,12 +277,13 @@ class CompactAutoencoder(ImageTransformer):
 
     def resolved(self, n_images: int, image_shape: tuple[int, int, int]) -> Any:
         """Return the encoder, with its shape chosen for such images, but not fitted."""
-        return self._unfitted(None).resolved(n_images, image_shape)
+        return self._unfitted(n_images, image_shape).resolved(n_images, image_shape)
 
     def cost(self, n_images: int, image_shape: tuple[int, int, int]) -> Cost:
         """Say what training and encoding cost, without doing them."""
         self._check_parameters()
-        base: Cost = self._unfitted(None).cost(n_images, image_shape)
+        encoder = self._unfitted(n_images, image_shape)
+        base: Cost = encoder.cost(n_images, image_shape)
         n = seen_images(n_images, self.n_images, base.n_features)
         n_views = None if self.n_views == "auto" else int(self.n_views)
         n_basis = basis_size(n_images, self.n_images, base.n_features)

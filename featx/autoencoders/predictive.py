@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -11,7 +11,6 @@ from featx.autoencoders.autoencoder import Autoencoder
 from featx.autoencoders.base import MOST_CHANNELS, Array, Cost, batches, check_number
 from featx.autoencoders.checkpoint import not_resumable
 from featx.autoencoders.compact import CompactAutoencoder
-from featx.autoencoders.patch import PatchAutoencoder
 from featx.autoencoders.stable import (
     ViewStability,
     basis_size,
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
 
 _POSITIONS = 16  # along the longer side, at most, in the first stage
 _LONGEST_DRAWN = 48  # larger images are drawn at this size and enlarged
-_MOST_FILTERS = 800  # of the teacher's: more taught no better
 _FASTER = 3  # wide convolutions than most of what is counted
 _MOST_TARGETS = 256
 _LEAST_FEATURES = 512  # unless there are fewer images
@@ -54,8 +52,7 @@ class PredictiveAutoencoder(Autoencoder):
         Features; fewer where there are fewer images. ``"auto"`` is one for
         every 5 images, at least 512 and at most 1,024.
     n_filters : int or "auto", default="auto"
-        Patch filters of the teacher. ``"auto"`` chooses as `PatchAutoencoder` does, but at
-        most 800.
+        Patch filters of the teacher, see `CompactAutoencoder`.
     n_channels : int or "auto", default="auto"
         Channels of the first stage; the second has twice, the third four times as many.
         ``"auto"`` is 8 for every position along the longer side: at most 128.
@@ -214,7 +211,7 @@ class PredictiveAutoencoder(Autoencoder):
         self._n_code = 4 * sum(self.channels_)  # of two rows and columns of cells
         n_learned = min(wanted - wanted // 2, basis_size(n, _N_IMAGES, self._n_code))
         self._n_taught = max(1, wanted // 2)
-        taught = self._unfitted_teacher(n).cost(n, shape)
+        taught = self._unfitted_teacher().cost(n, shape)
         self._widths = (n_learned, min(wanted // 2, taught.n_features))
         shrink = -(-longer // _LONGEST_DRAWN)
         n_pixels = int(np.prod([-(-side // shrink) for side in shape[:2]])) * shape[2]
@@ -238,14 +235,10 @@ class PredictiveAutoencoder(Autoencoder):
             return int(self.max_epochs)
         return int(np.clip(_VIEWS / n_images, *_EPOCHS))
 
-    def _unfitted_teacher(self, n_images: int) -> CompactAutoencoder:
-        n_filters = self.n_filters
-        if n_filters == "auto":
-            filters: Any = PatchAutoencoder().resolved(n_images, self.image_shape_)
-            n_filters = min(_MOST_FILTERS, filters.n_filters_[0])
+    def _unfitted_teacher(self) -> CompactAutoencoder:
         return CompactAutoencoder(
             self._n_taught,
-            n_filters=n_filters,
+            n_filters=self.n_filters,
             augment=self.augment,
             device=self.device,
             precision=self.precision,
@@ -258,7 +251,7 @@ class PredictiveAutoencoder(Autoencoder):
         """Return what the teacher says of the images, and give the network a head."""
         import torch
 
-        teacher = self._unfitted_teacher(len(images)).set_params(random_state=seed)
+        teacher = self._unfitted_teacher().set_params(random_state=seed)
         with not_resumable():  # the state that is kept is that of the network
             self.teacher_ = teacher.fit(images)
         targets = half_whitened(self.teacher_.transform(images), _MOST_TARGETS)
@@ -335,7 +328,7 @@ class PredictiveAutoencoder(Autoencoder):
         return codes
 
     def _count(self, n_images: int) -> Cost:
-        taught = self._unfitted_teacher(n_images).cost(n_images, self.image_shape_)
+        taught = self._unfitted_teacher().cost(n_images, self.image_shape_)
         forward = self._forward_operations() / _FASTER
         views = n_images * self._resolve_epochs(n_images)
         seen = min(n_images, _N_IMAGES)

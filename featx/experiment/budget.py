@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sklearn.base import BaseEstimator, clone
 
+from featx.evaluation import CONTROLS
 from featx.experiment.costs import expected_seconds
 from featx.images import Dataset
 
 _EPOCHS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 50)
 _FILTERS = (50, 100, 200, 400, 800, 1200, 1600)
-_IMAGES_PER_FILTER = 30  # with fewer filters, images would be wasted
 _PLANNED = 0.85  # of the time; the rest is for reading images, scores and the page
-# these encoders get time before all others: the one to try first, and controls
-PRECEDENCE = ("patch", "compact", "raw", "pca", "random-patches", "untrained")
+_MOST_FOR_A_CONTROL = 1 / 8
+# these encoders get time before all others: what is good for little time, and controls
+PRECEDENCE = ("patch", "compact", "pca", "raw", "random-patches", "untrained")
 
 
 def default_minutes(n_images: int) -> float:
@@ -86,35 +87,41 @@ def fit_budget(
 ) -> AffordableEncoders:
     """Choose epochs and filters so that all encoders and classifiers keep to a budget.
 
-    Each encoder of `PRECEDENCE` first gets the least that makes sense for the number of
-    images; then, in that order, as much more as there is time for; then the others
-    likewise. Parameters that are not ``"auto"`` stay as they are. The result is in the
-    order of `encoders`.
+    Each first gets its least, then all grow in turn, a step each, while there is time;
+    those of `PRECEDENCE` come first. A control whose least would take more than an eighth
+    of the time does not fit. Parameters that are not ``"auto"`` stay as they are. The
+    result is in the order of `encoders`.
     """
 
     def price(encoder: BaseEstimator) -> float:
-        return expected_seconds(encoder, classifiers, dataset)
+        return expected_seconds(
+            encoder, classifiers, dataset, limits_fits=budget.limits_fits
+        )
 
     left = _PLANNED * budget.seconds
     ladders = {name: _ladder(encoder, dataset) for name, encoder in encoders.items()}
-    names = sorted(encoders, key=_precedence)
     result, chosen = AffordableEncoders(), dict[str, BaseEstimator]()
-    core = [name for name in names if name in PRECEDENCE]
-    for tier in (core, [name for name in names if name not in core]):
-        for name in tier:
-            least = ladders[name][0]
-            if price(least) > left and budget.may_leave_out:
-                seconds = price(ladders[name][-1])
-                result.notes.append(_left_out(name, seconds))
+    for name in sorted(encoders, key=_precedence):
+        least = ladders[name][0]
+        most = _MOST_FOR_A_CONTROL * budget.seconds if name in CONTROLS else left
+        if price(least) > min(left, most) and budget.may_leave_out:
+            seconds = price(ladders[name][-1])
+            result.notes.append(_left_out(name, seconds))
+            continue
+        chosen[name] = least
+        left -= price(least)
+    growing = [_Grown(group, ladders) for group in _grown_together(chosen, ladders)]
+    while growing:
+        for group in list(growing):
+            more = sum(map(price, group.next)) - sum(
+                price(chosen[n]) for n in group.names
+            )
+            if not group.next or more > left:
+                growing.remove(group)
                 continue
-            chosen[name] = least
-            left -= price(least)
-        for group in _grown_together([n for n in tier if n in chosen], ladders):
-            spent = sum(price(chosen[name]) for name in group)
-            for rungs in zip(*(ladders[name] for name in group), strict=True):
-                if sum(map(price, rungs)) - spent <= left:
-                    chosen |= zip(group, rungs, strict=True)
-            left -= sum(price(chosen[name]) for name in group) - spent
+            chosen |= zip(group.names, group.next, strict=True)
+            left -= more
+            group.step += 1
     for name in [name for name in encoders if name in chosen]:
         result.encoders[name] = chosen[name]
         if chosen[name] is not ladders[name][-1]:
@@ -133,8 +140,23 @@ def _precedence(name: str) -> int:
     return PRECEDENCE.index(name) if name in PRECEDENCE else len(PRECEDENCE)
 
 
+@dataclass
+class _Grown:
+    """Encoders that are grown together, a step of their ladders at a time."""
+
+    names: list[str]
+    ladders: Mapping[str, list[BaseEstimator]]
+    step: int = 0
+
+    @property
+    def next(self) -> list[BaseEstimator]:
+        """The encoders at their next step; none if this is the last."""
+        rungs = [self.ladders[name] for name in self.names]
+        return [rung[self.step + 1] for rung in rungs if self.step + 1 < len(rung)]
+
+
 def _grown_together(
-    names: Sequence[str], ladders: Mapping[str, list[BaseEstimator]]
+    names: Iterable[str], ladders: Mapping[str, list[BaseEstimator]]
 ) -> list[list[str]]:
     """Group patch encoders: learned and random filters compare only at equal numbers.
 
@@ -151,17 +173,14 @@ def _grown_together(
 def _ladder(encoder: BaseEstimator, dataset: Dataset) -> list[BaseEstimator]:
     """List the encoder at its least, at steps between, and as it usually is."""
     params, n_images = encoder.get_params(), len(dataset.train)
-    steps: tuple[int, ...]
+    rungs: list[dict[str, int]] = []
     if params.get("max_epochs") == "auto":
-        parameter, usual = "max_epochs", encoder._resolve_epochs(n_images)
-        steps, least = _EPOCHS, usual / 4
+        usual = encoder._resolve_epochs(n_images)
+        rungs = [{"max_epochs": n} for n in _EPOCHS if usual / 4 <= n < usual]
     elif parameter := _filters_on_auto(params):
         usual = encoder.resolved(n_images, dataset.train.image_shape).n_filters_[0]
-        steps, least = _FILTERS, min(usual, n_images / _IMAGES_PER_FILTER)
-    else:
-        return [encoder]
-    rungs = [step for step in steps if least <= step < usual]
-    return [*(clone(encoder).set_params(**{parameter: s}) for s in rungs), encoder]
+        rungs = [{parameter: n} for n in _FILTERS if n < usual]
+    return [*(clone(encoder).set_params(**rung) for rung in rungs), encoder]
 
 
 def _filters_on_auto(params: Mapping[str, object]) -> str:

@@ -15,8 +15,10 @@ from sklearn.pipeline import Pipeline
 from featx.autoencoders.base import Cost
 from featx.classifiers.registry import WIDE
 from featx.images import Dataset
-from featx.machine import operations_per_second
+from featx.machine import fit_operations_per_second, operations_per_second
 
+_LINEAR = ("linear-svm", "ridge", "logreg")
+_FEW_IMAGES = 20_000
 _PCA_COMPONENTS = 128  # that hold 90 % of the variance of most images
 
 
@@ -24,20 +26,24 @@ def expected_seconds(
     encoder: BaseEstimator,
     classifiers: Sequence[str],
     dataset: Dataset,
+    *,
+    limits_fits: bool = False,
 ) -> float:
     """Estimate the seconds that an encoder and its classifiers take on a quiet machine.
 
-    The encoder runs on its parameter ``device``, if it has one.
+    The encoder runs on its parameter ``device``, if it has one. Where fits are limited,
+    slow classifiers count as fitted on 20,000 images at most.
     """
     n_train, n_test = len(dataset.train), len(dataset.test)
     cost = cost_of(encoder, n_train, dataset.train.image_shape)
     encoding = cost.training + cost.encoding * (n_train + n_test)
-    fits = sum(fit_operations(name, n_train, cost.n_features) for name in classifiers)
-    # classifiers are mostly large matrix products, which are three times as fast
-    device = str(encoder.get_params().get("device") or "auto")
-    return encoding / operations_per_second(device) + (
-        fits / (3 * operations_per_second("cpu"))
+    n_slow = min(n_train, _FEW_IMAGES) if limits_fits else n_train
+    fits = sum(
+        fit_operations(name, n_train if name in _LINEAR else n_slow, cost.n_features)
+        for name in classifiers
     )
+    device = str(encoder.get_params().get("device") or "auto")
+    return encoding / operations_per_second(device) + fits / fit_operations_per_second()
 
 
 def cost_of(
@@ -69,7 +75,7 @@ def fit_operations(name: str, n_images: int, n_features: int) -> float:
     """
     smaller = min(n_images, n_features)
     gram = n_images * n_features * smaller + smaller**3 / 3
-    if name in ("linear-svm", "ridge", "logreg"):
+    if name in _LINEAR:
         return 1.2 * gram
     seen = min(n_features, WIDE)
     reduction = 12.0 * n_images * n_features * seen if n_features > WIDE else 0.0

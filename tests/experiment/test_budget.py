@@ -2,18 +2,24 @@ import time
 
 import numpy as np
 import pytest
+from blocks import make_images
 
 from featx import (
+    CompactAutoencoder,
     ConvAutoencoder,
     Observer,
     PatchAutoencoder,
+    PredictiveAutoencoder,
     RawPixels,
+    UntrainedAutoencoder,
     bench,
     make_classifier,
 )
 from featx.experiment.budget import Budget, default_minutes, fit_budget
 from featx.experiment.clock import TimeShares
+from featx.experiment.costs import expected_seconds
 from featx.experiment.sampling import rows_within
+from featx.images import Dataset
 
 
 def test_shares_add_up_and_what_is_saved_goes_to_the_others():
@@ -65,6 +71,49 @@ def test_learned_and_random_patches_are_equally_many(dataset, seconds):
     planned = plan(dataset, seconds)
     learned, random = (planned.encoders[n] for n in ("patch", "random-patches"))
     assert learned.n_components == random.n_components
+
+
+@pytest.fixture(scope="module")
+def photographs():
+    """So many and so large that encoders cost more than looking at them."""
+    train, test = (make_images(n, size=32, channels=3) for n in (3000, 500))
+    return Dataset("photographs", train, test, np.zeros(3000, bool))
+
+
+def test_time_is_spread_a_step_for_each_in_turn(photographs):
+    encoders = {
+        "patch": PatchAutoencoder(random_state=0),
+        "compact": CompactAutoencoder(random_state=0),
+        "predictive": PredictiveAutoencoder(random_state=0),
+    }
+    usual = plan(photographs, 1e6, encoders=encoders).encoders
+    assert usual == encoders
+    seen = set()
+    for seconds in np.geomspace(1, 1000, 30):
+        reduced = plan(photographs, seconds, encoders=encoders).reduced
+        if set(reduced) == set(encoders):
+            filters = [
+                reduced["patch"]["n_components"],
+                reduced["compact"]["n_filters"],
+            ]
+            seen.add(tuple(filters))
+    assert len(seen) > 1 and all(max(pair) <= 4 * min(pair) for pair in seen)
+
+
+def test_controls_leave_the_time_to_what_learns(photographs):
+    encoders = {
+        "untrained": UntrainedAutoencoder(random_state=0),
+        "patch": PatchAutoencoder(random_state=0),
+    }
+    seconds = 4 * expected_seconds(
+        encoders["untrained"], ["linear-svm", "svm"], photographs
+    )
+    planned = plan(photographs, seconds, encoders=encoders, may_leave_out=True)
+    assert list(planned.encoders) == ["patch"]
+    assert planned.notes[0].startswith("untrained is left out")
+    assert list(plan(photographs, 3 * seconds, encoders=encoders).encoders) == list(
+        encoders
+    )
 
 
 def test_what_does_not_fit_is_left_out_only_where_that_is_allowed(dataset):
