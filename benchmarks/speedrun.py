@@ -5,9 +5,9 @@
     python -m benchmarks.speedrun --figure               draw docs/images/speedrun.png
 
 DIR is a tree of train/CLASS/* and test/CLASS/*. A point of featx is the table of `featx
-bench --budget MINUTES` with an empty cache, and the row that it names as the best of some
-ten; a point of a rival is a script of `benchmarks.rivals` with one size of its work. Each is
-a process of its own, timed from its start to its end, and goes to the results file at once.
+bench --budget MINUTES` with an empty cache, and the best of its rows; a point of a rival is
+a script of `benchmarks.rivals` with one size of its work. Each is a process of its own,
+timed from its start to its end, and goes to the results file at once.
 """
 
 from __future__ import annotations
