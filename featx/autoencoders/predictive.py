@@ -33,6 +33,7 @@ _AT_ONCE = 1024  # images, as the teacher encodes well
 _N_IMAGES = 10_000  # that the projection to features is learned from
 _VIEWS = 60_000  # of which training sees at least so many, if epochs allow
 _EPOCHS = (16, 200)
+_MOVED = 16  # features are averaged over images moved by this part of a side
 
 
 class PredictiveAutoencoder(Autoencoder):
@@ -42,7 +43,8 @@ class PredictiveAutoencoder(Autoencoder):
     common. Then a convolutional network sees changed views only (moved, mirrored where
     that is natural, in other light and color) and is trained to predict those features
     of the image itself. What it needs for that, the outputs of its three stages, is more
-    than it was taught: half of the features are what these have in common between views.
+    than it was taught: half of the features are what these have in common between views,
+    averaged over the image as it is and moved by a sixteenth of its side each way.
     The other half are those of the teacher, which knows details that are too small for
     the network to learn from few images.
 
@@ -227,6 +229,7 @@ class PredictiveAutoencoder(Autoencoder):
             patch_size=self.patch_size_,
             value_range=self.pixel_range_,
             drawn=self._drawn,
+            shifts=encoding_shifts(self.image_shape_),
         )
 
     def _resolve_epochs(self, n_images: int) -> int:
@@ -334,12 +337,13 @@ class PredictiveAutoencoder(Autoencoder):
         seen = min(n_images, _N_IMAGES)
         learning = learning_operations(seen, self._n_code, 2 * forward)
         projecting = 2.0 * self._n_code * self._widths[0]
+        n_moved = len(encoding_shifts(self.image_shape_))
         return Cost(
             taught.training
             + taught.encoding * n_images
             + 3 * forward * views
             + learning,
-            2 * forward + projecting + taught.encoding,
+            2 * n_moved * forward + projecting + taught.encoding,
             sum(self._widths),
         )
 
@@ -376,3 +380,24 @@ def half_whitened(features: Array, most: int) -> NDArray[np.float32]:
     targets /= max(np.sqrt(np.mean(targets**2)), 1e-6)
     whole: NDArray[np.float32] = targets.astype(np.float32)
     return whole
+
+
+def encoding_shifts(image_shape: tuple[int, int, int]) -> list[tuple[int, int]]:
+    """Say how far, down and to the right, an image is moved for its features.
+
+    Examples
+    --------
+    >>> encoding_shifts((32, 32, 3))
+    [(0, 0), (-2, 0), (2, 0), (0, -2), (0, 2)]
+    >>> encoding_shifts((1, 20, 1))
+    [(0, 0), (0, -1), (0, 1)]
+    """
+    height, width = image_shape[:2]
+    shifts = [(0, 0)]
+    if height > 1:
+        down = max(1, height // _MOVED)
+        shifts += [(-down, 0), (down, 0)]
+    if width > 1:
+        right = max(1, width // _MOVED)
+        shifts += [(0, -right), (0, right)]
+    return shifts

@@ -32,6 +32,9 @@ class PredictiveNetwork(nn.Module):
     drawn : tuple of int
         Pixels that are averaged to one when drawing, along each axis, and principal
         components of an image that can be drawn.
+    shifts : list of tuple of int
+        Pixels, down and to the right, by which an image is moved; features are means over
+        all of these.
     """
 
     center: Tensor
@@ -47,9 +50,11 @@ class PredictiveNetwork(nn.Module):
         patch_size: int,
         value_range: tuple[float, float],
         drawn: tuple[int, int],
+        shifts: list[tuple[int, int]],
     ) -> None:
         super().__init__()
         depth = image_shape[2]
+        self.shifts = shifts
         self.n_channels = n_channels
         self.value_range = value_range
         self.patch_size = patch_size
@@ -92,8 +97,12 @@ class PredictiveNetwork(nn.Module):
         return torch.cat([one.float() for one in self._maps(images)], dim=1)
 
     def encode(self, images: Tensor) -> Tensor:
-        """(B, h, w, c) -> features of the network (B, widths[0]), float32."""
-        code = self.code(images)
+        """(B, h, w, c) -> features of the network (B, widths[0]), float32.
+
+        They are the mean over the image as it is and moved.
+        """
+        codes = [self.code(_moved(images, *shift)) for shift in self.shifts]
+        code = torch.stack(codes).mean(dim=0)
         with torch.autocast(code.device.type, enabled=False):
             return ((code - self.center) / self.scale) @ self.components
 
@@ -122,3 +131,12 @@ class PredictiveNetwork(nn.Module):
             x = stage(x)
             pooled.append(F.adaptive_avg_pool2d(x, _POOLING).flatten(1))
         return pooled
+
+
+def _moved(images: Tensor, down: int, right: int) -> Tensor:
+    """Move images (B, h, w, c) and repeat their border where nothing is left."""
+    rows, columns = (
+        (torch.arange(side, device=images.device) - shift).clamp(0, side - 1)
+        for side, shift in zip(images.shape[1:3], (down, right), strict=True)
+    )
+    return images[:, rows][:, :, columns]

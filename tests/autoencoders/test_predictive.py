@@ -145,6 +145,22 @@ def test_mirrored_images_have_the_same_features_where_mirroring_is_natural():
     )
 
 
+def test_features_are_means_over_the_image_as_it_is_and_moved(fitted):
+    network, images = fitted.module_, X[:20, :, :, None].astype(np.float32)
+    wide = np.pad(images, ((0, 0), (1, 1), (1, 1), (0, 0)), mode="edge")
+    places = [(1, 1), (0, 1), (2, 1), (1, 0), (1, 2)]
+    with torch.inference_mode():
+        codes = [
+            network.code(torch.from_numpy(wide[:, i : i + 8, j : j + 8].copy()))
+            for i, j in places
+        ]
+        code = torch.stack(codes).mean(0)
+        expected = ((code - network.center) / network.scale) @ network.components
+        found = network.encode(torch.from_numpy(images))
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
+    assert not torch.allclose(codes[0], codes[1], atol=1e-2)
+
+
 def test_a_single_feature_is_of_the_network():
     encoder = quick(n_components=1, max_epochs=1).fit(X[:60])
     assert encoder.transform(X).shape == (len(X), 1)
