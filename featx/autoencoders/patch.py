@@ -14,6 +14,7 @@ from featx.autoencoders.patch_geometry import resolve_geometry
 if TYPE_CHECKING:
     from featx.autoencoders.patch_network import PatchNetwork
 
+_WORTH_FILTERS = 200  # that cutting and whitening the patches of an image costs
 _PATCHES_PER_IMAGE = 60  # at most: more of few images teach nothing new
 
 
@@ -227,7 +228,8 @@ class PatchAutoencoder(Autoencoder):
             shrink = self.downsample_ * 2**level
             rows, columns = (-(-side // shrink) for side in self.image_shape_[:2])
             positions = max(1, rows - height + 1), max(1, columns - width + 1)
-            encoding += 2 * math.prod(positions) * n_values * n_filters
+            each = n_filters + _WORTH_FILTERS
+            encoding += 2 * math.prod(positions) * n_values * each
             cells = math.prod(min(self.pooling, along) for along in positions)
             n_features += 2 * n_filters * cells
         n_filters = sum(self.n_filters_)

@@ -13,7 +13,8 @@ from featx.images import Dataset
 
 _EPOCHS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 50)
 _FILTERS = (50, 100, 200, 400, 800, 1200, 1600)
-_PLANNED = 0.85  # of the time; the rest is for reading images, scores and the page
+_PLANNED = 0.85  # of the time; the rest is for scores and the page
+_PER_IMAGE = 3e-4  # seconds to read it and to look for copies
 _MOST_FOR_A_CONTROL = 1 / 8
 # these encoders get time before all others: what is good for little time, and controls
 PRECEDENCE = ("patch", "compact", "pca", "raw", "random-patches", "untrained")
@@ -89,8 +90,8 @@ def fit_budget(
 
     Each first gets its least, then all grow in turn, a step each, while there is time;
     those of `PRECEDENCE` come first. A control whose least would take more than an eighth
-    of the time does not fit. Parameters that are not ``"auto"`` stay as they are. The
-    result is in the order of `encoders`.
+    of the time does not fit, unless nothing else does. Parameters that are not ``"auto"``
+    stay as they are. The result is in the order of `encoders`.
     """
 
     def price(encoder: BaseEstimator) -> float:
@@ -98,18 +99,22 @@ def fit_budget(
             encoder, classifiers, dataset, limits_fits=budget.limits_fits
         )
 
-    left = _PLANNED * budget.seconds
+    n_images = len(dataset.train) + len(dataset.test)
+    time = max(0.0, _PLANNED * budget.seconds - _PER_IMAGE * n_images)
     ladders = {name: _ladder(encoder, dataset) for name, encoder in encoders.items()}
     result, chosen = AffordableEncoders(), dict[str, BaseEstimator]()
-    for name in sorted(encoders, key=_precedence):
-        least = ladders[name][0]
-        most = _MOST_FOR_A_CONTROL * budget.seconds if name in CONTROLS else left
-        if price(least) > min(left, most) and budget.may_leave_out:
-            seconds = price(ladders[name][-1])
-            result.notes.append(_left_out(name, seconds))
-            continue
-        chosen[name] = least
-        left -= price(least)
+    for share in (_MOST_FOR_A_CONTROL, 1.0):
+        left, result.notes = time, []
+        for name in sorted(encoders, key=_precedence):
+            least = ladders[name][0]
+            most = share * time if name in CONTROLS else left
+            if price(least) > min(left, most) and budget.may_leave_out:
+                result.notes.append(_left_out(name, price(ladders[name][-1])))
+                continue
+            chosen[name] = least
+            left -= price(least)
+        if chosen:
+            break
     growing = [_Grown(group, ladders) for group in _grown_together(chosen, ladders)]
     while growing:
         for group in list(growing):
