@@ -16,15 +16,17 @@ import json
 import statistics
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from benchmarks import cifar10_accuracy
+from featx.autoencoders.registry import make_encoder
 
 ROOT = Path(__file__).parent.parent
 LARGE = ROOT / "benchmarks" / "results" / "large_job.json"
 SCALING = ROOT / "docs" / "scaling.md"
 BEGIN, END = "<!-- cost begin -->", "<!-- cost end -->"
 SHOWN = ("untrained", "patch", "compact", "predictive", "conv")
-VIEWS = {"predictive": (60_000, 16, 200), "conv": (400_000, 5, 50)}
+DEEP = ("predictive", "conv")
 SIZES = ((10**5, 2), (10**7, 64), (10**9, 1024))  # images, cores of the cluster
 CLASSES, STEPS = 10, 12  # that the linear classifier learns, and how it does
 FIT_CORES = 64  # of the machine that fits the classifier
@@ -94,8 +96,10 @@ def measured() -> tuple[dict[str, Measured], float]:
 
 def epochs(name: str, n: float) -> float:
     """Epochs of an encoder by default; 0 where training does not depend on n."""
-    views, least, most = VIEWS.get(name, (0, 0, 0))
-    return min(max(views / n, least), most)
+    if name not in DEEP:
+        return 0
+    encoder: Any = make_encoder(name, n_images=int(n), n_pixels=3072)
+    return float(encoder._resolve_epochs(int(n)))
 
 
 def table(n: float, cores: int) -> list[str]:

@@ -49,9 +49,9 @@ class CompactAutoencoder(ImageTransformer):
         is one for every 5 images, at least 256 and at most 1,024.
     encoder : estimator, default=None
         Makes the code: a transformer of images with `inverse_transform`, unfitted. None
-        stands for a `PatchAutoencoder` with its defaults.
+        stands for a `PatchAutoencoder` with `n_filters` filters.
     n_filters : int or "auto", default="auto"
-        Filters of that `PatchAutoencoder`, where None was given. ``"auto"`` chooses as it
+        Of the `PatchAutoencoder`, where `encoder` is None. ``"auto"`` chooses as it
         does, but at most 400: more cost time and make the features no better.
     augment : {"auto", "flip", None}, default="auto"
         ``"flip"`` mirrors half of the views; ``"auto"`` does so where mirrored images
