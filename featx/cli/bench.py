@@ -55,6 +55,12 @@ class BenchOptions(EncoderOptions):
         min=0.1,
         metavar="MINUTES",
     )
+    ablate_unlabeled: bool = option(
+        False,
+        "Train every encoder but the controls once more, without the unlabeled images, and "
+        "test what these gave.",
+        "--ablate-unlabeled",
+    )
     joblib: str | None = option(
         None,
         "Fit classifiers side by side with this back end of joblib: loky for processes on "
@@ -95,7 +101,12 @@ def bench(context: typer.Context, options: BenchOptions) -> None:
         options,
         options.encoders,
         options.clf,
-        Protocol(tune=options.tune, repeats=options.repeats, seed=options.seed),
+        Protocol(
+            tune=options.tune,
+            repeats=options.repeats,
+            seed=options.seed,
+            ablate_unlabeled=options.ablate_unlabeled,
+        ),
         joblib=options.joblib,
         budget_for=options.budget_for,
     )

@@ -51,7 +51,7 @@ def compare(
             protocol=protocol,
             backend=Backend(**options.where, joblib=joblib, device=options.cuda_device),
             cache=options.cache(),
-            budget=budget_for(len(dataset.train) + len(dataset.test)),
+            budget=budget_for(len(dataset)),
             observer=Observer(
                 on_progress=progress,
                 on_message=lambda line: say(line, options.quiet),

@@ -27,7 +27,7 @@ def show_data(options: ShowOptions) -> None:
     if options.grid is not None:
         check_out(options.grid)  # before anything takes time
     with options.progress() as progress:
-        dataset = options.load(progress)
+        dataset = options.load(progress, need_labels=False)
         tell_dataset(dataset, options.quiet)
     if options.as_json:
         print_json({"data": dataset.describe()})

@@ -24,7 +24,7 @@ def encode(options: EncodeOptions) -> None:
     from featx.features import export
 
     with options.progress() as progress:
-        dataset = options.load(progress)
+        dataset = options.load(progress, need_labels=False)
         tell_dataset(dataset, options.quiet)
         encoded = encode_dataset(
             dataset,
@@ -50,12 +50,12 @@ def encode(options: EncodeOptions) -> None:
             f"{encoded.n_encoded:,} encoded at {encoded.images_per_second:,.0f} images/s"
         )
         say(
-            f"{options.encoder}: {len(dataset.train) + len(dataset.test):,} images, "
+            f"{options.encoder}: {len(dataset):,} images, "
             f"{features['n_features']:,} features each; {source}.",
             options.quiet,
         )
         for part, path in features["features"].items():
-            out.print(f"{part:<5} {path}", soft_wrap=True)
+            out.print(f"{part:<9} {path}", soft_wrap=True)
         for path in tables:
             out.print(path, soft_wrap=True)
     end(options.strict, len(dataset.skipped))

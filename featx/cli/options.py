@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from featx.cli.fields import argument, one_of, option
 from featx.cli.output import err
 from featx.cli.parsing import (
     check_one_name,
+    parse_columns,
     parse_fractions,
     parse_settings,
     parse_sides,
@@ -58,6 +60,25 @@ class DataOptions:
         None,
         "Keep only this fraction of the training images of a class. Can be repeated.",
         metavar="CLASS=FRACTION",
+    )
+    column: list[str] | None = option(
+        None,
+        "Name of a column in a table of labels; WHAT is file_name, label, group or split, "
+        "as columns are called without this. Can be repeated.",
+        metavar="WHAT=NAME",
+    )
+    group_by: str | None = option(
+        None,
+        "Regular expression that finds the group of an image in its path, such as a "
+        "patient; images of one group are never in different parts.",
+        metavar="REGEX",
+    )
+    unlabeled: str | None = option(
+        None,
+        "Images without a label, which encoders learn from, too: a folder, or shards. "
+        "Those in folders called unlabeled beside the classes are used without this; "
+        "'none' leaves them out.",
+        metavar="PLACE",
     )
     seed: int = option(0, "Seed of everything random.")
     cache_dir: Path | None = option(
@@ -108,6 +129,9 @@ class DataOptions:
             limit=self.limit,
             keep=parse_fractions(self.keep or ()),
             seed=self.seed,
+            columns=parse_columns(self.column or ()),
+            group_by=self.group_by,
+            unlabeled={None: True, "none": False}.get(self.unlabeled, self.unlabeled),
             progress=progress,
             **self.where,
             **settings,
@@ -176,8 +200,8 @@ class EncoderOptions(DataOptions):
         }
         return make_encoders(
             names,
-            n_images=len(dataset.train),
-            n_pixels=dataset.train.X[0].size,
+            n_images=len(dataset.learning_images),
+            n_pixels=math.prod(dataset.image_shape),
             options={
                 "random_state": self.seed,
                 "device": self.device,

@@ -63,10 +63,21 @@ def tell_dataset(dataset: Dataset, quiet: bool) -> None:
         tell_skipped(skipped)
     if dataset.skipped:
         err.print(f"{len(dataset.skipped):,} images were skipped.")
-    height, width, channels = dataset.train.image_shape
+    height, width, channels = dataset.image_shape
+    counts = [
+        f"{len(part):,} {name}"
+        for part, name in (
+            (dataset.unlabeled, "unlabeled"),
+            (dataset.train, "training"),
+            (dataset.test, "test"),
+        )
+        if len(part)
+    ]
+    n_classes = len(dataset.class_names)
     say(
-        f"{dataset.name}: {len(dataset.train):,} training and {len(dataset.test):,} test "
-        f"images, {height} x {width} x {channels}, {len(dataset.class_names)} classes.",
+        f"{dataset.name}: {' and '.join(', '.join(counts).rsplit(', ', 1))} images, "
+        f"{height} x {width} x {channels}"
+        + (f", {n_classes} classes." if n_classes else "."),
         quiet,
     )
 

@@ -114,6 +114,23 @@ def parse_fractions(texts: Sequence[str]) -> dict[str, float]:
     return fractions
 
 
+def parse_columns(texts: Sequence[str]) -> dict[str, str]:
+    """Read --column: names of columns by what they tell.
+
+    >>> parse_columns(["label=diagnosis"])
+    {'label': 'diagnosis'}
+    """
+    columns = {}
+    for text in texts:
+        what, _, name = text.partition("=")
+        if not (what and name):
+            raise ParameterError(
+                f"Got --column {text}, but expected WHAT=NAME such as label=diagnosis."
+            )
+        columns[what] = name
+    return columns
+
+
 def parse_settings(texts: Sequence[str]) -> dict[str, Any]:
     """Read --set: values by parameter, as JSON where they are JSON, else as text.
 

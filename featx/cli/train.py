@@ -13,12 +13,12 @@ def train(options: OneEncoderOptions) -> None:
         init_distributed() as first,
         StderrProgress(err, options.quiet or not first) as progress,
     ):
-        dataset = options.load(progress)
+        dataset = options.load(progress, need_labels=False)
         if first:
             tell_dataset(dataset, options.quiet)
         encoder = options.make_encoder(dataset)
         trained = options.cache().fit(
-            encoder, dataset.train, name=options.encoder, progress=progress
+            encoder, dataset.learning_images, name=options.encoder, progress=progress
         )
     if not first:
         return
@@ -31,7 +31,7 @@ def train(options: OneEncoderOptions) -> None:
         )
         losses = trained.history.get("loss", [])
         say(
-            f"{options.encoder}: {len(dataset.train):,} images, {source}"
+            f"{options.encoder}: {len(dataset.learning_images):,} images, {source}"
             + (f"; loss {losses[0]:.4g} to {losses[-1]:.4g}." if losses else "."),
             options.quiet,
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,11 +19,13 @@ def compare_with_controls(
     predictions: Mapping[str, NDArray[np.int64]],
     y_true: NDArray[np.int64],
     controls: Sequence[str],
+    ablated: Mapping[str, str] = MappingProxyType({}),
 ) -> list[Comparison]:
     """Test every row against the controls with its classifier, and the best against all.
 
-    `predictions` are labels by row name, of shape (n_test,) or (n_seeds, n_test). No pair
-    is tested twice, and all p-values are corrected together.
+    `ablated` names encoders that lack something, and what each is with it: the two are
+    tested, too. `predictions` are labels by row name, of shape (n_test,) or
+    (n_seeds, n_test). No pair is tested twice, and all p-values are corrected together.
     """
     by_name = {result.name: result for result in results}
     pairs = [
@@ -31,6 +34,11 @@ def compare_with_controls(
         for control in controls
         if result.encoder not in controls
         and f"{control} + {result.classifier}" in by_name
+    ]
+    pairs += [
+        (f"{whole} + {result.classifier}", result.name)
+        for result in results
+        if (whole := ablated.get(result.encoder, ""))
     ]
     best, *others = sorted(results, key=lambda row: -row.scores.accuracy)
     tested = set(map(frozenset, pairs))

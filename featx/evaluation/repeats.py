@@ -47,7 +47,7 @@ def with_repeats(runs: Sequence[BenchResults]) -> BenchResults:
         first,
         rows=results,
         comparisons=compare_with_controls(
-            results, predictions, first.y_true, first.controls
+            results, predictions, first.y_true, first.controls, first.ablated
         ),
         repeat_predictions=predictions,
         protocol=first.protocol

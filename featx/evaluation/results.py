@@ -117,6 +117,11 @@ class BenchResults:
         return tuple(self.protocol.get("controls", ()))
 
     @property
+    def ablated(self) -> dict[str, str]:
+        """Encoders that learned from labeled images only, and which they are else."""
+        return dict(self.protocol.get("ablated", {}))
+
+    @property
     def n_seeds(self) -> int:
         """Under how many seeds every row was made."""
         return max(1, len(self.best.repeats))

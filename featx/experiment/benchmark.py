@@ -130,7 +130,7 @@ def _run(plan: Plan, duplicates: Duplicates) -> BenchResults:
     results = [row.result for row in rows]
     predictions = {row.result.name: row.predicted for row in rows}
     tests = compare_with_controls(
-        results, predictions, dataset.test.y, protocol.controls
+        results, predictions, dataset.test.y, protocol.controls, plan.ablated
     )
     best = max(results, key=lambda row: row.scores.accuracy).encoder
     (diagnosed,) = (run for run in runs if run.encoder == best)

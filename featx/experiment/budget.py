@@ -99,7 +99,7 @@ def fit_budget(
             encoder, classifiers, dataset, limits_fits=budget.limits_fits
         )
 
-    n_images = len(dataset.train) + len(dataset.test)
+    n_images = len(dataset)
     time = max(0.0, _PLANNED * budget.seconds - _PER_IMAGE * n_images)
     ladders = {name: _ladder(encoder, dataset) for name, encoder in encoders.items()}
     result, chosen = AffordableEncoders(), dict[str, BaseEstimator]()
@@ -177,7 +177,7 @@ def _grown_together(
 
 def _ladder(encoder: BaseEstimator, dataset: Dataset) -> list[BaseEstimator]:
     """List the encoder at its least, at steps between, and as it usually is."""
-    params, n_images = encoder.get_params(), len(dataset.train)
+    params, n_images = encoder.get_params(), len(dataset.learning_images)
     rungs: list[dict[str, int]] = []
     if params.get("max_epochs") == "auto":
         usual = encoder._resolve_epochs(n_images)

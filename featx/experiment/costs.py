@@ -35,7 +35,8 @@ def expected_seconds(
     slow classifiers count as fitted on 20,000 images at most.
     """
     n_train, n_test = len(dataset.train), len(dataset.test)
-    cost = cost_of(encoder, n_train, dataset.train.image_shape)
+    n_learning = len(dataset.learning_images)
+    cost = cost_of(encoder, n_learning, dataset.train.image_shape)
     encoding = cost.training + cost.encoding * (n_train + n_test)
     n_slow = min(n_train, _FEW_IMAGES) if limits_fits else n_train
     fits = sum(

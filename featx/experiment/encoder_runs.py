@@ -111,11 +111,12 @@ def run_encoder(
 
 def _encode(plan: Plan, name: str) -> EncodedDataset:
     encoded = encode(
-        plan.dataset,
+        plan.dataset_for(name),
         plan.encoders[name],
         cache=plan.cache,
         name=name,
         progress=plan.observer.on_progress,
+        unlabeled=False,
         engine=plan.backend.engine,
         address=plan.backend.address,
     )

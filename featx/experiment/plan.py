@@ -14,7 +14,7 @@ from sklearn.base import BaseEstimator, clone
 from featx.autoencoders.registry import make_encoders
 from featx.catalog import DEFAULT_ENCODERS
 from featx.classifiers import accelerated, check_classifiers, default_classifiers
-from featx.errors import ParameterError
+from featx.errors import DataError, ParameterError
 from featx.evaluation import is_uneven
 from featx.experiment.budget import Budget, fit_budget
 from featx.experiment.costs import expected_seconds
@@ -38,6 +38,8 @@ class Plan:
         Of one repeat.
     reduced : dict of str to dict
         By encoder, the parameters that were lowered to save time.
+    ablated : dict of str to str
+        By encoder that learns from labeled images only, the one that learns from all.
     """
 
     dataset: Dataset
@@ -50,6 +52,7 @@ class Plan:
     budget: Budget | None = None
     reduced: dict[str, dict[str, int]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    ablated: dict[str, str] = field(default_factory=dict)
 
     @classmethod
     def check(
@@ -68,6 +71,7 @@ class Plan:
 
         Raises ParameterError if a value is not known or two do not go together.
         """
+        _check_labels(dataset, protocol)
         if classifiers is None:
             classifiers = default_classifiers(len(dataset.train))
         check_classifiers(classifiers)
@@ -76,8 +80,8 @@ class Plan:
         if not isinstance(encoders, Mapping):
             encoders = make_encoders(
                 encoders,
-                n_images=len(dataset.train),
-                n_pixels=dataset.train.X[0].size,
+                n_images=len(dataset.learning_images),
+                n_pixels=math.prod(dataset.image_shape),
                 options={"random_state": protocol.seed},
             )
         if not encoders or not classifiers:
@@ -98,10 +102,31 @@ class Plan:
             cache=cache or FeatureCache(),
             observer=observer,
         )
-        return plan if budget is None else plan._keep_to(budget)
+        plan = plan if budget is None else plan._keep_to(budget)
+        return plan._with_ablations() if protocol.ablate_unlabeled else plan
+
+    def _with_ablations(self) -> Self:
+        """Add every encoder but the controls once more, to learn from labeled images."""
+        encoders, reduced, ablated = dict[str, BaseEstimator](), dict(self.reduced), {}
+        for name, encoder in self.encoders.items():
+            encoders[name] = encoder
+            if name in self.protocol.controls:
+                continue
+            ablated[f"{name} (labeled only)"] = name
+            encoders[f"{name} (labeled only)"] = clone(encoder)
+            if name in reduced:
+                reduced[f"{name} (labeled only)"] = reduced[name]
+        return replace(self, encoders=encoders, reduced=reduced, ablated=ablated)
+
+    def dataset_for(self, encoder: str) -> Dataset:
+        """Return the images for an encoder: with those without a label, or not."""
+        if encoder in self.ablated:
+            return replace(self.dataset, unlabeled=None)
+        return self.dataset
 
     def _keep_to(self, budget: Budget) -> Self:
-        share = replace(budget, minutes=budget.minutes / self.protocol.repeats)
+        n_times = self.protocol.repeats * (1 + self.protocol.ablate_unlabeled)
+        share = replace(budget, minutes=budget.minutes / n_times)
         affordable = fit_budget(self.encoders, self.classifiers, self.dataset, share)
         if not affordable.encoders:
             raise ParameterError(
@@ -113,7 +138,7 @@ class Plan:
             encoders=affordable.encoders,
             reduced=affordable.reduced,
             notes=affordable.notes,
-            budget=share,
+            budget=replace(budget, minutes=budget.minutes / self.protocol.repeats),
         )
 
     def repeats(self) -> list[Self]:
@@ -149,7 +174,7 @@ class Plan:
     def seconds(self) -> dict[str, float]:
         """The time that each encoder and its classifiers are expected to take."""
         return {
-            name: expected_seconds(encoder, self.classifiers, self.dataset)
+            name: expected_seconds(encoder, self.classifiers, self.dataset_for(name))
             for name, encoder in self.encoders.items()
         }
 
@@ -161,7 +186,8 @@ class Plan:
     def describe(self) -> dict[str, Any]:
         """Describe the protocol as plain data, for the results."""
         return {
-            "encoder_sees": "training images without labels",
+            "encoder_sees": "training images without labels"
+            + (", unlabeled images" if len(self.dataset.unlabeled) else ""),
             "tuned": self.protocol.tune,
             "class_weight": "chosen for each row" if self.uneven else None,
             "interval": "Wilson, 95 %",
@@ -170,6 +196,7 @@ class Plan:
             "seed": self.protocol.seed,
             "scikit_learn_intelex": accelerated(),
             "controls": [c for c in self.protocol.controls if c in self.encoders],
+            "ablated": self.ablated,
             "reduced": self.reduced,
             "time": self.notes,
         }
@@ -177,6 +204,21 @@ class Plan:
 
 def _limits_fits(budget: Budget | None) -> bool:
     return budget is not None and budget.limits_fits
+
+
+def _check_labels(dataset: Dataset, protocol: Protocol) -> None:
+    """Refuse images of which none has a label."""
+    if not len(dataset.train):
+        raise DataError(
+            f"Got {len(dataset):,} images without a label in {dataset.name}, but expected "
+            "labeled ones to judge features by: a folder for each class. featx train and "
+            "featx encode need none."
+        )
+    if protocol.ablate_unlabeled and not len(dataset.unlabeled):
+        raise ParameterError(
+            "Got ablate_unlabeled without unlabeled images, but expected some. Put them "
+            "into a folder unlabeled/ beside the classes, or leave it out."
+        )
 
 
 def _check_values(protocol: Protocol, backend: Backend, budget: Budget | None) -> None:

@@ -30,6 +30,9 @@ class Protocol:
         one to it, and to the encoders' own seeds.
     controls : sequence of str
         Names of the encoders that the others are tested against.
+    ablate_unlabeled : bool, default=False
+        Train every encoder but the controls once more, without the unlabeled images, and
+        test what these gave.
     n_examples : int, default=48
         Number of test images that are kept with their reconstructions, for the figures.
     diagnose : bool, default=True
@@ -46,6 +49,7 @@ class Protocol:
     repeats: int = 1
     seed: int = 0
     controls: Sequence[str] = CONTROLS
+    ablate_unlabeled: bool = False
     n_examples: int = 48
     diagnose: bool = True
 

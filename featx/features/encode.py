@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from sklearn.base import BaseEstimator
 
 from featx.features.cache import FeatureCache
 from featx.features.cached import CachedEncoder, CachedFeatures
 from featx.features.engines import make_engine
 from featx.features.progress import Progress
-from featx.images import Dataset
+from featx.images import Dataset, ImageSet
 
 
 @dataclass(frozen=True)
@@ -23,46 +24,58 @@ class EncodedDataset:
     encoder : CachedEncoder
         Fitted on the training images, without labels.
     train, test : CachedFeatures
-        Features of both parts.
+        Features of both parts; of no images where no image has a label.
+    unlabeled : CachedFeatures or None
+        Features of images without a label; None if there are none or they were not wanted.
     """
 
     encoder: CachedEncoder
     train: CachedFeatures
     test: CachedFeatures
+    unlabeled: CachedFeatures | None = None
+
+    @property
+    def parts(self) -> dict[str, CachedFeatures]:
+        """All features by the name of their part, without empty ones."""
+        parts = {"unlabeled": self.unlabeled, "train": self.train, "test": self.test}
+        return {
+            name: one for name, one in parts.items() if one is not None and len(one.y)
+        }
 
     @property
     def cached(self) -> dict[str, bool]:
-        """Whether the encoder and both feature arrays came from the cache."""
+        """Whether the encoder and all feature arrays came from the cache."""
         return {
             "encoder": self.encoder.cached,
-            "features": self.train.cached and self.test.cached,
+            "features": all(one.cached for one in self.parts.values()),
         }
 
     @property
     def n_encoded(self) -> int:
         """Images that were encoded this time; the others were found in the cache."""
-        return self.train.n_encoded + self.test.n_encoded
+        return sum(one.n_encoded for one in self.parts.values())
 
     @property
     def encode_seconds(self) -> float:
-        """Wall time of encoding both parts, when that was done."""
-        return self.train.encode_seconds + self.test.encode_seconds
+        """Wall time of encoding all parts, when that was done."""
+        return sum(one.encode_seconds for one in self.parts.values())
 
     @property
     def images_per_second(self) -> float:
         """Throughput of the encoding."""
-        return (len(self.train.y) + len(self.test.y)) / max(self.encode_seconds, 1e-9)
+        n_images = sum(len(one.y) for one in self.parts.values())
+        return n_images / max(self.encode_seconds, 1e-9)
 
     def to_dict(self) -> dict[str, Any]:
         """Summarize as plain data; under ``"features"`` the file of each part."""
         return {
-            "n_features": self.train.X.shape[1],
+            "n_features": max(one.X.shape[1] for one in self.parts.values()),
             "train_seconds": self.encoder.train_seconds,
             "encode_seconds": self.encode_seconds,
             "encode_images_per_second": self.images_per_second,
             "cached": self.cached,
             "n_encoded": self.n_encoded,
-            "features": {"train": self.train.file, "test": self.test.file},
+            "features": {name: one.file for name, one in self.parts.items()},
         }
 
 
@@ -73,10 +86,13 @@ def encode(
     cache: FeatureCache | None = None,
     name: str = "",
     progress: Progress | None = None,
+    unlabeled: bool = True,
     engine: str = "local",
     address: str | None = None,
 ) -> EncodedDataset:
-    """Fit an encoder on the training images and encode both parts, or load it all.
+    """Fit an encoder on the images to learn from and encode all, or load it all.
+
+    An encoder learns from training images and from those without a label.
 
     Parameters
     ----------
@@ -90,6 +106,8 @@ def encode(
         What to call the encoder in listings and progress.
     progress : callable, default=None
         Called with a description, the steps done and the steps in all.
+    unlabeled : bool, default=True
+        Encode the images without a label, too, if there are some.
     engine : {"local", "ray"}, default="local"
         Where images are encoded: in this process, or in the workers of a Ray cluster.
         Training runs here either way.
@@ -119,15 +137,25 @@ def encode(
     """
     cache = cache or FeatureCache()
     chosen = make_engine(engine, address)
-    fitted = cache.fit(encoder, dataset.train, name=name, progress=progress)
-    train, test = (
-        cache.encode(
-            fitted,
-            part,
-            name=f"{name} {label}".strip(),
-            progress=progress,
-            engine=chosen,
-        )
-        for part, label in ((dataset.train, "train"), (dataset.test, "test"))
+    fitted = cache.fit(encoder, dataset.learning_images, name=name, progress=progress)
+
+    def encoded(part: ImageSet, label: str) -> CachedFeatures:
+        if not len(part):
+            return _no_features(part)
+        what = f"{name} {label}".strip()
+        return cache.encode(fitted, part, name=what, progress=progress, engine=chosen)
+
+    wanted = unlabeled and len(dataset.unlabeled)
+    return EncodedDataset(
+        fitted,
+        encoded(dataset.train, "train"),
+        encoded(dataset.test, "test"),
+        encoded(dataset.unlabeled, "unlabeled") if wanted else None,
     )
-    return EncodedDataset(fitted, train, test)
+
+
+def _no_features(part: ImageSet) -> CachedFeatures:
+    empty = np.empty((0, 0), np.float32)
+    return CachedFeatures(
+        empty, part.y, part.ids, key="", encode_seconds=0, n_encoded=0
+    )

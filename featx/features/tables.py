@@ -36,8 +36,8 @@ def export(
     place : str or path-like
         A folder or URL, such as ``s3://bucket/features``. It gets
         ``train-00000-of-00003.parquet`` and so on, with the columns ``id`` (string),
-        ``class`` (string) and ``features`` (a list of float32 of one length). Each file
-        is whole or absent.
+        ``class`` (string, empty without a label) and ``features`` (a list of float32 of
+        one length). Each file is whole or absent.
     progress : callable, default=None
         Called with a description, the files written and the files in all.
 
@@ -70,7 +70,7 @@ def export(
                 f"Got {error.strerror or error} at {root}, but expected a folder or the "
                 "right to make it. Give another place."
             ) from error
-    names = np.array([_as_text(name) for name in class_names])
+    names = np.array([*map(_as_text, class_names), ""])  # the last of those without one
     files = _files(encoded)
     written: list[str] = []
     for name, features, rows in files:
@@ -95,7 +95,7 @@ def export(
 def _files(encoded: EncodedDataset) -> list[tuple[str, CachedFeatures, slice]]:
     """List the files by name, each with the rows that it gets."""
     files = []
-    for part, features in (("train", encoded.train), ("test", encoded.test)):
+    for part, features in encoded.parts.items():
         step = max(1, FILE_BYTES // (4 * features.X.shape[1]))
         starts = range(0, len(features.X), step)
         for i, start in enumerate(starts):

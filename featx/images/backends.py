@@ -62,15 +62,15 @@ class LocalFolder:
     def files(self, folder: str) -> Iterator[tuple[str, Stamp | None]]:
         """Path of every file below a folder, at any depth, with an image's stamp.
 
-        The stamp is None for what is no image. Links to folders are not followed: they
-        come with a slash behind their path.
+        Without a folder, of every file. The stamp is None for what is no image. Links to
+        folders are not followed: they come with a slash behind their path.
         """
         with os.scandir(self.root / folder) as entries:
             for entry in entries:
                 name = entry.name
                 if name[0] == ".":
                     continue
-                path = f"{folder}/{name}"
+                path = f"{folder}/{name}" if folder else name
                 if entry.is_dir(follow_symlinks=False):
                     yield from self.files(path)
                 elif is_image(name) and entry.is_file():
@@ -94,6 +94,15 @@ class LocalFolder:
                     path = f"{folder}/{entry.name}" if folder else entry.name
                     stamps[path] = stamp_local(entry.path, entry.stat())
         return stamps
+
+    def stamp(self, path: str) -> Stamp | None:
+        """Stamp of a file, whatever it is called; None if there is none."""
+        place = self.locate(path)
+        try:
+            status = os.stat(place)
+        except OSError:
+            return None
+        return stamp_local(place, status) if os.path.isfile(place) else None
 
     def names(self) -> list[str]:
         """Names of all files, whatever they are."""
@@ -169,7 +178,11 @@ class ListedFolder:
 
     def files(self, folder: str) -> Iterator[tuple[str, Stamp | None]]:
         """Path of every file below a folder, at any depth, with an image's stamp."""
-        return iter(self._below.get(folder, ()))
+        if folder:
+            yield from self._below.get(folder, ())
+            return
+        for path in self._listed:
+            yield path, self._stamps.get(path) if is_image(path) else None
 
     def count_images(self, folder: str = "") -> int:
         """Count the images right in a folder."""
@@ -185,6 +198,10 @@ class ListedFolder:
             for path in sorted(self._listed)
             if is_shard(path) and path.rpartition("/")[0] == folder
         }
+
+    def stamp(self, path: str) -> Stamp | None:
+        """Stamp of a file, whatever it is called; None if there is none."""
+        return self._stamps.get(path, self._listed.get(path))
 
     def names(self) -> list[str]:
         """Names of all files, whatever they are."""

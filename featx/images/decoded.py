@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,10 +15,17 @@ from numpy.typing import NDArray
 from featx.errors import DataError
 from featx.images import decode
 from featx.images.backends import Folder
-from featx.images.imageset import Dataset, ImageSet, Skipped, content_digest
+from featx.images.imageset import (
+    Dataset,
+    ImageSet,
+    Skipped,
+    content_digest,
+    row_digests,
+)
 from featx.images.index import Index
 from featx.images.options import Options
-from featx.images.split import TEST, check_classes, validation_mask
+from featx.images.selection import copies_note, copies_of_labeled
+from featx.images.split import TEST, UNLABELED, check_classes, validation_mask
 from featx.images.working_size import size_notes, working_size
 from featx.memory_maps import load_array, reserve
 from featx.store import Store, cache_errors
@@ -85,40 +93,74 @@ def _decode(
         return listing.take(good, listing.part[good])
 
     file = scratch / "images.npy"
-    sizes, gray, damage = decode.survey(listing.locations, options)
+    sizes, n_pixels, gray, damage = _survey(listing, options)
     readable = without(listing, damage)
     longest = options.most_pixels(len(readable.ids))
     size = options.size or working_size(sizes, longest)
     shape = (*size, 1 if gray else 3)
     reserve(file, (len(readable.ids), *shape), np.uint8)
-    n_pixels = sum(h * w * n for (h, w), n in sizes.items())
     damage = decode.decode(readable.locations, file, shape, options, n_pixels)
     if damage:
         readable = without(readable, damage)
         _drop_rows(file, sorted(damage))
-    if skipped:
+    if skipped and readable.class_names:
         _check(readable, root, skipped)
+    rows = row_digests(np.load(file, mmap_mode="r"))
+    if len(copies := copies_of_labeled(rows, readable.part)):
+        _drop_rows(file, copies)
+        good = np.setdiff1d(np.arange(len(rows)), copies)
+        readable, rows = readable.take(good, readable.part[good]), rows[good]
     X = np.load(file, mmap_mode="r")
+    n_unlabeled = int((readable.part == UNLABELED).sum())
     n_test = int((readable.part == TEST).sum())
-    n_train = len(X) - n_test
+    end = len(X) - n_test  # of what encoders learn from
     ids = np.array(readable.ids, dtype=np.str_)
+    arrays = {"labels": readable.y, "ids": ids, "part": readable.part}
+    if readable.groups is not None:
+        arrays["groups"] = readable.groups
     with cache_errors(scratch.parent):
-        np.savez(scratch / "rows.npz", labels=readable.y, ids=ids, part=readable.part)
+        np.savez(scratch / "rows.npz", **arrays)  # type: ignore[arg-type]
     size_told = size_notes(sizes, size, options.size is not None, options.fit)
     return {
         "size": list(size),
         "channels": shape[2],
-        "n_train": n_train,
+        "n_unlabeled": n_unlabeled,
+        "n_train": end - n_unlabeled,
         "n_test": n_test,
         "class_names": list(readable.class_names),
-        "notes": [*notes, *size_told],
+        "notes": [*notes, *size_told, *copies_note(len(copies))],
         "skipped": [[s.id, s.reason] for s in skipped],
-        "train_digest": content_digest(X[:n_train]),
-        "test_digest": content_digest(X[n_train:]),
+        "digests": {
+            "unlabeled": content_digest(X[:n_unlabeled], rows[:n_unlabeled]),
+            "train": content_digest(X[n_unlabeled:end], rows[n_unlabeled:end]),
+            "learning": content_digest(X[:end], rows[:end]),
+            "test": content_digest(X[end:], rows[end:]),
+        },
     }
 
 
-def _drop_rows(file: Path, bad: Sequence[int]) -> None:
+def _survey(
+    listing: Index, options: Options
+) -> tuple[Counter[tuple[int, int]], int, bool, decode.Damage]:
+    """Read all headers; give sizes, pixels in all, whether all are gray, and damage.
+
+    Sizes are those of labeled images, if there are any: others do not decide how large the
+    images of a comparison are.
+    """
+    sizes, n_pixels, all_gray, damage = Counter[tuple[int, int]](), 0, True, {}
+    for unlabeled in (True, False):
+        rows = np.flatnonzero((listing.part == UNLABELED) == unlabeled)
+        if not len(rows):
+            continue
+        some = listing.take(rows, listing.part[rows]).locations
+        sizes, gray, broken = decode.survey(some, options)
+        n_pixels += sum(height * width * n for (height, width), n in sizes.items())
+        all_gray &= gray
+        damage |= {int(rows[row]): reason for row, reason in broken.items()}
+    return sizes, n_pixels, all_gray, damage
+
+
+def _drop_rows(file: Path, bad: Sequence[int] | NDArray[np.int64]) -> None:
     """Remove some rows of a ``.npy`` file of images; CacheError if there is no room."""
     source = np.load(file, mmap_mode="r")
     good = np.setdiff1d(np.arange(len(source)), bad)
@@ -153,22 +195,34 @@ def _dataset(
     options: Options,
 ) -> Dataset:
     """Cut the parts out of the memory map."""
-    y, ids, part = rows["labels"], rows["ids"], rows["part"]
-    n_train, names = manifest["n_train"], tuple(manifest["class_names"])
+    y, ids, part, groups = rows["labels"], rows["ids"], rows["part"], rows.get("groups")
+    names, unlabeled = tuple(manifest["class_names"]), manifest["n_unlabeled"]
+    end = unlabeled + manifest["n_train"]  # of what encoders learn from
 
-    def cut(some: slice, digest: str) -> ImageSet:
-        images = ImageSet(X[some], y[some], ids[some], names)
-        images.__dict__["digest"] = digest  # known: spare reading all pixels again
+    def cut(name: str, start: int, stop: int | None) -> ImageSet:
+        some = slice(start, stop)
+        own = None if groups is None else groups[some]
+        images = ImageSet(X[some], y[some], ids[some], names, own)
+        digest = manifest["digests"][name]
+        vars(images)["digest"] = digest  # known: spare reading all pixels again
         return images
 
-    train = cut(slice(0, n_train), manifest["train_digest"])
-    return Dataset(
+    train = cut("train", unlabeled, end)
+    dataset = Dataset(
         name=root.key,
         train=train,
-        test=cut(slice(n_train, None), manifest["test_digest"]),
+        test=cut("test", end, None),
         validation=validation_mask(
-            train.y, part[:n_train], options.validation_fraction, options.seed
+            train.y,
+            part[unlabeled:end],
+            options.validation_fraction,
+            options.seed,
+            train.groups,
         ),
+        unlabeled=cut("unlabeled", 0, unlabeled),
         skipped=tuple(Skipped(id_, why) for id_, why in manifest["skipped"]),
         notes=tuple(manifest["notes"]),
     )
+    if unlabeled:
+        vars(dataset)["learning_images"] = cut("learning", 0, end)  # no copy of them
+    return dataset

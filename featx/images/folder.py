@@ -7,34 +7,49 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from itertools import islice
+from itertools import chain, islice
+
+import numpy as np
 
 from featx.errors import DataError, FeatxError
 from featx.images.backends import Folder
 from featx.images.decoded import decoded_once
+from featx.images.groups import groups_in_names
 from featx.images.imageset import Dataset
 from featx.images.index import (
     PART_FOLDERS,
     Index,
     holds_images,
     index_images,
+    index_unlabeled,
 )
 from featx.images.options import Options
 from featx.images.selection import choose_rows
 from featx.images.shards import index_shards, read_names
+from featx.images.split import UNLABELED
 from featx.images.stamps import Stamp
+from featx.images.tables import index_tables, tables_inside
 from featx.remote import is_remote
 from featx.store import FORMAT, Store
 
 _TICK = 0.05  # seconds; clocks of file systems advance a hundred times a second or more
 
 
-def load_folder(root: Folder, options: Options, store: Store) -> Dataset:
+def load_folder(
+    root: Folder,
+    options: Options,
+    store: Store,
+    *,
+    table: str = "",
+    more: Folder | None = None,
+) -> Dataset:
     """Load a folder of images, one folder per class, or of shards.
 
     It holds ``CLASS/*.png``, or ``train/CLASS/*`` with or without ``test/`` and
     ``val/``; or ``*.tar`` or ``*.parquet``, right there, in ``data/`` or in folders of
-    parts. The decoded images go to the cache.
+    parts; or `table` or ``metadata.csv`` says of which class its images are. Images without
+    a label lie in ``unlabeled/`` and in `more`, another folder, at any depth. The decoded
+    images go to the cache.
 
     Raises
     ------
@@ -46,14 +61,22 @@ def load_folder(root: Folder, options: Options, store: Store) -> Dataset:
         If the cache cannot be written.
     """
     with _readable(root):
-        shards = _shards(root)
-    if shards:
-        return _load_shards(root, shards, options, store)
+        shards = {} if table else _shards(root)
+        tables = [table] if table else tables_inside(root, options.columns)
+    beside = None if more is None else _without_labels(more, options)
+    if shards and not tables:
+        return _load_shards(root, shards, options, store, beside)
     with _readable(root):
-        index, notes = index_images(root)
-    index, more = _choose(index, options, root)
+        if tables:
+            index, notes = index_tables(root, tables, options.columns)
+            _check_labels(index, options, root)
+        else:
+            index, notes = index_images(root, need_labels=options.need_labels)
+    index, chosen = _choose(index, options, root, beside)
+    told = (index.class_names, index.y.tolist()) if tables else ()
+    groups = None if index.groups is None else index.groups.tolist()
     key = _key(
-        (FORMAT, root.key, *_pixels(options)),
+        (FORMAT, root.key, *_pixels(options), told, groups),
         zip(index.ids, index.part.tolist(), index.stamps, strict=True),
     )
 
@@ -63,28 +86,54 @@ def load_folder(root: Folder, options: Options, store: Store) -> Dataset:
 
     data = decoded_once(store, key, root, list_, options)
     # Notes are of today: what they tell of is not in the key.
-    return replace(data, notes=notes + more + data.notes)
+    return replace(data, notes=notes + chosen + data.notes)
 
 
 def _load_shards(
-    root: Folder, shards: Mapping[str, Stamp], options: Options, store: Store
+    root: Folder,
+    shards: Mapping[str, Stamp],
+    options: Options,
+    store: Store,
+    beside: Index | None,
 ) -> Dataset:
     # The shards are listed only if they changed: that means reading all of them.
     with _readable(root):
         names = read_names(root)
     drawn = (options.limit, dict(options.keep), options.seed)
     chosen = drawn if options.limit is not None or options.keep else ()
-    first = (FORMAT, root.key, *_pixels(options), chosen, names)
-    key = _key(first, shards.items())
+    first = (FORMAT, root.key, *_pixels(options), chosen, names, options.group_by)
+    others = () if beside is None else zip(beside.ids, beside.stamps, strict=True)
+    key = _key(first, chain(shards.items(), others))
 
     def list_() -> tuple[Index, tuple[str, ...]]:
         _wait_a_tick(root)
         with _readable(root):
             index, notes = index_shards(root, list(shards), names, options)
-        index, more = _choose(index, options, root)
+        index, more = _choose(index, options, root, beside)
         return index, notes + more
 
     return decoded_once(store, key, root, list_, options)
+
+
+def _without_labels(root: Folder, options: Options) -> Index:
+    """List another place, a folder of images or of shards, as images without a label."""
+    with _readable(root):
+        shards = _shards(root)
+        if not shards:
+            index = index_unlabeled(root)
+        else:
+            free = replace(options, need_labels=False)
+            index, _ = index_shards(root, list(shards), (), free)
+            stamps = [shards[id_[: id_.index("/")]] for id_ in index.ids]
+            index = replace(index, stamps=stamps)
+    n = len(index.ids)
+    return replace(
+        index,
+        ids=[f"{root}/{id_}" for id_ in index.ids],
+        y=np.full(n, -1),
+        part=np.full(n, UNLABELED, np.int8),
+        class_names=(),
+    )
 
 
 def _shards(root: Folder) -> dict[str, Stamp]:
@@ -113,12 +162,27 @@ def _readable(root: Folder) -> Iterator[None]:
 
 
 def _choose(
-    index: Index, options: Options, root: Folder
+    index: Index, options: Options, root: Folder, beside: Index | None
 ) -> tuple[Index, tuple[str, ...]]:
-    rows, part, notes = choose_rows(
-        index.y, index.part, index.class_names, options, root
+    """Choose among the images of a place, and those beside it that have no label."""
+    if beside is not None:
+        index = beside.followed_by(index)
+    notes: tuple[str, ...] = ()
+    if options.group_by is not None:
+        groups, notes = groups_in_names(index.ids, options.group_by)
+        index = replace(index, groups=groups)
+    rows, part, more = choose_rows(
+        index.y, index.part, index.class_names, options, root, index.groups
     )
-    return index.take(rows, part), notes
+    return index.take(rows, part), notes + more
+
+
+def _check_labels(index: Index, options: Options, root: Folder) -> None:
+    if options.need_labels and not index.class_names:
+        raise DataError(
+            f"Got no label for any of the {len(index.ids):,} images of the table in {root}, "
+            "but expected a column of labels. Name it with --column label=NAME."
+        )
 
 
 def _pixels(options: Options) -> tuple[object, ...]:

@@ -8,14 +8,19 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from featx.images.imageset import Dataset, ImageSet
+from featx.images.imageset import Dataset, ImageSet, row_digests
 from featx.images.options import Options
 from featx.images.pixels import resize
-from featx.images.selection import choose_rows
-from featx.images.split import TEST, TRAIN, VALIDATION, validation_mask
+from featx.images.selection import choose_rows, copies_note, copies_of_labeled
+from featx.images.split import TEST, TRAIN, UNLABELED, VALIDATION, validation_mask
 from featx.images.working_size import size_notes, working_size
 
-PART_NAMES = {TRAIN: "train", VALIDATION: "val", TEST: "test"}
+PART_NAMES = {
+    UNLABELED: "unlabeled",
+    TRAIN: "train",
+    VALIDATION: "val",
+    TEST: "test",
+}
 
 
 @dataclass(frozen=True)
@@ -27,11 +32,14 @@ class Part:
     X : ndarray of uint8, shape (n, h, w, c)
         Images with 1 or 3 channels.
     y : ndarray of int64, shape (n,)
-        Labels.
+        Labels; -1 where there is none.
+    groups : ndarray of int64, shape (n,), optional
+        Groups that parts must not tear; given for all parts with labels, or for none.
     """
 
     X: NDArray[np.uint8]
     y: NDArray[np.int64]
+    groups: NDArray[np.int64] | None = None
 
 
 def from_arrays(
@@ -39,8 +47,8 @@ def from_arrays(
 ) -> Dataset:
     """Split, thin, limit and resize images in memory, all of one shape.
 
-    Of the parts, by `TRAIN`, `VALIDATION` and `TEST`, only the first must be there. Ids are
-    part and row, such as ``train/17``.
+    Parts are known by `UNLABELED`, `TRAIN`, `VALIDATION` and `TEST`. Ids are part and row,
+    such as ``train/17``.
 
     Raises
     ------
@@ -54,8 +62,9 @@ def from_arrays(
         np.array(list(parts), np.int8), [len(p.y) for p in parts.values()]
     )
     row = np.concatenate([np.arange(len(p.y)) for p in parts.values()])
-    chosen, part, notes = choose_rows(y, source, class_names, options, name)
-    own: tuple[int, int] = parts[TRAIN].X.shape[1:3]
+    groups = _groups(parts)
+    chosen, part, notes = choose_rows(y, source, class_names, options, name, groups)
+    own: tuple[int, int] = next(iter(parts.values())).X.shape[1:3]
     size = options.size or working_size({own: 1}, options.most_pixels(len(chosen)))
     notes += size_notes({own: 1}, size, options.size is not None, options.fit)
 
@@ -66,17 +75,43 @@ def from_arrays(
             for s in sorted(parts)
         ]
         ids = [f"{PART_NAMES[source[i]]}/{row[i]}" for i in rows.tolist()]
-        return ImageSet(np.concatenate(pieces), y[rows], np.array(ids), class_names)
+        named = np.array(ids, np.str_)
+        own = None if groups is None else groups[rows]
+        return ImageSet(np.concatenate(pieces), y[rows], named, class_names, own)
 
-    train = cut(chosen[part != TEST])
+    if UNLABELED in parts and len(parts) > 1:
+        pixels = [row_digests(parts[s].X) for s in parts]
+        copies = copies_of_labeled(np.concatenate(pixels), source)
+        kept = ~np.isin(chosen, copies)
+        notes += copies_note(int((~kept).sum()))
+        chosen, part = chosen[kept], part[kept]
+    trained = (part == TRAIN) | (part == VALIDATION)
+    train = cut(chosen[trained])
     return Dataset(
         name=name,
         train=train,
         test=cut(chosen[part == TEST]),
         validation=validation_mask(
-            train.y, part[part != TEST], options.validation_fraction, options.seed
+            train.y,
+            part[trained],
+            options.validation_fraction,
+            options.seed,
+            train.groups,
         ),
+        unlabeled=cut(chosen[part == UNLABELED]),
         notes=notes,
+    )
+
+
+def _groups(parts: dict[int, Part]) -> NDArray[np.int64] | None:
+    """Put the groups of all parts together; images without a label have none."""
+    if all(part.groups is None for part in parts.values()):
+        return None
+    return np.concatenate(
+        [
+            np.full(len(part.y), -1) if part.groups is None else part.groups
+            for part in parts.values()
+        ]
     )
 
 

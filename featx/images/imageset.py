@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -34,33 +34,41 @@ def row_digests(X: NDArray[np.uint8]) -> NDArray[np.bytes_]:
     return digests
 
 
-def content_digest(X: NDArray[np.uint8]) -> str:
-    """SHA-256 of the shape and pixels of images, 64 hexadecimal digits."""
+def content_digest(X: NDArray[np.uint8], rows: NDArray[np.bytes_] | None = None) -> str:
+    """SHA-256 of the shape and pixels of images, 64 hexadecimal digits.
+
+    `rows` are the `row_digests` of X, where they are known already.
+    """
+    rows = row_digests(X) if rows is None else rows
     digest = hashlib.sha256(repr(X.shape).encode())
-    digest.update(row_digests(X).data)
+    digest.update(np.ascontiguousarray(rows).data)
     return digest.hexdigest()
 
 
 @dataclass(frozen=True)
 class ImageSet:
-    """Labeled images of one size.
+    """Images of one size.
 
     Parameters
     ----------
     X : ndarray or memmap of uint8, shape (n, h, w, c)
         Pixels, 0 to 255, with 1 (gray) or 3 (RGB) channels.
     y : ndarray of int64, shape (n,)
-        Labels, indices into `class_names`.
+        Labels, indices into `class_names`; -1 for images without a label.
     ids : ndarray of str, shape (n,)
         A name for each image that stays with it, such as its relative path.
     class_names : tuple of str
         Names of the classes in the order of the labels.
+    groups : ndarray of int64, shape (n,), optional
+        What images have in common, such as a patient or a site: those of one group are
+        never in different parts. By default every image is on its own.
     """
 
     X: NDArray[np.uint8]
     y: NDArray[np.int64]
     ids: NDArray[np.str_]
     class_names: tuple[str, ...]
+    groups: NDArray[np.int64] | None = None
 
     def __post_init__(self) -> None:
         if self.X.dtype != np.uint8 or self.X.ndim != 4:
@@ -68,10 +76,11 @@ class ImageSet:
                 f"Got images of dtype {self.X.dtype} and shape {self.X.shape}, but "
                 "expected uint8 (n, height, width, channels)."
             )
-        if not len(self.X) == len(self.y) == len(self.ids):
+        groups = self.y if self.groups is None else self.groups
+        if not len(self.X) == len(self.y) == len(self.ids) == len(groups):
             raise DataError(
-                f"Got {len(self.X)} images, {len(self.y)} labels and {len(self.ids)} "
-                "ids, but expected as many labels and ids as images."
+                f"Got {len(self.X)} images, {len(self.y)} labels, {len(self.ids)} ids and "
+                f"{len(groups)} groups, but expected as many of each as images."
             )
 
     def __len__(self) -> int:
@@ -85,7 +94,7 @@ class ImageSet:
     @property
     def class_counts(self) -> NDArray[np.int64]:
         """Images per class, shape (n_classes,)."""
-        return np.bincount(self.y, minlength=len(self.class_names))
+        return np.bincount(self.y[self.y >= 0], minlength=len(self.class_names))
 
     @cached_property
     def digest(self) -> str:
@@ -94,7 +103,18 @@ class ImageSet:
 
     def take(self, rows: Sequence[int] | NDArray[np.int64]) -> ImageSet:
         """Return the images at `rows`, in that order."""
-        return ImageSet(self.X[rows], self.y[rows], self.ids[rows], self.class_names)
+        groups = None if self.groups is None else self.groups[rows]
+        X, y, ids = self.X[rows], self.y[rows], self.ids[rows]
+        return ImageSet(X, y, ids, self.class_names, groups)
+
+    def followed_by(self, other: ImageSet) -> ImageSet:
+        """Return the images of both, of the same size and classes, without groups."""
+        return ImageSet(
+            np.concatenate([self.X, other.X]),
+            np.concatenate([self.y, other.y]),
+            np.concatenate([self.ids, other.ids]),
+            self.class_names,
+        )
 
 
 @dataclass(frozen=True)
@@ -115,7 +135,7 @@ class Skipped:
 
 @dataclass(frozen=True)
 class Dataset:
-    """All parts of a labeled image set, ready for a comparison.
+    """All parts of an image set, ready for a comparison.
 
     Parameters
     ----------
@@ -127,6 +147,8 @@ class Dataset:
         Test images; only the evaluation reads their labels.
     validation : ndarray of bool, shape (len(train),)
         True for the training images on which settings are chosen.
+    unlabeled : ImageSet, optional
+        Images without a label: encoders learn from them, too. None by default.
     skipped : tuple of Skipped
         Images that could not be read.
     notes : tuple of str
@@ -137,8 +159,28 @@ class Dataset:
     train: ImageSet
     test: ImageSet
     validation: NDArray[np.bool_]
+    unlabeled: ImageSet = None  # type: ignore[assignment]
     skipped: tuple[Skipped, ...] = ()
-    notes: tuple[str, ...] = field(default=())
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.unlabeled is None:
+            vars(self)["unlabeled"] = self.train.take(np.arange(0))
+
+    @cached_property
+    def learning_images(self) -> ImageSet:
+        """All that encoders learn from: unlabeled images, then training images."""
+        if not len(self.unlabeled):
+            return self.train
+        return self.unlabeled.followed_by(self.train)
+
+    def __len__(self) -> int:
+        return len(self.learning_images) + len(self.test)
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """Height, width and channels of every image."""
+        return self.train.image_shape
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -153,6 +195,7 @@ class Dataset:
             "n_train": len(self.train),
             "n_validation": int(self.validation.sum()),
             "n_test": len(self.test),
+            "n_unlabeled": len(self.unlabeled),
             "class_names": list(self.class_names),
             "train_per_class": self.train.class_counts.tolist(),
             "test_per_class": self.test.class_counts.tolist(),
@@ -160,4 +203,5 @@ class Dataset:
             "notes": list(self.notes),
             "train_digest": self.train.digest,
             "test_digest": self.test.digest,
+            "learning_digest": self.learning_images.digest,
         }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 from typing import NamedTuple
@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from featx.errors import DataError
 from featx.images import heif
 from featx.images.backends import Folder, extensions, is_image
-from featx.images.locations import Files
+from featx.images.locations import Files, Several
 from featx.images.notes import counted, first_of
 from featx.images.shard_files import Pieces
-from featx.images.split import TEST, TRAIN, VALIDATION
+from featx.images.split import TEST, TRAIN, UNLABELED, VALIDATION
 from featx.images.stamps import Stamp
 
 PART_FOLDERS = {
@@ -27,13 +27,14 @@ PART_FOLDERS = {
     "validation": VALIDATION,
     "test": TEST,
 }
-UNLABELED = ("unlabeled", "unlabelled")
 # Pictures and films that are not read; HEIC is, where pillow-heif is installed.
 _OTHER_KINDS = frozenset(
     ".heic .heif .hif .raw .cr2 .cr3 .nef .dng .arw .orf .rw2 .svg .pdf .psd .eps .ico "
     ".tga .exr .jxl .mp4 .mov .avi .mkv .webm".split()
 )
-Locations = Files | Pieces  # where images lie, small, for they travel to workers
+Locations = (
+    Files | Pieces | Several
+)  # where images lie, small, for they travel to workers
 LAYOUT = "but expected CLASS/*.png, or train/CLASS/* and test/CLASS/*"
 
 
@@ -49,13 +50,15 @@ class Index:
         Size in bytes and what changes with the content: number and times of the file,
         a tag, or a digest. Empty for the images of shards.
     y : ndarray of int64, shape (n,)
-        Labels.
+        Labels; -1 where there is none.
     part : ndarray of int8, shape (n,)
-        `TRAIN`, `VALIDATION` or `TEST`.
+        `UNLABELED`, `TRAIN`, `VALIDATION` or `TEST`.
     class_names : tuple of str
         Names of the classes, sorted.
     locations : Locations
         Where the images are read.
+    groups : ndarray of int64, shape (n,), optional
+        Numbers of the groups that images belong to.
     """
 
     ids: list[str]
@@ -64,6 +67,7 @@ class Index:
     part: NDArray[np.int8]
     class_names: tuple[str, ...]
     locations: Locations
+    groups: NDArray[np.int64] | None = None
 
     def take(self, rows: NDArray[np.int64], part: NDArray[np.int8]) -> Index:
         """Return some rows, which now belong to `part`."""
@@ -76,17 +80,37 @@ class Index:
             part,
             self.class_names,
             self.locations.take(rows.tolist()),
+            None if self.groups is None else self.groups[rows],
+        )
+
+    def followed_by(self, other: Index) -> Index:
+        """Return these images, which have no label, and then others."""
+        return Index(
+            self.ids + other.ids,
+            self.stamps + other.stamps if other.stamps else [],
+            np.concatenate([self.y, other.y]),
+            np.concatenate([self.part, other.part]),
+            other.class_names,
+            Several((self.locations, other.locations)),
+            None
+            if other.groups is None
+            else np.concatenate([np.full(len(self.ids), -1), other.groups]),
         )
 
 
-def index_images(root: Folder) -> tuple[Index, tuple[str, ...]]:
+def index_images(
+    root: Folder, *, need_labels: bool = True
+) -> tuple[Index, tuple[str, ...]]:
     """Index a folder of images, one folder per class.
+
+    Images in folders ``unlabeled/``, beside the classes or the parts, have no class. Where
+    labels are not needed, a folder without classes holds nothing else.
 
     Returns
     -------
     index : Index
-        Sorted by path, the test part last; parts are all `TRAIN` where there are no
-        folders of parts.
+        Unlabeled images first, the test part last, each sorted by path; other parts are all
+        `TRAIN` where there are no folders of parts.
     notes : tuple of str
         What was left out, or taken for something that its owner may not expect.
 
@@ -95,7 +119,7 @@ def index_images(root: Folder) -> tuple[Index, tuple[str, ...]]:
     DataError
         If there is no class folder with images.
     """
-    folders = root.subfolders()
+    folders = [f for f in root.subfolders() if not is_unlabeled(f)]
     parts = {f: PART_FOLDERS[f.lower()] for f in folders if f.lower() in PART_FOLDERS}
     notes = []
     if parts and _are_classes(root, parts, folders):
@@ -115,22 +139,62 @@ def index_images(root: Folder) -> tuple[Index, tuple[str, ...]]:
         (f"{home}/{name}" if home else name, name, parts.get(home, TRAIN))
         for home in homes
         for name in root.subfolders(home)
-        if name.lower() not in UNLABELED
+        if not is_unlabeled(name)
     ]
     contents = {folder: _list(root, folder) for folder, _, _ in classes}
     if not any(one.images for one in contents.values()):
-        raise _nothing_found(root)
+        if need_labels:
+            raise _nothing_found(root)
+        return index_unlabeled(root), ()
     without = sorted(folder for folder, one in contents.items() if not one.images)
-    without += [
-        f for f in folders if parts and f not in parts and f.lower() not in UNLABELED
-    ]
+    without += [f for f in folders if parts and f not in parts]
     if without:
         notes.append(f"left out, no class with images: {', '.join(without)}")
-    notes += _notes_on_unlabeled(root, homes)
     notes += _notes_on_loose(root, ["", *parts])
     notes += _notes_on_merged(contents)
+    unlabeled, more = _unlabeled_folders(root, parts)
+    contents = unlabeled | contents
+    notes += more
     notes += _notes_on_others(chain.from_iterable(o.others for o in contents.values()))
-    return _index(root, classes, contents), tuple(notes)
+    places = [(folder, "", UNLABELED) for folder in unlabeled]
+    return _index(root, places + classes, contents), tuple(notes)
+
+
+def index_unlabeled(root: Folder) -> Index:
+    """Index all images of a folder, at any depth, as images without a label.
+
+    Raises
+    ------
+    DataError
+        If there are none.
+    """
+    held = _list(root, "")
+    if not held.images:
+        raise _nothing_found(root)
+    return _index(root, [("", "", UNLABELED)], {"": held})
+
+
+def is_unlabeled(folder: str) -> bool:
+    """Whether a folder is called as those of images without a label."""
+    return folder.lower() in ("unlabeled", "unlabelled")
+
+
+def _unlabeled_folders(
+    root: Folder, parts: Mapping[str, int]
+) -> tuple[dict[str, _Held], list[str]]:
+    """Folders of images without a label, and notes on them; those of the test part stay."""
+    held, notes = {}, []
+    for home in dict.fromkeys(["", *parts]):
+        for name in filter(is_unlabeled, root.subfolders(home)):
+            folder = f"{home}/{name}" if home else name
+            found = _list(root, folder)
+            images = counted(len(found.images), "image")
+            if parts.get(home) == TEST:
+                notes.append(f"left out, {folder}: {images} of the test part")
+            elif found.images:
+                held[folder] = found
+                notes.append(f"{folder}: {images} that only encoders learn from")
+    return held, notes
 
 
 class _Held(NamedTuple):
@@ -158,7 +222,7 @@ def holds_images(root: Folder, folder: str) -> bool:
 
 def _are_classes(root: Folder, parts: Iterable[str], folders: Sequence[str]) -> bool:
     """Whether folders that are called as parts hold images among folders that do."""
-    beside = [f for f in folders if f not in parts and f.lower() not in UNLABELED]
+    beside = [f for f in folders if f not in parts]
     return not any(root.subfolders(part) for part in parts) and any(
         holds_images(root, folder) for folder in beside
     )
@@ -168,35 +232,20 @@ def _index(
     root: Folder, classes: Sequence[tuple[str, str, int]], contents: dict[str, _Held]
 ) -> Index:
     filled = [one for one in classes if contents[one[0]].images]
-    names = sorted({name for _, name, _ in filled})
+    names = sorted({name for _, name, part in filled if part != UNLABELED})
     label = {name: i for i, name in enumerate(names)}
+    labels = [label.get(name, -1) for _, name, _ in filled]
     often = [len(contents[folder].images) for folder, _, _ in filled]
     files = list(chain.from_iterable(contents[path].images for path, _, _ in filled))
     ids = [id_ for id_, _ in files]
     return Index(
         ids,
         [stamp for _, stamp in files],
-        np.repeat(np.array([label[name] for _, name, _ in filled], np.int64), often),
+        np.repeat(np.array(labels, np.int64), often),
         np.repeat(np.array([part for _, _, part in filled], np.int8), often),
         tuple(names),
         Files(ids, root.locate("")),
     )
-
-
-def _notes_on_unlabeled(root: Folder, homes: Sequence[str]) -> list[str]:
-    """Folders of images that belong to no class, beside the classes or the parts."""
-    folders = [
-        f"{home}/{name}" if home else name
-        for home in sorted({"", *homes})
-        for name in root.subfolders(home)
-        if name.lower() in UNLABELED
-    ]
-    counts = {folder: len(_list(root, folder).images) for folder in folders}
-    return [
-        f"left out, {folder}: {counted(count, 'image')}; images without a label are not "
-        "used yet"
-        for folder, count in counts.items()
-    ]
 
 
 def _notes_on_loose(root: Folder, homes: Sequence[str]) -> list[str]:

@@ -10,13 +10,14 @@ from pathlib import Path
 from platformdirs import user_data_path
 
 from featx.catalog import NAMED
-from featx.errors import MissingDataError
-from featx.images.backends import LocalFolder, is_shard, list_file, list_remote
+from featx.errors import DataError, MissingDataError, ParameterError
+from featx.images.backends import Folder, LocalFolder, is_shard, list_file, list_remote
 from featx.images.folder import load_folder
 from featx.images.imageset import Dataset
 from featx.images.named import load_named
 from featx.images.npz import load_npz
 from featx.images.options import Options, Progress, silent
+from featx.images.tables import is_label_table, is_text_table
 from featx.remote import is_remote
 from featx.store import Store
 from featx.workers import make_executor
@@ -35,11 +36,15 @@ def load_dataset(
     keep: Mapping[str, float] | None = None,
     seed: int = 0,
     validation_fraction: float = 0.1,
+    columns: Mapping[str, str] | None = None,
+    group_by: str | None = None,
+    unlabeled: str | os.PathLike[str] | bool = True,
+    need_labels: bool = True,
     engine: str = "local",
     address: str | None = None,
     progress: Progress | None = None,
 ) -> Dataset:
-    """Load labeled images from a name, a folder, a shard or an ``.npz`` file.
+    """Load images from a name, a folder, a shard or an ``.npz`` file.
 
     Parameters
     ----------
@@ -48,7 +53,10 @@ def load_dataset(
         ``test/CLASS/*``, optionally ``val/``), an ``.npz`` file (``X_train``,
         ``y_train``, ``X_test``, ``y_test``), or shards: a WebDataset tar (``KEY.jpg``,
         ``KEY.cls``), a Parquet table (a column of image files, one of labels), or a
-        folder of them (``train-*.tar``, ``test-*.tar``). All may be URLs that fsspec
+        folder of them (``train-*.tar``, ``test-*.tar``); or a table of labels, as CSV or
+        Parquet, with the columns ``file_name`` (relative to it) and ``label`` and, where
+        wanted, ``group`` and ``split``, which a folder may also hold as ``metadata.csv``.
+        All may be URLs that fsspec
         knows, such as ``s3://bucket/images``. A name wins over a folder of that name;
         write ``./digits`` for the folder.
     data_dir : str or Path, optional
@@ -79,6 +87,21 @@ def load_dataset(
     validation_fraction : float, default=0.1
         Part of each class's training images on which settings are chosen, where the
         data brings no validation part of its own.
+    columns : mapping of str to str, optional
+        Of a table of labels, the names of columns that are called otherwise: by
+        ``"file_name"``, ``"label"``, ``"group"`` and ``"split"``.
+    group_by : str, optional
+        Regular expression that finds the group of an image, such as a patient, in its
+        relative path: what its first group matches, or all of it. Images of one group are
+        never in different parts.
+    unlabeled : str, path-like or bool, default=True
+        Images without a label, from which encoders learn, too: a folder of images, at any
+        depth, or of shards, here or at a URL. Those in folders ``unlabeled`` beside the
+        classes or parts, in shards ``unlabeled-*.tar``, and ``X_unlabeled`` of an ``.npz``
+        file are used as well, unless it is False. Copies of labeled images are left out.
+    need_labels : bool, default=True
+        Refuse a source whose images all have no label. Without that, it is all
+        `Dataset.unlabeled`.
     engine : {"local", "ray"}, default="local"
         Where the files are read: in processes of this machine, or in the workers of a Ray
         cluster, which must see `cache_dir`.
@@ -125,27 +148,75 @@ def load_dataset(
         validation_fraction=validation_fraction,
         progress=progress or silent,
         executor=make_executor(engine, address),
+        columns=columns or {},
+        group_by=group_by,
+        unlabeled=unlabeled is not False,
+        need_labels=need_labels,
     )
     if isinstance(source, str) and source in NAMED:
+        _refuse_more(unlabeled, options, source)
         return load_named(source, options, Path(data_dir or user_data_path("featx")))
-    store = Store(cache_dir)
+    there, table = _find_table(source, options)
+    there = there or _find(source)
+    if isinstance(there, str):
+        _refuse_more(unlabeled, options, there)
+        return load_npz(there, options)
+    more = None if isinstance(unlabeled, bool) else _find(unlabeled)
+    if isinstance(more, str):
+        raise DataError(
+            f"Got {more} for unlabeled images, but expected a folder of images, or .tar or "
+            ".parquet files."
+        )
+    return load_folder(there, options, Store(cache_dir), table=table, more=more)
+
+
+def _find_table(
+    source: str | os.PathLike[str], options: Options
+) -> tuple[Folder | None, str]:
+    """Find the folder of a table of labels and its name in it; (None, "") if it is none."""
+    place = str(source) if is_remote(source) else os.path.expanduser(source)
+    folder, _, name = str(place).replace(os.sep, "/").rpartition("/")
+    if not is_text_table(name) and not is_label_table(place, options.columns):
+        return None, ""
+    if is_remote(source):
+        return list_remote(folder), name
+    if not os.path.isfile(place):
+        raise MissingDataError(f"Got {place}, but there is no such table of labels.")
+    return LocalFolder(Path(place).parent), name
+
+
+def _find(source: str | os.PathLike[str]) -> Folder | str:
+    """Find a folder of images or shards; of an ``.npz`` file, return path or URL."""
     if is_remote(source):
         url = str(source)
         if url.lower().endswith(".npz"):
-            return load_npz(url, options)
-        there = list_file(url) if is_shard(url) else list_remote(url)
-        return load_folder(there, options, store)
+            return url
+        return list_file(url) if is_shard(url) else list_remote(url)
     path = Path(os.path.expanduser(source))
     exists = os.path.exists(path)  # false too where Path.exists raises an error
     if os.path.isdir(path):
-        return load_folder(LocalFolder(path), options, store)
+        return LocalFolder(path)
     if is_shard(path.name) and exists:
-        return load_folder(list_file(str(path.resolve())), options, store)
+        return list_file(str(path.resolve()))
     if exists:
-        return load_npz(path, options)
+        return str(path)
     near = difflib.get_close_matches(str(source), NAMED, n=1)
     hint = f" Did you mean {near[0]!r}?" if near else ""
     raise MissingDataError(
         f"Got data {str(source)!r}, but expected one of {', '.join(NAMED)}, or the "
         f"path of a folder, a .tar, .parquet or .npz file that exists.{hint}"
     )
+
+
+def _refuse_more(unlabeled: object, options: Options, source: str) -> None:
+    """Refuse what goes with image files alone."""
+    if not isinstance(unlabeled, bool):
+        raise ParameterError(
+            f"Got unlabeled images in {unlabeled} beside {source}, but expected them "
+            "beside a folder of images or shards. An .npz file holds them as X_unlabeled."
+        )
+    if options.group_by is not None or options.columns:
+        raise ParameterError(
+            f"Got group_by or columns for {source}, but expected them for image files. An "
+            ".npz file holds groups as groups_train, groups_test and groups_val."
+        )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from featx import remote
 from featx.images.pixels import Source
@@ -50,3 +51,40 @@ class Files:
         for first in range(0, len(whole), AT_ONCE):
             for content in remote.read_files(whole[first : first + AT_ONCE]):
                 yield io.BytesIO(content) if isinstance(content, bytes) else content
+
+
+@dataclass(frozen=True)
+class Several:
+    """Images of several places, one place after another.
+
+    Parameters
+    ----------
+    places : tuple of locations
+        Each with a length, `take` and `open`.
+
+    Examples
+    --------
+    >>> both = Several((Files(["a.png", "b.png"], "more/"), Files(["c.png"], "pets/")))
+    >>> list(both.take([1, 2]).open())
+    ['more/b.png', 'pets/c.png']
+    """
+
+    places: tuple[Any, ...]
+
+    def __len__(self) -> int:
+        return sum(map(len, self.places))
+
+    def take(self, rows: Sequence[int]) -> Several:
+        """Return the locations at `rows`, which are those of earlier places first."""
+        taken, start = [], 0
+        for place in self.places:
+            stop = start + len(place)
+            some = [row - start for row in rows if start <= row < stop]
+            taken.append(place.take(some))
+            start = stop
+        return Several(tuple(taken))
+
+    def open(self) -> Iterator[Source | Exception]:
+        """Give what the places give."""
+        for place in self.places:
+            yield from place.open()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,18 +13,20 @@ from featx.errors import DependencyError, MissingDataError
 from featx.images.from_arrays import Part, from_arrays
 from featx.images.imageset import Dataset
 from featx.images.options import Options
-from featx.images.split import TEST, TRAIN
+from featx.images.split import TEST, TRAIN, UNLABELED
 
 DIGITS = tuple("0123456789")
 
-# Name -> torchvision's class, and how to ask it for the training or test part.
-_TORCHVISION: dict[str, tuple[str, Callable[[bool], dict[str, Any]]]] = {
-    "cifar10": ("CIFAR10", lambda train: {"train": train}),
-    "cifar100": ("CIFAR100", lambda train: {"train": train}),
-    "fashion-mnist": ("FashionMNIST", lambda train: {"train": train}),
-    "mnist": ("MNIST", lambda train: {"train": train}),
-    "stl10": ("STL10", lambda train: {"split": "train" if train else "test"}),
-    "svhn": ("SVHN", lambda train: {"split": "train" if train else "test"}),
+# Name -> torchvision's class, and how to ask it for each part.
+_BY_FLAG = {TRAIN: {"train": True}, TEST: {"train": False}}
+_BY_NAME = {TRAIN: {"split": "train"}, TEST: {"split": "test"}}
+_TORCHVISION: dict[str, tuple[str, dict[int, dict[str, Any]]]] = {
+    "cifar10": ("CIFAR10", _BY_FLAG),
+    "cifar100": ("CIFAR100", _BY_FLAG),
+    "fashion-mnist": ("FashionMNIST", _BY_FLAG),
+    "mnist": ("MNIST", _BY_FLAG),
+    "stl10": ("STL10", {UNLABELED: {"split": "unlabeled"}} | _BY_NAME),
+    "svhn": ("SVHN", _BY_NAME),
 }
 
 
@@ -44,9 +45,14 @@ def load_named(name: str, options: Options, data_dir: Path) -> Dataset:
     if name == "digits":
         parts, class_names = {TRAIN: _digits()}, DIGITS
     else:
-        train, class_names = _torchvision(name, data_dir, train=True)
-        test, _ = _torchvision(name, data_dir, train=False)
-        parts = {TRAIN: train, TEST: test}
+        class_, asked = _TORCHVISION[name]
+        read = {
+            part: _torchvision(name, class_, data_dir, which)
+            for part, which in asked.items()
+            if part != UNLABELED or options.unlabeled
+        }
+        parts = {part: one for part, (one, _) in read.items()}
+        class_names = read[TRAIN][1]
     return from_arrays(name, parts, class_names, options)
 
 
@@ -60,16 +66,15 @@ def _digits() -> Part:
 
 
 def _torchvision(
-    name: str, data_dir: Path, *, train: bool
+    name: str, class_: str, data_dir: Path, which: dict[str, Any]
 ) -> tuple[Part, tuple[str, ...]]:
     """Return one part of a torchvision set and its class names."""
-    class_, part = _TORCHVISION[name]
     make = getattr(_datasets(), class_)
 
     def build(download: bool) -> Any:
         # torchvision may print; standard output belongs to the result.
         with contextlib.redirect_stdout(sys.stderr):
-            return make(root=str(data_dir), download=download, **part(train))
+            return make(root=str(data_dir), download=download, **which)
 
     try:
         try:

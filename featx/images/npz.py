@@ -16,14 +16,16 @@ from featx.errors import DataError, FeatxError, MissingDataError
 from featx.images.from_arrays import Part, from_arrays
 from featx.images.imageset import Dataset
 from featx.images.options import Options
-from featx.images.split import TEST, TRAIN, VALIDATION
+from featx.images.split import TEST, TRAIN, UNLABELED, VALIDATION
 from featx.remote import is_remote, read_file
 
 ARRAYS = {
+    UNLABELED: ("X_unlabeled", ""),
     TRAIN: ("X_train", "y_train"),
     VALIDATION: ("X_val", "y_val"),
     TEST: ("X_test", "y_test"),
 }
+GROUPS = {TRAIN: "groups_train", VALIDATION: "groups_val", TEST: "groups_test"}
 _MARGIN = 1e-3  # that floats may lie outside 0 to 1, as resizing leaves them
 EXPECTED = "expected an .npz with X_train, y_train, X_test and y_test"
 
@@ -32,9 +34,9 @@ def load_npz(path: Path | str, options: Options) -> Dataset:
     """Load images and labels from an ``.npz`` file, here or at a URL.
 
     It holds ``X_train, y_train`` and, where there are any, ``X_test, y_test``, ``X_val,
-    y_val`` and ``class_names``. Images are (n, h, w) or (n, h, w, c) with 1, 3 or 4
-    channels, integers 0 to 255 or floats 0 to 1 or 0 to 255, which the highest value of
-    all parts decides.
+    y_val``, ``X_unlabeled``, ``class_names``, and ``groups_train`` and so on. Images are (n, h, w) or (n, h, w, c) with
+    1, 3 or 4 channels, integers 0 to 255 or floats 0 to 1 or 0 to 255, which the highest
+    value of all parts decides.
 
     Raises
     ------
@@ -44,17 +46,26 @@ def load_npz(path: Path | str, options: Options) -> Dataset:
         If `keep` names an unknown class or `limit` is too small.
     """
     arrays = _read(path)
+    if "X_train" not in arrays and (options.need_labels or "X_unlabeled" not in arrays):
+        there = ", ".join(arrays) or "none that is known"
+        raise DataError(f"Got arrays {there} in {path}, but {EXPECTED}.")
     for X, y in ARRAYS.values():
-        if (X in arrays) != (y in arrays):
+        if y and (X in arrays) != (y in arrays):
             there, missing = (X, y) if X in arrays else (y, X)
             raise DataError(f"Got {there} without {missing} in {path}, but {EXPECTED}.")
     used = {p: names for p, names in ARRAYS.items() if names[0] in arrays}
 
-    class_names = _class_names(arrays, [y for _, y in used.values()])
-    labels = {p: _labels(arrays[y], y, class_names) for p, (_, y) in used.items()}
+    labeled = [y for _, y in used.values() if y]
+    class_names = _class_names(arrays, labeled) if labeled else []
+    labels = {
+        p: _labels(arrays[y], y, class_names) if y else np.full(len(arrays[X]), -1)
+        for p, (X, y) in used.items()
+    }
     scale, scale_notes = _scale({X: arrays[X] for X, _ in used.values()})
+    groups = _groups(arrays, labels)
     parts = {
-        p: Part(_pixels(arrays[X], X, scale), labels[p]) for p, (X, _) in used.items()
+        p: Part(_pixels(arrays[X], X, scale), labels[p], groups.get(p))
+        for p, (X, _) in used.items()
     }
     for p, (X, y) in used.items():
         if len(parts[p].X) != len(parts[p].y):
@@ -73,9 +84,31 @@ def load_npz(path: Path | str, options: Options) -> Dataset:
     return replace(dataset, notes=(*dataset.notes, *scale_notes))
 
 
+def _groups(
+    arrays: dict[str, NDArray[Any]], labels: dict[int, NDArray[np.int64]]
+) -> dict[int, NDArray[np.int64]]:
+    """Number the groups of all labeled parts alike; nothing where there are none."""
+    given = {p: arrays[name] for p, name in GROUPS.items() if name in arrays}
+    expected = {p: len(labels[p]) for p in GROUPS if p in labels}
+    if given and {p: one.shape for p, one in given.items()} != {
+        p: (n,) for p, n in expected.items()
+    }:
+        raise DataError(
+            f"Got {', '.join(f'{GROUPS[p]} {g.shape}' for p, g in given.items())}, but "
+            f"expected {', '.join(f'{GROUPS[p]} ({n},)' for p, n in expected.items())}: a "
+            "group for each labeled image."
+        )
+    if not given:
+        return {}
+    _, numbers = np.unique(np.concatenate(list(given.values())), return_inverse=True)
+    ends = np.cumsum([len(one) for one in given.values()])[:-1]
+    return dict(zip(given, np.split(numbers, ends), strict=True))
+
+
 def _read(path: Path | str) -> dict[str, NDArray[Any]]:
     """Read the arrays featx knows; nothing is unpickled."""
-    known = [name for names in ARRAYS.values() for name in names] + ["class_names"]
+    named = (*ARRAYS.values(), tuple(GROUPS.values()), ("class_names",))
+    known = [name for names in named for name in names]
     if not str(path).lower().endswith(".npz"):
         raise DataError(
             f"Got file {path}, but expected a folder of images or an .npz file. Unpack "
@@ -92,9 +125,8 @@ def _read(path: Path | str) -> dict[str, NDArray[Any]]:
                 )
             stream.seek(0)
             file = np.load(stream, allow_pickle=False)
-            names = file.files
             for name in known:
-                if name in names:
+                if name in file.files:
                     arrays[name] = file[name]
     except FeatxError:
         raise
@@ -109,10 +141,6 @@ def _read(path: Path | str) -> dict[str, NDArray[Any]]:
             f"Got a broken file {path} ({name}: {error}), but {EXPECTED}. Write it "
             "anew."
         ) from error
-    if "X_train" not in arrays:
-        raise DataError(
-            f"Got arrays {', '.join(names) or 'none'} in {path}, but {EXPECTED}."
-        )
     return arrays
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -11,6 +12,7 @@ from featx.images.working_size import longest_side_for
 from featx.workers import Executor, map_local
 
 Progress = Callable[[str, int, int], None]
+COLUMNS = ("file_name", "label", "group", "split")  # what a table of labels tells
 MOST_PIXELS = 65_535  # of a side, as in a JPEG file
 
 
@@ -44,6 +46,14 @@ class Options:
         Called as ``progress(what, done, total)``.
     executor : callable
         Who reads the images, see `make_executor`.
+    columns : mapping of str to str
+        Of tables of labels: names of columns by what they tell.
+    group_by : str or None
+        Regular expression that finds the group of an image in its id.
+    unlabeled : bool
+        Use images without a label.
+    need_labels : bool
+        Refuse images that all have no label.
 
     Raises
     ------
@@ -61,6 +71,10 @@ class Options:
     validation_fraction: float = 0.1
     progress: Progress = silent
     executor: Executor = map_local
+    columns: Mapping[str, str] = field(default_factory=dict)
+    group_by: str | None = None
+    unlabeled: bool = True
+    need_labels: bool = True
 
     def __post_init__(self) -> None:
         if self.size is not None and not (
@@ -91,6 +105,16 @@ class Options:
                     f"Got keep {name}={fraction!r}, but expected a fraction above 0 "
                     "and at most 1."
                 )
+        for name in self.columns:
+            if name not in COLUMNS:
+                raise unknown_name("column", name, COLUMNS)
+        try:
+            re.compile(self.group_by or "")
+        except re.error as error:
+            raise ParameterError(
+                f"Got group_by={self.group_by!r}, but expected a regular expression "
+                f"({error}), such as '(patient[0-9]+)'."
+            ) from error
         if not 0 < self.validation_fraction < 1:
             raise ParameterError(
                 f"Got validation_fraction={self.validation_fraction!r}, but expected "

@@ -12,15 +12,22 @@ from featx.images.notes import counted, first_of
 from featx.images.options import Options
 from featx.images.split import (
     TEST,
+    TRAIN,
+    UNLABELED,
     VALIDATION,
     add_test_part,
     check_classes,
+    check_groups,
     draw,
     rng_for,
 )
 
 NO_TEST_NOTE = (
     "no test part: 20 % of each class were set aside, the same images for every seed, "
+    "others when images come or go"
+)
+NO_TEST_NOTE_OF_GROUPS = (
+    "no test part: about a fifth of the groups were set aside, the same for every seed, "
     "others when images come or go"
 )
 FEW_TRAIN, FEW_TEST = 10, 5  # images of a class; with fewer its figures are noise
@@ -32,26 +39,29 @@ def choose_rows(
     class_names: Sequence[str],
     options: Options,
     where: object,
+    groups: NDArray[np.int64] | None = None,
 ) -> tuple[NDArray[np.int64], NDArray[np.int8], tuple[str, ...]]:
     """Split off a test part where there is none, thin classes, apply the limit.
 
     Parameters
     ----------
     y : ndarray of int64, shape (n,)
-        Labels of everything the source holds.
+        Labels of everything the source holds; -1 where there is none.
     part : ndarray of int8, shape (n,)
-        `TRAIN`, `VALIDATION` or `TEST` as the source says.
+        `UNLABELED`, `TRAIN`, `VALIDATION` or `TEST` as the source says.
     class_names : sequence of str
         Names of the classes.
     options : Options
         Its `keep`, `limit` and `seed`.
     where : object
         The source, for messages.
+    groups : ndarray of int64, shape (n,), optional
+        Groups that parts must not tear.
 
     Returns
     -------
     rows : ndarray of int64, shape (m,)
-        Rows to use: training, then validation, then test images.
+        Rows to use: unlabeled, training, then validation, then test images.
     part : ndarray of int8, shape (m,)
         Their parts.
     notes : tuple of str
@@ -64,21 +74,35 @@ def choose_rows(
     ParameterError
         If `keep` names an unknown class or `limit` is too small.
     """
+    unlabeled = np.flatnonzero((part == UNLABELED) & options.unlabeled)
+    if options.limit is not None:
+        unlabeled = _drawn(unlabeled, options.limit, options.seed)
+    if len(unlabeled) and (part == UNLABELED).all():
+        return unlabeled, part[unlabeled], ("no image has a label",)
     check_classes(y, part, class_names, where)
     notes: tuple[str, ...] = ()
+    if groups is not None:
+        check_groups(groups, part, where)
     if not (part == TEST).any():
-        part, notes = add_test_part(y, part), (NO_TEST_NOTE,)
+        part = add_test_part(y, part, groups)
+        notes = (NO_TEST_NOTE if groups is None else NO_TEST_NOTE_OF_GROUPS,)
 
-    train, test = np.flatnonzero(part != TEST), np.flatnonzero(part == TEST)
+    train = np.flatnonzero((part == TRAIN) | (part == VALIDATION))
+    test = np.flatnonzero(part == TEST)
     train = train[thin(y[train], class_names, options.keep, options.seed)]
     if options.limit is not None:
         minimum = 1 if (part == VALIDATION).any() else 2
         train = train[limited(y[train], options.limit, minimum, options.seed)]
         test = test[limited(y[test], options.limit, 1, options.seed)]
-    rows = np.concatenate([train, test])
+    rows = np.concatenate([unlabeled, train, test])
     rows = rows[np.argsort(part[rows], kind="stable")]
     check_classes(y[rows], part[rows], class_names, where)
     return rows, part[rows], notes + few_note(y[rows], part[rows], class_names)
+
+
+def _drawn(rows: NDArray[np.int64], most: int, seed: int) -> NDArray[np.int64]:
+    """Draw at most so many of some rows; return them sorted."""
+    return np.sort(rng_for(seed).permutation(rows)[:most])
 
 
 def few_note(
@@ -96,7 +120,8 @@ def few_note(
     "few images: 'yak' has 3 test images, 'zebra' has 8 training images; ..."
     """
     tested = part == TEST
-    kinds = ((~tested, FEW_TRAIN, "training image"), (tested, FEW_TEST, "test image"))
+    trained = ~tested & (part != UNLABELED)
+    kinds = ((trained, FEW_TRAIN, "training image"), (tested, FEW_TEST, "test image"))
     counts = [np.bincount(y[rows], minlength=len(class_names)) for rows, *_ in kinds]
     few: list[tuple[int, str]] = []
     for name, *has in zip(class_names, *counts, strict=True):
@@ -178,3 +203,29 @@ def limited(
     for _ in range(-missing):  # small classes were lifted to the minimum
         kept[kept.argmax()] -= 1
     return draw(y, kept, rng_for(seed))
+
+
+def copies_of_labeled(
+    digests: NDArray[np.bytes_], part: NDArray[np.int8]
+) -> NDArray[np.int64]:
+    """Find rows without a label whose pixels are those of an image with one.
+
+    What an encoder learns from holds no image that it will be judged on.
+
+    Examples
+    --------
+    >>> digests = np.array([b"one", b"two", b"three", b"two"])
+    >>> copies_of_labeled(digests, np.array([UNLABELED, UNLABELED, 0, 2]))
+    array([1])
+    """
+    unlabeled = part == UNLABELED
+    copied = np.isin(digests, digests[~unlabeled])
+    return np.flatnonzero(unlabeled & copied)
+
+
+def copies_note(n_copies: int) -> tuple[str, ...]:
+    """Say how many unlabeled images were left out as copies; nothing if none was."""
+    if not n_copies:
+        return ()
+    images = counted(n_copies, "unlabeled image")
+    return (f"left out, with the same pixels as a labeled image: {images}",)

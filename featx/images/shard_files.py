@@ -18,11 +18,11 @@ from numpy.typing import NDArray
 from featx import remote
 from featx.errors import DataError, missing_library
 from featx.images.backends import extensions
+from featx.images.labels import Label
 from featx.images.locations import AT_ONCE
 from featx.images.pixels import Source
 
 LABEL_COLUMNS = ("label", "labels", "cls", "class", "target", "fine_label")
-Label = int | str | None
 
 
 class ShardIndex(NamedTuple):
@@ -160,9 +160,11 @@ def _index_tar(stream: IO[bytes]) -> ShardIndex:
 
 def _index_table(stream: IO[bytes], file: str) -> ShardIndex:
     """Find the columns of images and labels; the images are not read."""
-    with _open_table(stream, file) as table:
+    with open_table(stream, file) as table:
         _, label = _columns(table.schema_arrow, file)
-        labels = table.read(columns=[label]).column(label).to_pylist()
+        labels = [None] * table.metadata.num_rows
+        if label:
+            labels = table.read(columns=[label]).column(label).to_pylist()
         sizes = [
             table.metadata.row_group(i).num_rows for i in range(table.num_row_groups)
         ]
@@ -173,14 +175,21 @@ def _index_table(stream: IO[bytes], file: str) -> ShardIndex:
     )
 
 
-def _columns(schema: Any, file: str) -> tuple[str, str]:
-    """Names of the columns of images and of labels."""
+def image_columns(schema: Any) -> list[str]:
+    """Names of the columns of a Parquet table that hold image files."""
     from pyarrow import types
 
-    def holds_images(kind: Any) -> bool:
+    def is_one(kind: Any) -> bool:
         if types.is_struct(kind):
             return kind.get_field_index("bytes") >= 0
         return types.is_binary(kind) or types.is_large_binary(kind)
+
+    return [field.name for field in schema if is_one(field.type)]
+
+
+def _columns(schema: Any, file: str) -> tuple[str, str]:
+    """Names of the columns of images and of labels; without labels, an empty one."""
+    from pyarrow import types
 
     def holds_labels(kind: Any) -> bool:
         if types.is_dictionary(kind):
@@ -191,19 +200,19 @@ def _columns(schema: Any, file: str) -> tuple[str, str]:
             or types.is_large_string(kind)
         )
 
-    images = [field.name for field in schema if holds_images(field.type)]
+    images = image_columns(schema)
     labels = [field.name for field in schema if holds_labels(field.type)]
     if len(labels) > 1:
         known = [name for name in LABEL_COLUMNS if name in labels]
         labels = known[:1] or labels
-    if len(images) != 1 or len(labels) != 1:
+    if len(images) != 1 or len(labels) > 1:
         raise DataError(
             f"Got columns {', '.join(map(str, schema.names))} in {file}, but expected one "
             "of images (the bytes of an image file) and one of labels (integers or "
             f"strings, called {', '.join(LABEL_COLUMNS)} if there are more). Leave the "
             "others out."
         )
-    return images[0], labels[0]
+    return images[0], labels[0] if labels else ""
 
 
 def _names_in(metadata: dict[bytes, bytes], label: str) -> tuple[str, ...]:
@@ -218,7 +227,7 @@ def _names_in(metadata: dict[bytes, bytes], label: str) -> tuple[str, ...]:
 @lru_cache(maxsize=2)  # chunks of images follow each other within a row group
 def _image_column(file: str, row_group: int) -> Any:
     def read(stream: IO[bytes]) -> Any:
-        with _open_table(stream, file) as table:
+        with open_table(stream, file) as table:
             image, _ = _columns(table.schema_arrow, file)
             column = table.read_row_group(row_group, columns=[image]).column(image)
         flat = column.combine_chunks()
@@ -228,7 +237,8 @@ def _image_column(file: str, row_group: int) -> Any:
 
 
 @contextmanager
-def _open_table(stream: IO[bytes], file: str) -> Iterator[Any]:
+def open_table(stream: IO[bytes], file: str) -> Iterator[Any]:
+    """Open a Parquet table; DataError if it is damaged."""
     try:
         from pyarrow import ArrowException, parquet
     except ImportError as error:

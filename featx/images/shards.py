@@ -4,24 +4,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from featx import remote
 from featx.errors import DataError
 from featx.images.backends import Folder
-from featx.images.index import PART_FOLDERS, Index
+from featx.images.index import PART_FOLDERS, Index, is_unlabeled
+from featx.images.labels import index_labels
+from featx.images.notes import counted
 from featx.images.options import Options
 from featx.images.shard_files import (
     LABEL_COLUMNS,
-    Label,
     Pieces,
     ShardIndex,
     index_shard,
 )
-from featx.images.split import TRAIN
+from featx.images.split import TEST, TRAIN, UNLABELED
 from featx.workers import map_serial
 
 NAMES_FILE = "classnames.txt"  # a class per line, in the order of the labels
@@ -43,8 +42,9 @@ def index_shards(
     """Index the images of all shards, in their order.
 
     A word of a shard's path may name the part: ``train-00000.tar``, ``val/0.tar``,
-    ``data/test-00000-of-00001.parquet``; where none does, all are `TRAIN`. Tables may bring
-    names of classes of their own. Returns notes on what was left out, too.
+    ``unlabeled-0.tar``, ``data/test-00000-of-00001.parquet``; where none does, all are
+    `TRAIN`. Tables may bring names of classes of their own. Images without a label come
+    first. Returns notes on what was left out, too.
 
     Raises
     ------
@@ -62,8 +62,18 @@ def index_shards(
         options.progress("listing shards", len(read), len(files))
     held = [read[number] for number in range(len(files))]
     counts = [len(index.ids) for index in held]
-    labels = [label for index in held for label in index.labels]
-    y, class_names = _classes(labels, _names(root, held, names), root)
+    part = np.repeat(np.array(list(parts.values()), np.int8), counts)
+    labels = [
+        None if own == UNLABELED else label
+        for own, index in zip(parts.values(), held, strict=True)
+        for label in index.labels
+    ]
+    y, class_names = index_labels(labels, root, _names(root, held, names))
+    if options.need_labels and not class_names:
+        raise DataError(
+            f"Got no image with a label in {root}, but expected KEY.cls beside KEY.jpg in "
+            f"a tar file, or a column {', '.join(LABEL_COLUMNS[:3])} in a table."
+        )
     whole = Index(
         [
             f"{s}/{id_}"
@@ -72,7 +82,7 @@ def index_shards(
         ],
         [],
         y,
-        np.repeat(np.array(list(parts.values()), np.int8), counts),
+        np.where((y < 0) & (part != TEST), UNLABELED, part).astype(np.int8),
         class_names,
         Pieces(
             files,
@@ -80,14 +90,17 @@ def index_shards(
             np.concatenate([index.at for index in held]),
         ),
     )
-    labeled = np.flatnonzero(y >= 0)
-    if len(labeled) < len(y):
-        first = whole.ids[int(np.flatnonzero(y < 0)[0])]
+    without = np.flatnonzero(y < 0)
+    if len(without):
         notes.append(
-            f"left out, without a label: {len(y) - len(labeled):,} images, such as {first}"
+            f"without a label: {counted(len(without), 'image')}, such as "
+            f"{whole.ids[without[0]]}; only encoders learn from them, but not from those "
+            "of the test part"
         )
-        whole = whole.take(labeled, whole.part[labeled])
-    return whole, tuple(notes)
+    rows = np.flatnonzero((y >= 0) | (part != TEST))
+    # unlabeled images first, as they are needed
+    rows = rows[np.argsort(whole.part[rows] != UNLABELED, kind="stable")]
+    return whole.take(rows, whole.part[rows]), tuple(notes)
 
 
 def _parts(root: Folder, shards: Sequence[str]) -> tuple[dict[str, int], list[str]]:
@@ -96,7 +109,7 @@ def _parts(root: Folder, shards: Sequence[str]) -> tuple[dict[str, int], list[st
     parts = {shard: part for shard, part in named.items() if part is not None}
     if len(shards) == 1 or not parts:
         return dict.fromkeys(shards, TRAIN), []
-    if TRAIN not in parts.values():
+    if TRAIN not in parts.values() and set(parts.values()) != {UNLABELED}:
         raise DataError(
             f"Got shards of no part train in {root}, but expected one, such as "
             f"train-00000.tar beside {shards[0]}."
@@ -109,8 +122,8 @@ def _part(shard: str) -> int | None:
     """Find the part that a path names, such as 1 for ``data/val-0.tar``."""
     for step in shard.lower().split("/"):
         (word,) = re.findall("^[a-z]*", step)
-        if word in PART_FOLDERS:
-            return PART_FOLDERS[word]
+        if word in PART_FOLDERS or is_unlabeled(word):
+            return PART_FOLDERS.get(word, UNLABELED)
     return None
 
 
@@ -126,38 +139,3 @@ def _names(
             f"{', '.join(first[:5])} and {', '.join(second[:5])}, but expected the same."
         )
     return own.pop() if own else names
-
-
-def _classes(
-    labels: Sequence[Label], names: tuple[str, ...], root: Folder
-) -> tuple[NDArray[np.int64], tuple[str, ...]]:
-    """Turn labels into indices of the classes that occur, -1 where there is none."""
-    kinds: dict[Label, Label] = {}
-    for label in set(labels):
-        number = isinstance(label, int) or (label or "").strip().isdecimal()
-        kinds[label] = int(label) if number and label is not None else label
-    values = {value for value in kinds.values() if value not in (None, -1)}
-    if not values:
-        raise DataError(
-            f"Got no image with a label in {root}, but expected KEY.cls beside KEY.jpg in "
-            f"a tar file, or a column {', '.join(LABEL_COLUMNS[:3])} in a table."
-        )
-    numbers = all(isinstance(value, int) for value in values)
-    if not numbers:
-        values = {str(value) for value in values}
-    order: list[Any] = sorted(values)
-    if numbers and names:
-        if not 0 <= order[0] <= order[-1] < len(names):
-            raise DataError(
-                f"Got labels {order[0]} to {order[-1]} in {root}, but expected 0 to "
-                f"{len(names) - 1} for the {len(names)} names of classes."
-            )
-        class_names = tuple(names[value] for value in order)
-    else:
-        class_names = tuple(map(str, order))
-    place = {value: i for i, value in enumerate(order)}
-    index = {
-        label: place.get(value if numbers or value is None else str(value), -1)
-        for label, value in kinds.items()
-    }
-    return np.array([index[label] for label in labels], np.int64), class_names

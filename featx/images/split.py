@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 
 import numpy as np
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 
 from featx.errors import DataError
 
-TRAIN, VALIDATION, TEST = 0, 1, 2
+UNLABELED, TRAIN, VALIDATION, TEST = -1, 0, 1, 2
 
 TEST_FRACTION = 0.2
 TEST_SEED = 0  # not the caller's: results stay comparable over seeds
@@ -50,20 +51,80 @@ def draw_fraction(
     return draw(y, np.minimum(n_rows, np.maximum(counts - 1, 0)), rng)
 
 
-def add_test_part(y: NDArray[np.int64], part: NDArray[np.int8]) -> NDArray[np.int8]:
-    """Turn a fifth of the training rows into test rows, stratified, always the same."""
+def add_test_part(
+    y: NDArray[np.int64],
+    part: NDArray[np.int8],
+    groups: NDArray[np.int64] | None = None,
+) -> NDArray[np.int8]:
+    """Turn a fifth of the training rows into test rows, stratified, always the same.
+
+    Whole `groups`, where there are any.
+
+    Raises
+    ------
+    DataError
+        If a class is in too few groups.
+    """
     train = np.flatnonzero(part == TRAIN)
     part = part.copy()
-    part[train[draw_fraction(y[train], TEST_FRACTION, rng_for(TEST_SEED))]] = TEST
+    if groups is None:
+        drawn = draw_fraction(y[train], TEST_FRACTION, rng_for(TEST_SEED))
+    else:
+        drawn = draw_groups(y[train], groups[train], TEST_FRACTION, TEST_SEED)
+        if drawn is None:
+            raise DataError(
+                f"Got {len(np.unique(groups[train]))} groups, but no way to set some aside "
+                "so that every class is on both sides. Each class needs images in at least "
+                "two groups, better in five."
+            )
+    part[train[drawn]] = TEST
     return part
 
 
+def draw_groups(
+    y: NDArray[np.int64], groups: NDArray[np.int64], fraction: float, seed: int
+) -> NDArray[np.int64] | None:
+    """Draw about a fraction in (0, 1) of the rows, in whole groups; return them sorted.
+
+    The classes keep their shares as far as groups allow, and every class is on both sides;
+    None if that cannot be.
+
+    Examples
+    --------
+    >>> y, groups = np.tile([0, 1], 10), np.repeat(np.arange(5), 4)
+    >>> drawn = draw_groups(y, groups, 0.2, seed=0)
+    >>> len(drawn), len(set(groups[drawn]))
+    (4, 1)
+    """
+    from sklearn.model_selection import StratifiedGroupKFold  # slow
+
+    n_folds = min(round(1 / fraction), len(np.unique(groups)))
+    if n_folds < 2:
+        return None
+    splitter = StratifiedGroupKFold(n_folds, shuffle=True, random_state=seed)
+    counts = np.bincount(y)
+    drawn: dict[float, NDArray[np.int64]] = {}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of classes with fewer images than folds
+        for _, rows in splitter.split(y, y, groups):
+            share = np.bincount(y[rows], minlength=len(counts)) / np.maximum(counts, 1)
+            share = share[counts > 0]
+            if share.min() > 0 and share.max() < 1:
+                drawn.setdefault(float(np.abs(share - fraction).max()), rows)
+    return drawn[min(drawn)] if drawn else None
+
+
 def validation_mask(
-    y: NDArray[np.int64], part: NDArray[np.int8], fraction: float, seed: int
+    y: NDArray[np.int64],
+    part: NDArray[np.int8],
+    fraction: float,
+    seed: int,
+    groups: NDArray[np.int64] | None = None,
 ) -> NDArray[np.bool_]:
     """Mark the training rows on which settings are chosen.
 
-    They are the `VALIDATION` rows of `part`, or a fraction in (0, 1) where there are none.
+    They are the `VALIDATION` rows of `part`, or a fraction in (0, 1) where there are none:
+    whole `groups`, if there are any. There is no such row where groups cannot be split.
 
     Examples
     --------
@@ -72,8 +133,11 @@ def validation_mask(
     np.int64(2)
     """
     mask: NDArray[np.bool_] = part == VALIDATION
-    if not mask.any():
-        mask[draw_fraction(y, fraction, rng_for(seed))] = True
+    if len(y) and not mask.any():
+        if groups is None:
+            mask[draw_fraction(y, fraction, rng_for(seed))] = True
+        elif (drawn := draw_groups(y, groups, fraction, seed)) is not None:
+            mask[drawn] = True
     return mask
 
 
@@ -127,6 +191,34 @@ def check_classes(
             f"Got {counts[TRAIN][smallest]} training images of class "
             f"{class_names[smallest]!r} in {where}, but expected at least {minimum} "
             f"(one {', one '.join(uses)}). Add images or remove the class."
+        )
+
+
+def check_groups(
+    groups: NDArray[np.int64], part: NDArray[np.int8], where: object
+) -> None:
+    """Refuse groups that are all one, or torn between parts that the source tells.
+
+    Raises
+    ------
+    DataError
+        If there is one group only, or images of one group lie in different parts.
+    """
+    labeled = part != UNLABELED
+    numbers, of = np.unique(groups[labeled], return_inverse=True)
+    if len(numbers) < 2:
+        raise DataError(
+            f"Got all {int(labeled.sum()):,} images of {where} in one group, but expected "
+            "several: groups are never torn between training and test part."
+        )
+    seen = np.zeros((len(numbers), 3), bool)
+    seen[of, part[labeled]] = True
+    torn = int((seen.sum(axis=1) > 1).sum())
+    if torn:
+        raise DataError(
+            f"Got {torn:,} of {len(numbers):,} groups in several parts of {where}, but "
+            "expected each in one. Move their images, or leave the parts out and let "
+            "groups be split."
         )
 
 

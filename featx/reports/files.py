@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 
@@ -211,9 +212,11 @@ def save_samples(dataset: Dataset, path: str | Path) -> None:
     from featx.reports.canvas import render
     from featx.reports.pictures import plot_samples
 
-    train = dataset.train
+    part, names = dataset.train, dataset.class_names
+    if not names:  # nothing but images without a label
+        part, names = replace(dataset.unlabeled, y=dataset.unlabeled.y + 1), ("",)
     path = Path(path)
-    picture = render(plot_samples(train.X, train.y, train.class_names))
+    picture = render(plot_samples(part.X, part.y, names))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_whole(path, picture)

@@ -17,7 +17,7 @@ from featx.store import Entry
 
 def data_table(dataset: Dataset) -> Table:
     """Build the table of training, validation and test images, a row per class."""
-    height, width, channels = dataset.train.image_shape
+    height, width, channels = dataset.image_shape
     table = Table(
         title=Text(f"{dataset.name}: {height} x {width} x {channels}"),
         box=box.SIMPLE_HEAD,
@@ -38,6 +38,9 @@ def data_table(dataset: Dataset) -> Table:
         table.add_row(
             Text(printable(name)), *(f"{int(c[i]):,}" for c in columns.values())
         )
+    if len(dataset.unlabeled):
+        cells = [f"{len(dataset.unlabeled):,}", "", ""]
+        table.add_row(Text("(no label)"), *cells, style="dim")
     return table
 
 

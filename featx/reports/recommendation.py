@@ -15,6 +15,7 @@ _LEFT_OUT = {
     **dict.fromkeys(("--encoders", "--encoder", "--clf", "--out", "--save"), True),
     **dict.fromkeys(("--repeats", "--budget", "--joblib"), True),
     **dict.fromkeys(("--json", "--quiet", "-q", "--strict", "--figures"), False),
+    "--ablate-unlabeled": False,
 }
 
 
@@ -118,7 +119,9 @@ def save_command(results: BenchResults, row: Result, command: str = "") -> str:
         kept = [str(results.data["name"])]
         kept += ["--tune"] if protocol.get("tuned") else []
         kept += ["--seed", str(protocol["seed"])] if protocol.get("seed") else []
-    chosen = ["--encoder", row.encoder, "--clf", row.classifier]
+    encoder = results.ablated.get(row.encoder)
+    chosen = ["--encoder", encoder or row.encoder, "--clf", row.classifier]
+    chosen += ["--unlabeled", "none"] if encoder else []
     for name, value in results.protocol.get("reduced", {}).get(row.encoder, {}).items():
         chosen += ["--set", f"{name}={value}"]
     return shlex.join(["featx", "fit", *kept, *chosen, "--save", "model.featx"])

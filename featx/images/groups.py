@@ -1,0 +1,81 @@
+"""Groups of images, found in their names."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from featx.errors import DataError
+from featx.images.notes import counted
+
+
+def number_groups(names: Sequence[str]) -> NDArray[np.int64]:
+    """Give each group a number, and one of its own to each image without a name.
+
+    Examples
+    --------
+    >>> number_groups(["ann", "bob", "ann", "", ""])
+    array([0, 1, 0, 8, 9])
+    """
+    numbers: dict[str, int] = {}
+    alone = range(len(names), 2 * len(names))  # more than there are names
+    return np.array(
+        [
+            numbers.setdefault(name, len(numbers)) if name else own
+            for name, own in zip(names, alone, strict=True)
+        ],
+        np.int64,
+    )
+
+
+def groups_in_names(
+    ids: Sequence[str], pattern: str
+) -> tuple[NDArray[np.int64], tuple[str, ...]]:
+    """Find the group of each image in its name.
+
+    Parameters
+    ----------
+    ids : sequence of str
+        Names of images, such as relative paths.
+    pattern : str
+        Regular expression; what its first group matches, or all of it where it has none.
+
+    Returns
+    -------
+    groups : ndarray of int64, shape (n,)
+        Numbers of groups; an image whose name does not match is a group of its own.
+    notes : tuple of str
+        How many groups there are.
+
+    Raises
+    ------
+    DataError
+        If no name matches.
+
+    Examples
+    --------
+    >>> ids = ["cat/ann-1.png", "cat/ann-2.png", "dog/bob-1.png"]
+    >>> groups_in_names(ids, "([a-z]+)-[0-9]")
+    (array([0, 0, 1]), ('2 groups of images',))
+    """
+    search = re.compile(pattern).search
+    found = [
+        match and (match[1] if match.re.groups else match[0])
+        for match in map(search, ids)
+    ]
+    if not any(found):
+        raise DataError(
+            f"Got no image whose name matches {pattern!r}, such as {ids[0]}, but expected "
+            "the group of each in its name."
+        )
+    without = [id_ for id_, name in zip(ids, found, strict=True) if not name]
+    notes = [counted(len({name for name in found if name}), "group") + " of images"]
+    if without:
+        notes.append(
+            f"in no group, each on its own: {counted(len(without), 'image')}, such as "
+            f"{without[0]}"
+        )
+    return number_groups([name or "" for name in found]), tuple(notes)
