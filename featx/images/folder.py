@@ -180,8 +180,8 @@ def _choose(
 def _check_labels(index: Index, options: Options, root: Folder) -> None:
     if options.need_labels and not index.class_names:
         raise DataError(
-            f"Got no label for any of the {len(index.ids):,} images of the table in {root}, "
-            "but expected a column of labels. Name it with --column label=NAME."
+            f"Got {len(index.ids):,} images but no label in the table of {root}. Name the "
+            "column of labels with --column label=NAME."
         )
 
 

@@ -187,6 +187,13 @@ class Dataset:
         """Names of the classes in the order of the labels."""
         return self.train.class_names
 
+    @property
+    def n_groups(self) -> int | None:
+        """Groups of labeled images; None where every image is on its own."""
+        if self.train.groups is None or self.test.groups is None:
+            return None
+        return len(np.unique(np.concatenate([self.train.groups, self.test.groups])))
+
     def describe(self) -> dict[str, object]:
         """Summarize as plain data for reports and JSON."""
         return {
@@ -196,6 +203,7 @@ class Dataset:
             "n_validation": int(self.validation.sum()),
             "n_test": len(self.test),
             "n_unlabeled": len(self.unlabeled),
+            "n_groups": self.n_groups,
             "class_names": list(self.class_names),
             "train_per_class": self.train.class_counts.tolist(),
             "test_per_class": self.test.class_counts.tolist(),

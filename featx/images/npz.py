@@ -87,7 +87,7 @@ def load_npz(path: Path | str, options: Options) -> Dataset:
 def _groups(
     arrays: dict[str, NDArray[Any]], labels: dict[int, NDArray[np.int64]]
 ) -> dict[int, NDArray[np.int64]]:
-    """Number the groups of all labeled parts alike; nothing where there are none."""
+    """Give groups of all labeled parts numbers; nothing where there are none."""
     given = {p: arrays[name] for p, name in GROUPS.items() if name in arrays}
     expected = {p: len(labels[p]) for p in GROUPS if p in labels}
     if given and {p: one.shape for p, one in given.items()} != {

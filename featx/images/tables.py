@@ -107,6 +107,10 @@ def index_tables(
     """
     notes: list[str] = []
     rows = [row for table in tables for row in _rows(root, table, columns, notes)]
+    if not rows:
+        raise DataError(
+            f"Got no rows in {', '.join(tables)}, but expected one for each image."
+        )
     rows = _without_doubles(rows, notes)
     stamps = [root.stamp(row.file) for row in rows]
     missing = [row for row, stamp in zip(rows, stamps, strict=True) if stamp is None]
