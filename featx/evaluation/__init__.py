@@ -9,7 +9,7 @@ from featx.evaluation.feature_diagnostics import (
     diagnose,
     draw_evenly,
 )
-from featx.evaluation.repeats import with_repeats
+from featx.evaluation.repeats import how_judged, with_repeats
 from featx.evaluation.result import Result
 from featx.evaluation.results import BenchResults
 from featx.evaluation.scores import ClassScores, Scores, is_uneven, score
@@ -29,6 +29,7 @@ __all__ = [
     "diagnose",
     "draw_evenly",
     "find_duplicates",
+    "how_judged",
     "is_uneven",
     "score",
     "with_repeats",

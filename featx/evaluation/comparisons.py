@@ -13,7 +13,7 @@ from scipy.stats import binomtest
 
 @dataclass(frozen=True)
 class Comparison:
-    """A paired test between two rows: McNemar's exact test [1]_, or sign flips for seeds.
+    """A paired test between two rows: McNemar's exact test [1]_, or `sign_flips`.
 
     Parameters
     ----------
@@ -63,12 +63,14 @@ class Comparison:
 
 
 def compare(
-    right: Mapping[str, NDArray[np.bool_]], pairs: Sequence[tuple[str, str]]
+    right: Mapping[str, NDArray[np.bool_]],
+    pairs: Sequence[tuple[str, str]],
+    groups: NDArray[np.int64] | None = None,
 ) -> list[Comparison]:
     """Compare pairs of rows on the same test images, with p-values corrected together.
 
     `right` says for each row which test images it predicted right, as booleans of shape
-    (n_test,) or (n_seeds, n_test).
+    (n_test,) or (n_seeds, n_test). Images of one of the `groups` count as one unit.
 
     Examples
     --------
@@ -81,27 +83,33 @@ def compare(
         return []
     only_row = [int((right[a] & ~right[b]).sum()) for a, b in pairs]
     only_other = [int((right[b] & ~right[a]).sum()) for a, b in pairs]
-    raw = [
-        sign_flips(_times_right(right[a]) - _times_right(right[b])) for a, b in pairs
-    ]
+    times = {name: _times_right(one, groups) for name, one in right.items()}
+    raw = [sign_flips(times[a] - times[b]) for a, b in pairs]
     return [
         Comparison(a, b, x, y, float(p))
         for (a, b), x, y, p in zip(pairs, only_row, only_other, holm(raw), strict=True)
     ]
 
 
-def _times_right(right: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """Count under how many seeds each image was predicted right."""
-    return np.atleast_2d(right).sum(axis=0, dtype=np.int64)
+def _times_right(
+    right: NDArray[np.bool_], groups: NDArray[np.int64] | None
+) -> NDArray[np.int64]:
+    """Count how often each image, or those of each group, was predicted right."""
+    times = np.atleast_2d(right).sum(axis=0, dtype=np.int64)
+    if groups is None:
+        return times
+    _, of = np.unique(groups, return_inverse=True)
+    return np.bincount(of, times).astype(np.int64)
 
 
 def sign_flips(differences: NDArray[np.int64]) -> float:
     """Test exactly whether paired differences favor one side [1]_; two-sided.
 
     If neither row is better, each image's difference could as well have had the other
-    sign, however dependent an image's predictions are under several seeds. `differences`,
-    of shape (n,), are the seeds under which one row was right, minus those of the other. If
-    none exceeds one, this is McNemar's exact test.
+    sign, however dependent an image's predictions are under several seeds, or those of the
+    images of a group. `differences`, of shape (n,), are how often one row was right about
+    each image or group, minus how often the other was. If none exceeds one, this is
+    McNemar's exact test.
 
     References
     ----------

@@ -20,12 +20,14 @@ def compare_with_controls(
     y_true: NDArray[np.int64],
     controls: Sequence[str],
     ablated: Mapping[str, str] = MappingProxyType({}),
+    groups: NDArray[np.int64] | None = None,
 ) -> list[Comparison]:
     """Test every row against the controls with its classifier, and the best against all.
 
     `ablated` names encoders that lack something, and what each is with it: the two are
     tested, too. `predictions` are labels by row name, of shape (n_test,) or
-    (n_seeds, n_test). No pair is tested twice, and all p-values are corrected together.
+    (n_seeds, n_test), `groups` are those of the test images, of shape (n_test,). No pair is
+    tested twice, and all p-values are corrected together.
     """
     by_name = {result.name: result for result in results}
     pairs = [
@@ -48,4 +50,4 @@ def compare_with_controls(
         if frozenset((best.name, other.name)) not in tested
     ]
     right = {name: predicted == y_true for name, predicted in predictions.items()}
-    return compare(right, pairs)
+    return compare(right, pairs, groups)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import ndtri
+from scipy.special import ndtri, stdtrit
 
 _Z = float(ndtri(0.975))
 
@@ -34,13 +34,28 @@ def wilson(right: ArrayLike, n: ArrayLike) -> NDArray[np.float64]:
     return np.stack([np.where(right == 0, 0, low), np.where(right == n, 1, high)])
 
 
-def interval_of_mean(right: NDArray[np.bool_]) -> tuple[float, float]:
+def interval_of_mean(
+    right: NDArray[np.bool_], groups: NDArray[np.int64] | None = None
+) -> tuple[float, float]:
     """Return the ends of the 95 % interval of an accuracy over seeds.
 
-    The test images are the units. It is Wilson's interval with an effective number of
-    images [1]_: the number of single predictions whose mean would have the same variance
-    as the mean over images and seeds. For one seed, or seeds that all predict the same, it
-    is Wilson's interval. `right` has shape (n_seeds, n_test).
+    It is Wilson's interval with an effective number of images [1]_: the number of single
+    predictions whose mean would have the same variance as this one. The units are the test
+    images; with `groups` they are the groups, whose images have something in common, and
+    the number is reduced once more where groups are few. For one seed without groups it is
+    Wilson's interval.
+
+    Parameters
+    ----------
+    right : ndarray of bool, shape (n_seeds, n_test)
+        Which test images were predicted right.
+    groups : ndarray of int64, shape (n_test,), optional
+        Numbers of the groups of images.
+
+    Returns
+    -------
+    low, high : float
+        In [0, 1].
 
     References
     ----------
@@ -54,13 +69,28 @@ def interval_of_mean(right: NDArray[np.bool_]) -> tuple[float, float]:
     >>> once = np.arange(10)[None] < 9
     >>> tuple(round(end, 3) for end in interval_of_mean(np.repeat(once, 3, axis=0)))
     (0.596, 0.982)
+    >>> pairs = np.repeat(np.arange(20) < 18, 2)[None]  # two images say the same
+    >>> tuple(round(end, 3) for end in interval_of_mean(pairs, np.arange(40) // 2))
+    (0.684, 0.974)
     """
     n_seeds, n = right.shape
     shares = right.mean(axis=0)
     mean = float(shares.mean())
-    variance = mean * (1 - mean)  # of an image predicted once
-    weight = 1.0  # of an image under all seeds, in images predicted once
+    n_groups = n
+    if groups is None:
+        variance = float(shares.var()) / n
+    else:
+        _, of = np.unique(groups, return_inverse=True)
+        sizes = np.bincount(of)
+        n_groups = len(sizes)
+        deviations = np.bincount(of, shares) - mean * sizes
+        variance = float(deviations @ deviations) / n**2
+        variance *= n_groups / max(n_groups - 1, 1)
+    effective: float = n * n_seeds if 0 < mean < 1 else n_groups
     if variance:
-        weight = variance / max(float(shares.var()), variance / n_seeds)
-    low, high = wilson(mean * weight * n, weight * n)
+        effective = min(effective, mean * (1 - mean) / variance)
+    if groups is not None:
+        few, many = stdtrit([max(n_groups - 1, 1), max(n - 1, 1)], 0.975)
+        effective *= (many / few) ** 2
+    low, high = wilson(mean * effective, effective)
     return float(low), float(high)

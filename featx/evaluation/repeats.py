@@ -11,7 +11,7 @@ import numpy as np
 from featx.evaluation.controls import compare_with_controls
 from featx.evaluation.result import MEASURED, Result
 from featx.evaluation.results import BenchResults
-from featx.evaluation.scores import Scores, score_seeds
+from featx.evaluation.scores import Scores, score
 
 
 def with_repeats(runs: Sequence[BenchResults]) -> BenchResults:
@@ -40,23 +40,45 @@ def with_repeats(runs: Sequence[BenchResults]) -> BenchResults:
     }
     names = first.data["class_names"]
     results = [
-        _joined(rows, score_seeds(first.y_true, predictions[rows[0].name], names))
+        _joined(
+            rows, score(first.y_true, predictions[rows[0].name], names, first.groups)
+        )
         for rows in zip(*(run.rows for run in runs), strict=True)
     ]
     return replace(
         first,
         rows=results,
         comparisons=compare_with_controls(
-            results, predictions, first.y_true, first.controls, first.ablated
+            results,
+            predictions,
+            first.y_true,
+            first.controls,
+            first.ablated,
+            first.groups,
         ),
         repeat_predictions=predictions,
         protocol=first.protocol
-        | {
-            "seeds": [run.protocol["seed"] for run in runs],
-            "interval": "Wilson with an effective number of test images, 95 %",
-            "test": "sign flips of the images' differences, exact, Holm-corrected",
-        },
+        | {"seeds": [run.protocol["seed"] for run in runs]}
+        | how_judged(len(runs), first.groups is not None),
     )
+
+
+def how_judged(n_seeds: int, grouped: bool) -> dict[str, str]:
+    """Describe intervals and tests.
+
+    >>> how_judged(1, grouped=False)
+    {'interval': 'Wilson, 95 %', 'test': 'McNemar, exact, Holm-corrected'}
+    """
+    if n_seeds == 1 and not grouped:
+        return {
+            "interval": "Wilson, 95 %",
+            "test": "McNemar, exact, Holm-corrected",
+        }
+    unit = "groups" if grouped else "images"
+    return {
+        "interval": f"Wilson with an effective number of test {unit}, 95 %",
+        "test": f"sign flips of the {unit}' differences, exact, Holm-corrected",
+    }
 
 
 def _joined(rows: Sequence[Result], scores: Scores) -> Result:

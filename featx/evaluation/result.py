@@ -9,7 +9,6 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from featx.evaluation.intervals import wilson
 from featx.evaluation.scores import ClassScores, Scores
 
 DENSE = 20  # classes; of more, most cells of a confusion matrix are empty
@@ -99,18 +98,8 @@ class Result:
         return text if self.spread is None else f"{text} ± {100 * self.spread:.1f}"
 
     def class_intervals(self) -> NDArray[np.float64]:
-        """Give the 95 % interval of each class's recall, after Wilson.
-
-        Returns
-        -------
-        ndarray of float64, shape (2, n_classes)
-            Of several seeds, as if their mean had been found once. A class without test
-            images counts as one image that was predicted wrong.
-        """
-        n_seeds = max(1, len(self.repeats))
-        confusion = self.scores.confusion
-        support = np.maximum(confusion.sum(axis=1), 1)
-        return wilson(confusion.diagonal() / n_seeds, support / n_seeds)
+        """Give the 95 % interval of each class's recall, shape (2, n_classes)."""
+        return np.array([one.recall_ci95 for one in self.scores.per_class.values()]).T
 
     def never_named(self) -> list[str]:
         """List the classes that have test images but were never predicted."""
@@ -183,7 +172,8 @@ class Result:
             balanced_accuracy=rest.pop("balanced_accuracy"),
             macro_f1=rest.pop("macro_f1"),
             per_class={
-                name: ClassScores(**one) for name, one in rest.pop("per_class").items()
+                name: ClassScores(**one | {"recall_ci95": tuple(one["recall_ci95"])})
+                for name, one in rest.pop("per_class").items()
             },
             confusion=confusion,
         )

@@ -76,6 +76,8 @@ class BenchResults:
         was best under the first.
     duplicates : Duplicates or None
         Which test images are copies of training images.
+    groups : ndarray of int64, shape (n_test,), or None
+        Groups of the test images; None where each is on its own.
     """
 
     version: str
@@ -100,6 +102,7 @@ class BenchResults:
     )
     diagnostics: FeatureDiagnostics | None = None
     duplicates: Duplicates | None = None
+    groups: NDArray[np.int64] | None = None
 
     @property
     def best(self) -> Result:
@@ -125,6 +128,17 @@ class BenchResults:
     def n_seeds(self) -> int:
         """Under how many seeds every row was made."""
         return max(1, len(self.best.repeats))
+
+    @property
+    def unit(self) -> str:
+        """What intervals and tests count: ``"images"`` or ``"groups"`` of them."""
+        return "images" if self.groups is None else "groups"
+
+    @property
+    def test_name(self) -> str:
+        """Name of the paired tests."""
+        once = self.n_seeds == 1 and self.groups is None
+        return "McNemar" if once else "sign flips"
 
     @property
     def uneven(self) -> bool:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
-from featx.evaluation.intervals import interval_of_mean, wilson
+from featx.evaluation.intervals import interval_of_mean
 
 UNEVEN = 1.1  # times as many images of the largest class as of the smallest
 
@@ -36,12 +36,16 @@ class ClassScores:
         In [0, 1]; recall is what is often called the class's accuracy.
     support : int
         Number of test images of this class; with several seeds, of predictions.
+    recall_ci95 : tuple of float
+        95 % interval of the recall; of a class without test images, as if it had one that
+        was predicted wrong.
     """
 
     precision: float
     recall: float
     f1: float
     support: int
+    recall_ci95: tuple[float, float]
 
 
 @dataclass(frozen=True)
@@ -53,7 +57,8 @@ class Scores:
     accuracy : float
         Fraction of test images predicted right, in [0, 1].
     accuracy_ci95 : tuple of float
-        Wilson's 95 % interval of the accuracy [1]_; with several seeds, `interval_of_mean`.
+        Wilson's 95 % interval of the accuracy [1]_; with several seeds or groups,
+        `interval_of_mean`.
     balanced_accuracy : float
         Mean recall over the classes.
     macro_f1 : float
@@ -78,9 +83,29 @@ class Scores:
 
 
 def score(
-    y_true: NDArray[np.int64], y_pred: NDArray[np.int64], class_names: Sequence[str]
+    y_true: NDArray[np.int64],
+    y_pred: NDArray[np.int64],
+    class_names: Sequence[str],
+    groups: NDArray[np.int64] | None = None,
 ) -> Scores:
     """Score predicted labels, indices into `class_names`, against the true ones.
+
+    Parameters
+    ----------
+    y_true : ndarray of int64, shape (n,)
+        Labels.
+    y_pred : ndarray of int64, shape (n,) or (n_seeds, n)
+        Predictions. Of several seeds, scores are means; the confusion matrix and the scores
+        of single classes come from the predictions of all seeds together.
+    class_names : sequence of str
+        Names of the classes in the order of the labels.
+    groups : ndarray of int64, shape (n,), optional
+        Groups of test images that have something in common, for the intervals.
+
+    Returns
+    -------
+    Scores
+        All scores.
 
     Examples
     --------
@@ -91,40 +116,48 @@ def score(
     >>> s.confusion.tolist()
     [[1, 1], [0, 2]]
     """
-    labels = np.arange(len(class_names))
-    right = int((y_true == y_pred).sum())
-    low, high = wilson(right, len(y_true))
+    labels, seeds = np.arange(len(class_names)), np.atleast_2d(y_pred)
+    right = seeds == y_true
+    true, said = np.tile(y_true, len(seeds)), seeds.ravel()
     columns = precision_recall_fscore_support(
-        y_true, y_pred, labels=labels, zero_division=0.0
+        true, said, labels=labels, zero_division=0.0
     )
     present = columns[3] > 0  # in the test part
-    known = present | np.isin(labels, y_pred)
     per_class = {
-        name: ClassScores(float(p), float(r), float(f), int(s))
-        for name, p, r, f, s in zip(class_names, *columns, strict=True)
+        name: ClassScores(
+            *(float(column[label]) for column in columns[:3]),
+            support=int(columns[3][label]),
+            recall_ci95=_interval(right, y_true == label, groups),
+        )
+        for label, name in enumerate(class_names)
     }
     return Scores(
-        accuracy=right / len(y_true),
-        accuracy_ci95=(float(low), float(high)),
+        accuracy=float(right.mean()),
+        accuracy_ci95=_interval(right, np.ones(len(y_true), bool), groups),
         balanced_accuracy=float(columns[1][present].mean()),
-        macro_f1=float(columns[2][known].mean()),
+        macro_f1=float(np.mean([_macro_f1(y_true, one, labels) for one in seeds])),
         per_class=per_class,
-        confusion=confusion_matrix(y_true, y_pred, labels=labels),
+        confusion=confusion_matrix(true, said, labels=labels),
     )
 
 
-def score_seeds(
-    y_true: NDArray[np.int64], y_pred: NDArray[np.int64], class_names: Sequence[str]
-) -> Scores:
-    """Score predictions that were made under several seeds, of shape (n_seeds, n).
+def _interval(
+    right: NDArray[np.bool_],
+    of: NDArray[np.bool_],
+    groups: NDArray[np.int64] | None,
+) -> tuple[float, float]:
+    """Give the interval of the accuracy on some images."""
+    if not of.any():
+        return interval_of_mean(np.zeros((1, 1), bool))
+    return interval_of_mean(right[:, of], None if groups is None else groups[of])
 
-    Scores are means over the seeds; the confusion matrix and the scores of single classes
-    come from the predictions of all seeds together.
-    """
-    together = score(np.tile(y_true, len(y_pred)), y_pred.ravel(), class_names)
-    scores = [score(y_true, predicted, class_names) for predicted in y_pred]
-    return replace(
-        together,
-        accuracy_ci95=interval_of_mean(y_pred == y_true),
-        macro_f1=float(np.mean([each.macro_f1 for each in scores])),
-    )
+
+def _macro_f1(
+    y_true: NDArray[np.int64], y_pred: NDArray[np.int64], labels: NDArray[np.int64]
+) -> float:
+    """Mean F1 over the classes that are there or were named."""
+    f1 = precision_recall_fscore_support(
+        y_true, y_pred, labels=labels, zero_division=0.0
+    )[2]
+    known = np.isin(labels, y_true) | np.isin(labels, y_pred)
+    return float(f1[known].mean())

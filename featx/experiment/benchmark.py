@@ -130,7 +130,12 @@ def _run(plan: Plan, duplicates: Duplicates) -> BenchResults:
     results = [row.result for row in rows]
     predictions = {row.result.name: row.predicted for row in rows}
     tests = compare_with_controls(
-        results, predictions, dataset.test.y, protocol.controls, plan.ablated
+        results,
+        predictions,
+        dataset.test.y,
+        protocol.controls,
+        plan.ablated,
+        dataset.test.groups,
     )
     best = max(results, key=lambda row: row.scores.accuracy).encoder
     (diagnosed,) = (run for run in runs if run.encoder == best)
@@ -154,6 +159,7 @@ def _run(plan: Plan, duplicates: Duplicates) -> BenchResults:
         filters=_pictures(runs, "filters"),
         diagnostics=_diagnose(plan, diagnosed, example_rows),
         duplicates=duplicates,
+        groups=dataset.test.groups,
         examples=examples,
         example_rows=example_rows,
     )

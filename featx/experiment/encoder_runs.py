@@ -137,6 +137,7 @@ def _tasks(plan: Plan, run: EncoderRun) -> Iterator[FitTask]:
             uneven=plan.uneven,
             seed=plan.protocol.seed,
             device=plan.backend.device,
+            groups=plan.dataset.test.groups,
         )
 
 

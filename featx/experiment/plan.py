@@ -15,7 +15,7 @@ from featx.autoencoders.registry import make_encoders
 from featx.catalog import DEFAULT_ENCODERS
 from featx.classifiers import accelerated, check_classifiers, default_classifiers
 from featx.errors import DataError, ParameterError
-from featx.evaluation import is_uneven
+from featx.evaluation import how_judged, is_uneven
 from featx.experiment.budget import Budget, fit_budget
 from featx.experiment.costs import expected_seconds
 from featx.experiment.parallel import executor_of
@@ -190,8 +190,7 @@ class Plan:
             + (", unlabeled images" if len(self.dataset.unlabeled) else ""),
             "tuned": self.protocol.tune,
             "class_weight": "chosen for each row" if self.uneven else None,
-            "interval": "Wilson, 95 %",
-            "test": "McNemar, exact, Holm-corrected",
+            **how_judged(1, self.dataset.test.groups is not None),
             "test_part_read": "once per row, after every choice was made",
             "seed": self.protocol.seed,
             "scikit_learn_intelex": accelerated(),

@@ -45,7 +45,7 @@ def make_result(
         encoder=task.encoder,
         classifier=task.classifier,
         n_features=task.n_features,
-        scores=score(encoded.test.y, predicted, task.class_names),
+        scores=score(encoded.test.y, predicted, task.class_names, task.groups),
         train_seconds=encoded.encoder.train_seconds,
         encode_seconds=encoded.encode_seconds,
         encode_images_per_second=encoded.images_per_second,

@@ -31,6 +31,8 @@ class FitTask:
         The features; they travel as names of files.
     validation : ndarray of bool, shape (n_train,)
         The validation part.
+    groups : ndarray of int64, shape (n_test,), or None
+        Groups of the test images, for the intervals.
     tune : bool
         Search the classifier's space on the validation part first.
     uneven : bool
@@ -49,6 +51,7 @@ class FitTask:
     uneven: bool = False
     seed: int = 0
     device: str | None = None
+    groups: NDArray[np.int64] | None = None
 
     @property
     def n_features(self) -> int:

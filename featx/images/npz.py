@@ -34,9 +34,9 @@ def load_npz(path: Path | str, options: Options) -> Dataset:
     """Load images and labels from an ``.npz`` file, here or at a URL.
 
     It holds ``X_train, y_train`` and, where there are any, ``X_test, y_test``, ``X_val,
-    y_val``, ``X_unlabeled``, ``class_names``, and ``groups_train`` and so on. Images are (n, h, w) or (n, h, w, c) with
-    1, 3 or 4 channels, integers 0 to 255 or floats 0 to 1 or 0 to 255, which the highest
-    value of all parts decides.
+    y_val``, ``X_unlabeled``, ``class_names``, and ``groups_train`` and so on. Images are
+    (n, h, w) or (n, h, w, c) with 1, 3 or 4 channels, integers 0 to 255 or floats 0 to 1 or
+    0 to 255, which the highest value of all parts decides.
 
     Raises
     ------

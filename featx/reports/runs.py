@@ -76,6 +76,8 @@ def predictions_npz(results: BenchResults) -> bytes:
             arrays[f"repeats/{_tail(row.name)}"] = results.repeat_predictions[row.name]
         if row.name in results.confidences:
             arrays[f"confidence/{_tail(row.name)}"] = results.confidences[row.name]
+    if results.groups is not None:
+        arrays["groups"] = results.groups
     if results.duplicates is not None:
         arrays["copy_of"] = results.duplicates.of
         arrays["copy_similarity"] = results.duplicates.similarity
@@ -218,6 +220,7 @@ def _load(folder: Path) -> Run:
         duplicates=Duplicates(named["copy_of"], named["copy_similarity"])
         if "copy_of" in named
         else None,
+        groups=named.get("groups"),
     )
     height, width = map(int, drawn["tile"].tolist())
     album = Album(

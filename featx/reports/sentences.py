@@ -65,7 +65,7 @@ def remark(test: Comparison, results: BenchResults) -> str:
         f"{test.row} is {test.verdict} than {test.other}: "
         f"{accuracy[test.row]:.1f} against {accuracy[test.other]:.1f} %, "
         f"{test.only_row:,} {things} only the first got right, {test.only_other:,} only "
-        f"the second, {_p(test)} ({'sign flips' if many else 'McNemar'}, Holm)."
+        f"the second, {_p(test)} ({results.test_name}, Holm)."
     )
 
 

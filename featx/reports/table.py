@@ -77,7 +77,7 @@ def _legend(results: BenchResults) -> str:
         spread = "training sets"
     legend = (
         f"* highest accuracy; {accuracy}in brackets the 95 % interval, which covers the "
-        f"choice of test images, not the variation over {spread}"
+        f"choice of test {results.unit}, not the variation over {spread}"
     )
     if any(True in row.cached.values() for row in results.rows):
         legend += "; c from the cache: the time it took originally"

@@ -55,6 +55,8 @@ def page_view(
         "answer": answer(results, run.command),
         "uneven": results.uneven,
         "n_seeds": results.n_seeds,
+        "unit": results.unit,
+        "test_name": results.test_name,
         "axis": axis,
         "rows": [row_view(row, results, names, axis) for row in ordered],
         "remarks": remarks(results),
