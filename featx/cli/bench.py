@@ -20,6 +20,7 @@ from featx.errors import ParameterError
 
 if TYPE_CHECKING:
     from featx.experiment import Budget
+    from featx.images import Dataset
 
 RUNS = Path("runs")
 
@@ -44,6 +45,13 @@ class BenchOptions(EncoderOptions):
         False,
         "Search each classifier's settings wider, on the validation part.",
         "--tune",
+    )
+    folds: int | None = option(
+        None,
+        "Judge every image once, by an encoder and a classifier that learned from the other "
+        "folds. By default 5 where fewer than 1,000 images bring no test part and no "
+        "--limit is given, else 0: a test part.",
+        min=0,
     )
     repeats: int = option(
         1, "Run with this many seeds and show the spread.", min=1, max=1000
@@ -79,6 +87,14 @@ class BenchOptions(EncoderOptions):
                 f"Got --budget {self.budget}, but expected minutes such as 5."
             )
 
+    def folds_for(self, dataset: Dataset) -> int:
+        """Choose how many folds there are."""
+        from featx.experiment.folds import default_folds
+
+        if self.folds is not None:
+            return self.folds
+        return default_folds(dataset) if self.limit is None else 0
+
     def budget_for(self, n_images: int) -> Budget:
         """Choose how long the comparison may take."""
         from featx.experiment import Budget, default_minutes
@@ -94,6 +110,7 @@ def bench(context: typer.Context, options: BenchOptions) -> None:
     """Compare encoders with classifiers and leave a folder of results."""
     options.announce_device()
     from featx.experiment import Protocol
+    from featx.experiment.folds import whole
     from featx.reports import check_run_folder, new_run_folder, save_run
 
     check_run_folder(options.out or RUNS)  # before anything takes time
@@ -107,11 +124,13 @@ def bench(context: typer.Context, options: BenchOptions) -> None:
             seed=options.seed,
             ablate_unlabeled=options.ablate_unlabeled,
         ),
+        folds_for=options.folds_for,
         joblib=options.joblib,
         budget_for=options.budget_for,
     )
     folder = options.out or new_run_folder(RUNS, _run_name(dataset.name))
-    save_run(results, dataset, folder, context.obj, figures=options.figures)
+    shown = whole(dataset) if "folds" in results.protocol else dataset
+    save_run(results, shown, folder, context.obj, figures=options.figures)
     print_results(results, options, folder, context.obj)
     if not options.as_json:
         say(f"Run folder: {folder}, page: {folder / 'report.html'}", options.quiet)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,9 +28,13 @@ def compare(
     *,
     joblib: str | None = None,
     budget_for: Callable[[int], Budget | None] = lambda n_images: None,
+    folds_for: Callable[[Dataset], int] = lambda dataset: 0,
     on_fitted: Callable[[BaseEstimator, FittedRow], None] | None = None,
 ) -> tuple[BenchResults, Dataset]:
-    """Load the images and compare; `budget_for` gets the number of images."""
+    """Load the images and compare.
+
+    `budget_for` gets the number of images, `folds_for` the images.
+    """
     from featx.classifiers import check_classifiers, default_classifiers
     from featx.experiment import Backend, Observer, bench
 
@@ -48,7 +53,7 @@ def compare(
             dataset,
             options.make_encoders(dataset, chosen),
             names,
-            protocol=protocol,
+            protocol=replace(protocol, folds=folds_for(dataset)),
             backend=Backend(**options.where, joblib=joblib, device=options.cuda_device),
             cache=options.cache(),
             budget=budget_for(len(dataset)),

@@ -9,6 +9,7 @@ from featx.evaluation.feature_diagnostics import (
     diagnose,
     draw_evenly,
 )
+from featx.evaluation.folds import with_folds
 from featx.evaluation.repeats import how_judged, with_repeats
 from featx.evaluation.result import Result
 from featx.evaluation.results import BenchResults
@@ -32,5 +33,6 @@ __all__ = [
     "how_judged",
     "is_uneven",
     "score",
+    "with_folds",
     "with_repeats",
 ]

@@ -40,8 +40,10 @@ def with_repeats(runs: Sequence[BenchResults]) -> BenchResults:
     }
     names = first.data["class_names"]
     results = [
-        _joined(
-            rows, score(first.y_true, predictions[rows[0].name], names, first.groups)
+        joined_row(
+            rows,
+            score(first.y_true, predictions[rows[0].name], names, first.groups),
+            repeats=tuple(row.scores.accuracy for row in rows),
         )
         for rows in zip(*(run.rows for run in runs), strict=True)
     ]
@@ -81,19 +83,19 @@ def how_judged(n_seeds: int, grouped: bool) -> dict[str, str]:
     }
 
 
-def _joined(rows: Sequence[Result], scores: Scores) -> Result:
-    """Join the same row under several seeds."""
+def joined_row(rows: Sequence[Result], scores: Scores, **changes: Any) -> Result:
+    """Join the same row of several runs: their notes, and the means of their times."""
     means: dict[str, Any] = {
         name: float(np.mean([getattr(row, name) for row in rows])) for name in MEASURED
     }
     return replace(
         rows[0],
         scores=scores,
-        repeats=tuple(row.scores.accuracy for row in rows),
         cached={
             part: all(row.cached.get(part, False) for row in rows)
             for part in rows[0].cached
         },
         notes=tuple(dict.fromkeys(note for row in rows for note in row.notes)),
         **means,
+        **changes,
     )

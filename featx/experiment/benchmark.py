@@ -17,12 +17,14 @@ from featx.evaluation import (
     FeatureDiagnostics,
     compare_with_controls,
     draw_evenly,
+    with_folds,
     with_repeats,
 )
 from featx.experiment.budget import Budget
 from featx.experiment.clock import TimeShares
 from featx.experiment.diagnostics import diagnostics_of, duplicates_of
 from featx.experiment.encoder_runs import EncoderRun, RowCounter, run_encoder
+from featx.experiment.folds import split_folds, whole
 from featx.experiment.parallel import executor_of, fit_rows
 from featx.experiment.plan import Plan
 from featx.experiment.protocol import Backend, Observer, Protocol
@@ -45,7 +47,8 @@ def bench(
     """Compare encoders with classifiers on the same images.
 
     Encoders see the training images without labels. Classifiers are fitted on all
-    training images. The test part is scored once, at the end of each row.
+    training images. The test part is scored once, at the end of each row; with folds,
+    each of them is the test part of its own.
 
     Parameters
     ----------
@@ -106,8 +109,22 @@ def bench(
     )
     for note in plan.notes:
         observer.on_message(note)
+    if protocol.folds:
+        return with_repeats([_run_folds(repeat) for repeat in plan.repeats()])
     duplicates = _find_duplicates(plan)
     return with_repeats([_run(repeat, duplicates) for repeat in plan.repeats()])
+
+
+def _run_folds(plan: Plan) -> BenchResults:
+    """Make the table of every fold, and join them."""
+    folds = split_folds(plan.dataset, plan.protocol.folds, plan.protocol.seed)
+    runs = []
+    for number, fold in enumerate(folds):
+        plan.observer.on_message(f"Fold {number + 1} of {len(folds)}")
+        own = plan.for_fold(number, fold.dataset)
+        runs.append(_run(own, _find_duplicates(own)))
+    rows = [(fold.train_rows, fold.test_rows) for fold in folds]
+    return with_folds(runs, rows, whole(plan.dataset).describe())
 
 
 def _find_duplicates(plan: Plan) -> Duplicates:

@@ -18,6 +18,7 @@ from featx.errors import DataError, ParameterError
 from featx.evaluation import how_judged, is_uneven
 from featx.experiment.budget import Budget, fit_budget
 from featx.experiment.costs import expected_seconds
+from featx.experiment.folds import check_folds
 from featx.experiment.parallel import executor_of
 from featx.experiment.protocol import Backend, Observer, Protocol
 from featx.features import FeatureCache
@@ -35,7 +36,7 @@ class Plan:
     encoders : dict of str to estimator
         Unfitted, in the order of the table; those that fit into the budget.
     budget : Budget or None
-        Of one repeat.
+        Of one repeat, and one fold.
     reduced : dict of str to dict
         By encoder, the parameters that were lowered to save time.
     ablated : dict of str to str
@@ -72,6 +73,8 @@ class Plan:
         Raises ParameterError if a value is not known or two do not go together.
         """
         _check_labels(dataset, protocol)
+        if protocol.folds:
+            check_folds(dataset, protocol.folds)
         if classifiers is None:
             classifiers = default_classifiers(len(dataset.train))
         check_classifiers(classifiers)
@@ -125,7 +128,8 @@ class Plan:
         return self.dataset
 
     def _keep_to(self, budget: Budget) -> Self:
-        n_times = self.protocol.repeats * (1 + self.protocol.ablate_unlabeled)
+        n_runs = self.protocol.repeats * max(1, self.protocol.folds)
+        n_times = n_runs * (1 + self.protocol.ablate_unlabeled)
         share = replace(budget, minutes=budget.minutes / n_times)
         affordable = fit_budget(self.encoders, self.classifiers, self.dataset, share)
         if not affordable.encoders:
@@ -138,7 +142,7 @@ class Plan:
             encoders=affordable.encoders,
             reduced=affordable.reduced,
             notes=affordable.notes,
-            budget=replace(budget, minutes=budget.minutes / self.protocol.repeats),
+            budget=replace(budget, minutes=budget.minutes / n_runs),
         )
 
     def repeats(self) -> list[Self]:
@@ -154,6 +158,13 @@ class Plan:
             }
             plans.append(replace(self, protocol=protocol, encoders=encoders))
         return plans
+
+    def for_fold(self, number: int, dataset: Dataset) -> Self:
+        """Return the plan of one fold; only the first has pictures and diagnoses."""
+        protocol = self.protocol
+        if number > 0:
+            protocol = replace(protocol, n_examples=0, diagnose=False)
+        return replace(self, dataset=dataset, protocol=protocol)
 
     @cached_property
     def uneven(self) -> bool:

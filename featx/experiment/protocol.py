@@ -23,6 +23,9 @@ class Protocol:
     ----------
     tune : bool, default=False
         Search each classifier's small space of settings on the validation part.
+    folds : int, default=0
+        Judge every image once, by an encoder and a classifier that learned from the other
+        folds; for data without a test part. 0 judges on a test part.
     repeats : int, default=1
         Run with this many seeds. Ranking, intervals and tests count all of them.
     seed : int, default=0
@@ -46,6 +49,7 @@ class Protocol:
     """
 
     tune: bool = False
+    folds: int = 0
     repeats: int = 1
     seed: int = 0
     controls: Sequence[str] = CONTROLS

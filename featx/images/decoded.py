@@ -127,12 +127,14 @@ def _decode(
         "n_unlabeled": n_unlabeled,
         "n_train": end - n_unlabeled,
         "n_test": n_test,
+        "test_given": readable.test_given,
         "class_names": list(readable.class_names),
         "notes": [*notes, *size_told, *copies_note(len(copies))],
         "skipped": [[s.id, s.reason] for s in skipped],
         "digests": {
             "unlabeled": content_digest(X[:n_unlabeled], rows[:n_unlabeled]),
             "train": content_digest(X[n_unlabeled:end], rows[n_unlabeled:end]),
+            "labeled": content_digest(X[n_unlabeled:], rows[n_unlabeled:]),
             "learning": content_digest(X[:end], rows[:end]),
             "test": content_digest(X[end:], rows[end:]),
         },
@@ -220,9 +222,12 @@ def _dataset(
             train.groups,
         ),
         unlabeled=cut("unlabeled", 0, unlabeled),
+        test_given=manifest["test_given"],
         skipped=tuple(Skipped(id_, why) for id_, why in manifest["skipped"]),
         notes=tuple(manifest["notes"]),
     )
+    # no copies of them
+    vars(dataset)["labeled_images"] = cut("labeled", unlabeled, None)
     if unlabeled:
-        vars(dataset)["learning_images"] = cut("learning", 0, end)  # no copy of them
+        vars(dataset)["learning_images"] = cut("learning", 0, end)
     return dataset

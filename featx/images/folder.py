@@ -171,10 +171,11 @@ def _choose(
     if options.group_by is not None:
         groups, notes = groups_in_names(index.ids, options.group_by)
         index = replace(index, groups=groups)
-    rows, part, more = choose_rows(
+    choice = choose_rows(
         index.y, index.part, index.class_names, options, root, index.groups
     )
-    return index.take(rows, part), notes + more
+    chosen = replace(index.take(choice.rows, choice.part), test_given=choice.test_given)
+    return chosen, notes + choice.notes
 
 
 def _check_labels(index: Index, options: Options, root: Folder) -> None:

@@ -63,7 +63,9 @@ def from_arrays(
     )
     row = np.concatenate([np.arange(len(p.y)) for p in parts.values()])
     groups = _groups(parts)
-    chosen, part, notes = choose_rows(y, source, class_names, options, name, groups)
+    chosen, part, notes, test_given = choose_rows(
+        y, source, class_names, options, name, groups
+    )
     own: tuple[int, int] = next(iter(parts.values())).X.shape[1:3]
     size = options.size or working_size({own: 1}, options.most_pixels(len(chosen)))
     notes += size_notes({own: 1}, size, options.size is not None, options.fit)
@@ -99,6 +101,7 @@ def from_arrays(
             train.groups,
         ),
         unlabeled=cut(chosen[part == UNLABELED]),
+        test_given=test_given,
         notes=notes,
     )
 

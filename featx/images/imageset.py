@@ -108,12 +108,19 @@ class ImageSet:
         return ImageSet(X, y, ids, self.class_names, groups)
 
     def followed_by(self, other: ImageSet) -> ImageSet:
-        """Return the images of both, of the same size and classes, without groups."""
+        """Return the images of both, of the same size and classes.
+
+        They have groups if both have some.
+        """
+        groups = None
+        if self.groups is not None and other.groups is not None:
+            groups = np.concatenate([self.groups, other.groups])
         return ImageSet(
             np.concatenate([self.X, other.X]),
             np.concatenate([self.y, other.y]),
             np.concatenate([self.ids, other.ids]),
             self.class_names,
+            groups,
         )
 
 
@@ -149,6 +156,8 @@ class Dataset:
         True for the training images on which settings are chosen.
     unlabeled : ImageSet, optional
         Images without a label: encoders learn from them, too. None by default.
+    test_given : bool, default=True
+        The test part came with the data; else it was split off.
     skipped : tuple of Skipped
         Images that could not be read.
     notes : tuple of str
@@ -160,6 +169,7 @@ class Dataset:
     test: ImageSet
     validation: NDArray[np.bool_]
     unlabeled: ImageSet = None  # type: ignore[assignment]
+    test_given: bool = True
     skipped: tuple[Skipped, ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -173,6 +183,11 @@ class Dataset:
         if not len(self.unlabeled):
             return self.train
         return self.unlabeled.followed_by(self.train)
+
+    @cached_property
+    def labeled_images(self) -> ImageSet:
+        """All that have a label: training images, then test images."""
+        return self.train.followed_by(self.test)
 
     def __len__(self) -> int:
         return len(self.learning_images) + len(self.test)
@@ -190,9 +205,8 @@ class Dataset:
     @property
     def n_groups(self) -> int | None:
         """Groups of labeled images; None where every image is on its own."""
-        if self.train.groups is None or self.test.groups is None:
-            return None
-        return len(np.unique(np.concatenate([self.train.groups, self.test.groups])))
+        groups = self.labeled_images.groups
+        return None if groups is None else len(np.unique(groups))
 
     def describe(self) -> dict[str, object]:
         """Summarize as plain data for reports and JSON."""

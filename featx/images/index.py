@@ -59,6 +59,8 @@ class Index:
         Where the images are read.
     groups : ndarray of int64, shape (n,), optional
         Numbers of the groups that images belong to.
+    test_given : bool, default=True
+        The test part is that of the source; else it was split off.
     """
 
     ids: list[str]
@@ -68,6 +70,7 @@ class Index:
     class_names: tuple[str, ...]
     locations: Locations
     groups: NDArray[np.int64] | None = None
+    test_given: bool = True
 
     def take(self, rows: NDArray[np.int64], part: NDArray[np.int8]) -> Index:
         """Return some rows, which now belong to `part`."""
@@ -81,6 +84,7 @@ class Index:
             self.class_names,
             self.locations.take(rows.tolist()),
             None if self.groups is None else self.groups[rows],
+            self.test_given,
         )
 
     def followed_by(self, other: Index) -> Index:

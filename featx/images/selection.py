@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +34,27 @@ NO_TEST_NOTE_OF_GROUPS = (
 FEW_TRAIN, FEW_TEST = 10, 5  # images of a class; with fewer its figures are noise
 
 
+class Choice(NamedTuple):
+    """Which rows of a source are used.
+
+    Parameters
+    ----------
+    rows : ndarray of int64, shape (m,)
+        Rows to use: unlabeled, training, then validation, then test images.
+    part : ndarray of int8, shape (m,)
+        Their parts.
+    notes : tuple of str
+        What the user should know.
+    test_given : bool
+        The source has a test part; else one was split off.
+    """
+
+    rows: NDArray[np.int64]
+    part: NDArray[np.int8]
+    notes: tuple[str, ...]
+    test_given: bool
+
+
 def choose_rows(
     y: NDArray[np.int64],
     part: NDArray[np.int8],
@@ -40,7 +62,7 @@ def choose_rows(
     options: Options,
     where: object,
     groups: NDArray[np.int64] | None = None,
-) -> tuple[NDArray[np.int64], NDArray[np.int8], tuple[str, ...]]:
+) -> Choice:
     """Split off a test part where there is none, thin classes, apply the limit.
 
     Parameters
@@ -60,12 +82,8 @@ def choose_rows(
 
     Returns
     -------
-    rows : ndarray of int64, shape (m,)
-        Rows to use: unlabeled, training, then validation, then test images.
-    part : ndarray of int8, shape (m,)
-        Their parts.
-    notes : tuple of str
-        What the user should know.
+    Choice
+        All of it.
 
     Raises
     ------
@@ -78,12 +96,13 @@ def choose_rows(
     if options.limit is not None:
         unlabeled = _drawn(unlabeled, options.limit, options.seed)
     if len(unlabeled) and (part == UNLABELED).all():
-        return unlabeled, part[unlabeled], ("no image has a label",)
+        return Choice(unlabeled, part[unlabeled], ("no image has a label",), False)
     check_classes(y, part, class_names, where)
     notes: tuple[str, ...] = ()
     if groups is not None:
         check_groups(groups, part, where)
-    if not (part == TEST).any():
+    test_given = bool((part == TEST).any())
+    if not test_given:
         part = add_test_part(y, part, groups)
         notes = (NO_TEST_NOTE if groups is None else NO_TEST_NOTE_OF_GROUPS,)
 
@@ -97,7 +116,8 @@ def choose_rows(
     rows = np.concatenate([unlabeled, train, test])
     rows = rows[np.argsort(part[rows], kind="stable")]
     check_classes(y[rows], part[rows], class_names, where)
-    return rows, part[rows], notes + few_note(y[rows], part[rows], class_names)
+    notes += few_note(y[rows], part[rows], class_names)
+    return Choice(rows, part[rows], notes, test_given)
 
 
 def _drawn(rows: NDArray[np.int64], most: int, seed: int) -> NDArray[np.int64]:

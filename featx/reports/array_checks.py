@@ -28,6 +28,8 @@ def check_arrays(results: BenchResults, album: Album) -> None:
             f"{n_test} test images, at least one"
         )
     _whole(results.y_true, (n_test,), n_classes, "y_true")
+    if results.groups is not None:
+        _whole(results.groups, (n_test,), np.iinfo(np.int64).max, "groups")
     for row in results.rows:
         _check_row(row, results, n_classes)
     _images(results.examples, (None, None, None, None), "examples")

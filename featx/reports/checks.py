@@ -44,6 +44,7 @@ _SCORES: dict[Any, Any] = {
     "recall": SHARE,
     "f1": SHARE,
     "support": COUNT,
+    "recall_ci95": [SHARE],
 }
 _ROW: dict[Any, Any] = {
     **dict.fromkeys(("encoder", "classifier"), TEXT),
@@ -71,8 +72,10 @@ _DOCUMENT: dict[Any, Any] = {
     },
     "protocol": {
         "seed?": COUNT,
+        "folds?": COUNT,
         "controls?": [TEXT],
         "time?": [TEXT],
+        "ablated?": {str: TEXT},
         "reduced?": {str: {str: COUNT}},
     },
     "machine": _FACTS,
@@ -115,7 +118,9 @@ def check_document(document: Any) -> None:
     for name, row in zip(known, rows, strict=True):
         if list(row["per_class"]) != names:
             raise ValueError(f"{name}: per_class has other classes than the data")
-        check_same(len(row["accuracy_ci95"]), 2, f"{name}: accuracy_ci95", "ends")
+        of_classes = (one["recall_ci95"] for one in row["per_class"].values())
+        for ends in (row["accuracy_ci95"], *of_classes):
+            check_same(len(ends), 2, f"{name}: a 95 % interval", "ends")
         n_seeds = len(row.get("repeats", ()))
         check_same(
             n_seeds, len(rows[0].get("repeats", ())), f"{name}: repeats", "seeds"

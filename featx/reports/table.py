@@ -75,6 +75,8 @@ def _legend(results: BenchResults) -> str:
     else:
         accuracy = f"mean over {results.n_seeds} seeds ± their standard deviation; "
         spread = "training sets"
+    if folds := results.protocol.get("folds"):
+        accuracy += f"every image was judged once, in {folds} folds; "
     legend = (
         f"* highest accuracy; {accuracy}in brackets the 95 % interval, which covers the "
         f"choice of test {results.unit}, not the variation over {spread}"

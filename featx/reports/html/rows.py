@@ -174,7 +174,7 @@ def compared(mine: BenchResults, other: BenchResults) -> dict[str, Any]:
         pairs = [(f"{row.name}#0", f"{row.name}#1") for row in both]
         tests = {
             row.name: test
-            for row, test in zip(both, compare(right, pairs), strict=True)
+            for row, test in zip(both, compare(right, pairs, mine.groups), strict=True)
         }
     rows = []
     for row in both:

@@ -1,0 +1,116 @@
+"""Folds: every image is judged once, by what never saw it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from featx.errors import DataError, ParameterError
+from featx.images import Dataset
+from featx.images.split import validation_mask
+
+FOLDS = 5
+FOLDS_BELOW = 1000  # images; of more, a fifth is enough to test on
+
+
+@dataclass(frozen=True)
+class Fold:
+    """One part of the images to judge on, all others to learn from.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        The images of this fold are its test part.
+    train_rows, test_rows : ndarray of int64
+        Where its images are among all labeled ones.
+    """
+
+    dataset: Dataset
+    train_rows: NDArray[np.int64]
+    test_rows: NDArray[np.int64]
+
+
+def default_folds(dataset: Dataset) -> int:
+    """Choose 5 folds where fewer than 1,000 images bring no test part, else none (0)."""
+    few = len(dataset.train) + len(dataset.test) < FOLDS_BELOW
+    return FOLDS if few and not dataset.test_given else 0
+
+
+def check_folds(dataset: Dataset, n_folds: int) -> None:
+    """Refuse folds that cannot be.
+
+    Raises
+    ------
+    ParameterError
+        If the data bring a test part, or there are more folds than groups or than images
+        of a class.
+    """
+    if n_folds < 2:
+        raise ParameterError(f"Got folds={n_folds}, but expected 2 or more, or none.")
+    if dataset.test_given:
+        raise ParameterError(
+            f"Got {n_folds} folds for {dataset.name}, which brings a test part, but expected "
+            "images of one part. Leave --folds out, or give the training part alone."
+        )
+    images = dataset.labeled_images
+    if dataset.n_groups is not None and dataset.n_groups < n_folds:
+        raise ParameterError(
+            f"Got {n_folds} folds but {dataset.n_groups} groups of images, which are never "
+            f"torn. Ask for at most {dataset.n_groups} folds."
+        )
+    fewest = int(images.class_counts.argmin())
+    count = int(images.class_counts[fewest])
+    if count < n_folds:
+        raise ParameterError(
+            f"Got {n_folds} folds but {count} images of class "
+            f"{images.class_names[fewest]!r}. Ask for at most {count} folds, or add images."
+        )
+
+
+def split_folds(dataset: Dataset, n_folds: int, seed: int) -> list[Fold]:
+    """Split all labeled images into folds, stratified, and never within a group.
+
+    Raises
+    ------
+    DataError
+        If a class is in one group only, so that a fold cannot learn it.
+
+    Examples
+    --------
+    >>> from featx import load_dataset
+    >>> folds = split_folds(load_dataset("digits"), 5, seed=0)
+    >>> [len(fold.test_rows) for fold in folds]
+    [360, 360, 359, 359, 359]
+    """
+    from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
+
+    images = dataset.labeled_images
+    kind = StratifiedKFold if images.groups is None else StratifiedGroupKFold
+    splitter = kind(n_folds, shuffle=True, random_state=seed)
+    folds = []
+    for train_rows, test_rows in splitter.split(images.y, images.y, images.groups):
+        train = images.take(train_rows)
+        if not train.class_counts.all():
+            missing = images.class_names[int(train.class_counts.argmin())]
+            raise DataError(
+                f"Got all images of class {missing!r} in one fold, as they are in one "
+                "group, but expected some to learn from. Add groups, or remove the class."
+            )
+        mask = validation_mask(
+            train.y, np.zeros(len(train), np.int8), 0.1, seed, train.groups
+        )
+        part = replace(
+            dataset, train=train, test=images.take(test_rows), validation=mask
+        )
+        folds.append(Fold(part, train_rows, test_rows))
+    return folds
+
+
+def whole(dataset: Dataset) -> Dataset:
+    """Return the data set of a page about folds: every image is in both parts."""
+    images = dataset.labeled_images
+    nothing = np.zeros(len(images), bool)
+    notes = tuple(note for note in dataset.notes if not note.startswith("no test part"))
+    return replace(dataset, train=images, test=images, validation=nothing, notes=notes)
