@@ -48,8 +48,8 @@ class BenchOptions(EncoderOptions):
     )
     folds: int | None = option(
         None,
-        "Judge every image once, by an encoder and a classifier that learned from the other "
-        "folds. By default 5 where fewer than 1,000 images bring no test part and no "
+        "Judge every image once, by an encoder and a classifier that learned from the "
+        "other folds. By default 5 where fewer than 1,000 images bring no test part and no "
         "--limit is given, else 0: a test part.",
         min=0,
     )

@@ -51,8 +51,8 @@ def check_folds(dataset: Dataset, n_folds: int) -> None:
         raise ParameterError(f"Got folds={n_folds}, but expected 2 or more, or none.")
     if dataset.test_given:
         raise ParameterError(
-            f"Got {n_folds} folds for {dataset.name}, which brings a test part, but expected "
-            "images of one part. Leave --folds out, or give the training part alone."
+            f"Got {n_folds} folds for {dataset.name}, which brings a test part, but "
+            "expected images of one part. Leave --folds out, or give the training part."
         )
     images = dataset.labeled_images
     if dataset.n_groups is not None and dataset.n_groups < n_folds:
