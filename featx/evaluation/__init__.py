@@ -11,7 +11,7 @@ from featx.evaluation.feature_diagnostics import (
 )
 from featx.evaluation.folds import with_folds
 from featx.evaluation.repeats import how_judged, with_repeats
-from featx.evaluation.result import Result
+from featx.evaluation.result import HeldOut, Result
 from featx.evaluation.results import BenchResults
 from featx.evaluation.scores import ClassScores, Scores, is_uneven, score
 
@@ -23,6 +23,7 @@ __all__ = [
     "Comparison",
     "Duplicates",
     "FeatureDiagnostics",
+    "HeldOut",
     "Result",
     "Scores",
     "compare",

@@ -76,6 +76,7 @@ def with_folds(
         y_true=y_true,
         groups=groups,
         predictions=predictions,
+        answers=joined([run.predictions[run.chosen.name] for run in runs]),
         confidences={
             name: joined([run.confidences[name] for run in runs])
             for name in first.confidences

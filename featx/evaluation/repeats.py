@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from featx.evaluation.controls import compare_with_controls
-from featx.evaluation.result import MEASURED, Result
+from featx.evaluation.result import MEASURED, HeldOut, Result
 from featx.evaluation.results import BenchResults
 from featx.evaluation.scores import Scores, score
 
@@ -59,6 +59,9 @@ def with_repeats(runs: Sequence[BenchResults]) -> BenchResults:
             first.groups,
         ),
         repeat_predictions=predictions,
+        answers=None
+        if first.answers is None
+        else np.stack([run.answers for run in runs if run.answers is not None]),
         protocol=first.protocol
         | {"seeds": [run.protocol["seed"] for run in runs]}
         | how_judged(len(runs), first.groups is not None),
@@ -96,6 +99,16 @@ def joined_row(rows: Sequence[Result], scores: Scores, **changes: Any) -> Result
             for part in rows[0].cached
         },
         notes=tuple(dict.fromkeys(note for row in rows for note in row.notes)),
+        held_out=_joined_held_out([row.held_out for row in rows]),
         **means,
         **changes,
     )
+
+
+def _joined_held_out(found: Sequence[HeldOut | None]) -> HeldOut | None:
+    """Join accuracies on held-out images, which are much the same ones in every run."""
+    known = [one for one in found if one is not None]
+    if len(known) < len(found):
+        return None
+    accuracy = float(np.mean([one.accuracy for one in known]))
+    return HeldOut(accuracy, round(float(np.mean([one.n_images for one in known]))))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,26 @@ MEASURED = (
     "fit_seconds",
     "predict_seconds",
 )
+
+
+class HeldOut(NamedTuple):
+    """An accuracy on training images that the classifier was not fitted on.
+
+    Parameters
+    ----------
+    accuracy : float
+        In [0, 1].
+    n_images : int
+        How many there were.
+    """
+
+    accuracy: float
+    n_images: int
+
+    @property
+    def error(self) -> float:
+        """Standard error of the accuracy."""
+        return (self.accuracy * (1 - self.accuracy) / self.n_images) ** 0.5
 
 
 @dataclass(frozen=True)
@@ -47,6 +67,9 @@ class Result:
         Anything the reader should know of this row.
     repeats : tuple of float
         The accuracy under each of several seeds; empty for a single run.
+    held_out : HeldOut or None
+        How the row did on held-out training images, by which rows are chosen. None where
+        there were too few.
     """
 
     encoder: str
@@ -63,6 +86,7 @@ class Result:
     cached: dict[str, bool]
     notes: tuple[str, ...] = ()
     repeats: tuple[float, ...] = ()
+    held_out: HeldOut | None = None
 
     @property
     def name(self) -> str:
@@ -116,6 +140,7 @@ class Result:
         of ``[true, predicted, count]``, one for each cell that is not empty.
         """
         plain = asdict(self)
+        plain["held_out"] = self.held_out and self.held_out._asdict()
         scores = plain.pop("scores")
         confusion = scores["confusion"]
         if len(confusion) > DENSE:
@@ -140,6 +165,7 @@ class Result:
             "accuracy_ci95_low": low,
             "accuracy_ci95_high": high,
             "accuracy_std": self.spread,
+            "held_out_accuracy": self.held_out and self.held_out.accuracy,
             "balanced_accuracy": self.scores.balanced_accuracy,
             "macro_f1": self.scores.macro_f1,
         }
@@ -178,4 +204,11 @@ class Result:
             confusion=confusion,
         )
         notes, repeats = tuple(rest.pop("notes", ())), tuple(rest.pop("repeats", ()))
-        return cls(scores=scores, notes=notes, repeats=repeats, **rest)
+        held_out = rest.pop("held_out", None)
+        return cls(
+            scores=scores,
+            notes=notes,
+            repeats=repeats,
+            held_out=held_out and HeldOut(**held_out),
+            **rest,
+        )

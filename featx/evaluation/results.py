@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from featx.evaluation.comparisons import Comparison
 from featx.evaluation.duplicates import Duplicates
 from featx.evaluation.feature_diagnostics import FeatureDiagnostics
+from featx.evaluation.intervals import interval_of_mean
 from featx.evaluation.result import Result
 from featx.evaluation.scores import is_uneven
 from featx.evaluation.summary import as_html, as_text, summarize
@@ -29,6 +30,30 @@ class Majority(NamedTuple):
 
     name: str
     accuracy: float
+
+
+class Answer(NamedTuple):
+    """Which row to use, and how good that is.
+
+    Parameters
+    ----------
+    row : Result
+        The row.
+    accuracy : float
+        In [0, 1].
+    ci95 : tuple of float
+        Its 95 % interval.
+    """
+
+    row: Result
+    accuracy: float
+    ci95: tuple[float, float]
+
+    @property
+    def percent(self) -> str:
+        """Accuracy and interval in percent."""
+        low, high = self.ci95
+        return f"{100 * self.accuracy:.1f} % [{100 * low:.1f}, {100 * high:.1f}]"
 
 
 @dataclass(frozen=True, repr=False)
@@ -78,6 +103,8 @@ class BenchResults:
         Which test images are copies of training images.
     groups : ndarray of int64, shape (n_test,), or None
         Groups of the test images; None where each is on its own.
+    answers : ndarray of int64, shape (n_test,) or (n_seeds, n_test), or None
+        With folds, what the row said that was chosen in the fold of each image.
     """
 
     version: str
@@ -103,6 +130,35 @@ class BenchResults:
     diagnostics: FeatureDiagnostics | None = None
     duplicates: Duplicates | None = None
     groups: NDArray[np.int64] | None = None
+    answers: NDArray[np.int64] | None = None
+
+    @property
+    def chosen(self) -> Result:
+        """The row to use: the best on held-out training images, the cheapest among equals.
+
+        Where rows were not judged on such images, that of the highest test accuracy.
+        """
+        if any(row.held_out is None for row in self.rows):
+            return self.best
+
+        def merit(row: Result) -> tuple[float, float]:
+            assert row.held_out is not None
+            return row.held_out.accuracy, -row.seconds
+
+        return max(self.rows, key=merit)
+
+    @property
+    def answer(self) -> Answer:
+        """What the chosen row reaches on images that had no part in choosing it.
+
+        With folds, what is reached by choosing a row in each of them.
+        """
+        said = self.predictions_of(self.chosen.name)
+        right = np.atleast_2d(said if self.answers is None else self.answers)
+        right = right == self.y_true
+        return Answer(
+            self.chosen, float(right.mean()), interval_of_mean(right, self.groups)
+        )
 
     @property
     def best(self) -> Result:

@@ -10,10 +10,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from featx.classifiers import SharedReduction
 from featx.evaluation import Result
 from featx.experiment.clock import TimeLeft
-from featx.experiment.fitting import fit_row
+from featx.experiment.fitting import Shared, fit_row
 from featx.experiment.pictures import pictures_of
 from featx.experiment.plan import Plan
 from featx.experiment.rows import Row, keep_row, recall_row
@@ -94,7 +93,7 @@ def run_encoder(
         run.reconstructions, run.filters = pictures_of(
             plan.cache.store, fitted, examples
         )
-    shared = SharedReduction(plan.backend.device)
+    shared = Shared.on(plan.backend.device)
     for position, task in enumerate(_tasks(plan, run)):
         counter.begin(task)
         row = recall_row(plan.cache.store, task) if plan.recalls_rows else None
@@ -137,13 +136,12 @@ def _tasks(plan: Plan, run: EncoderRun) -> Iterator[FitTask]:
             uneven=plan.uneven,
             seed=plan.protocol.seed,
             device=plan.backend.device,
+            train_groups=plan.dataset.train.groups,
             groups=plan.dataset.test.groups,
         )
 
 
-def _make_row(
-    plan: Plan, task: FitTask, seconds: float, shared: SharedReduction
-) -> Row:
+def _make_row(plan: Plan, task: FitTask, seconds: float, shared: Shared) -> Row:
     fitted = fit_row(task, seconds=seconds, shared=shared)
     if plan.observer.on_fitted:
         plan.observer.on_fitted(task.encoded.encoder.encoder, fitted)

@@ -6,8 +6,9 @@ import math
 import time
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from scipy.linalg import LinAlgWarning
@@ -26,6 +27,8 @@ from featx.classifiers import (
     predict_with_confidence,
 )
 from featx.errors import DataError
+from featx.evaluation.result import HeldOut
+from featx.experiment.held_out import judge_held_out
 from featx.experiment.rows import Row, make_result
 from featx.experiment.sampling import Sample, choose_sample
 from featx.experiment.tasks import FitTask
@@ -46,6 +49,11 @@ class FittedRow(NamedTuple):
     row: Row
     classifier: Pipeline
 
+    def judged(self, held_out: HeldOut | None) -> FittedRow:
+        """Add how it did on held-out training images."""
+        result = replace(self.row.result, held_out=held_out)
+        return self._replace(row=self.row._replace(result=result))
+
 
 class Fit(NamedTuple):
     """A fitted classifier, and notes on the fit for readers of the table.
@@ -58,17 +66,36 @@ class Fit(NamedTuple):
     seconds_saved: float = 0.0
 
 
+class Shared(NamedTuple):
+    """What the classifiers of one encoder have in common, fitted once.
+
+    Parameters
+    ----------
+    all_images, held_out : SharedReduction
+        Of fits on all training images; of those that are judged on held-out ones.
+    """
+
+    all_images: SharedReduction
+    held_out: SharedReduction
+
+    @classmethod
+    def on(cls, device: str | None) -> Self:
+        """Begin with nothing."""
+        return cls(SharedReduction(device), SharedReduction(device))
+
+
 def fit_row(
     task: FitTask,
     *,
     seconds: float = math.inf,
-    shared: SharedReduction | None = None,
+    shared: Shared | None = None,
 ) -> FittedRow:
     """Fit one classifier on the training features and score it on the test part.
 
-    If `seconds` are short, it is fitted on fewer images, and a note says so. The row's
-    time is that of a fit alone, whatever is taken from `shared`. Raises DataError if
-    settings are to be searched but all images to fit on are of one class.
+    If `seconds` are short, it is fitted on fewer images, and a note says so. The row is
+    also judged on held-out training images, see `judge_held_out`. Its time is that of a fit
+    alone, whatever is taken from `shared`. Raises DataError if settings are to be searched
+    but all images to fit on are of one class.
     """
     start = time.perf_counter()
     sample = choose_sample(task, seconds)
@@ -77,10 +104,11 @@ def fit_row(
     elif sample.in_blocks:
         fit = _fit_in_blocks(task, sample)
     else:
-        fit = _fit_in_memory(task, sample, shared)
+        fit = _fit_in_memory(task, sample, shared and shared.all_images)
     fit_seconds = time.perf_counter() - start + fit.seconds_saved
     notes = [*sample.notes, *_warn_of_settings(task, sample), *fit.notes]
-    return _score_row(task, fit.classifier, notes, fit_seconds)
+    row = _score_row(task, fit.classifier, notes, fit_seconds)
+    return row.judged(judge_held_out(task, shared and shared.held_out))
 
 
 def _search(task: FitTask, sample: Sample) -> Fit:

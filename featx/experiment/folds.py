@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from featx.errors import DataError, ParameterError
 from featx.images import Dataset
-from featx.images.split import validation_mask
+from featx.images.split import split_into_folds, validation_mask
 
 FOLDS = 5
 FOLDS_BELOW = 1000  # images; of more, a fifth is enough to test on
@@ -84,13 +84,10 @@ def split_folds(dataset: Dataset, n_folds: int, seed: int) -> list[Fold]:
     >>> [len(fold.test_rows) for fold in folds]
     [360, 360, 359, 359, 359]
     """
-    from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
-
     images = dataset.labeled_images
-    kind = StratifiedKFold if images.groups is None else StratifiedGroupKFold
-    splitter = kind(n_folds, shuffle=True, random_state=seed)
     folds = []
-    for train_rows, test_rows in splitter.split(images.y, images.y, images.groups):
+    rows = split_into_folds(images.y, images.groups, n_folds, seed)
+    for train_rows, test_rows in rows:
         train = images.take(train_rows)
         if not train.class_counts.all():
             missing = images.class_names[int(train.class_counts.argmin())]

@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from featx.errors import CacheError
-from featx.evaluation import Result, score
+from featx.evaluation import HeldOut, Result, score
 from featx.experiment.tasks import FitTask
 from featx.memory_maps import load_array
 from featx.store import Store, cache_errors
 
-_KEPT = ("fit_seconds", "predict_seconds", "classifier_params", "notes")
+_KEPT = ("fit_seconds", "predict_seconds", "classifier_params", "notes", "held_out")
 
 
 class Row(NamedTuple):
@@ -67,6 +67,7 @@ def recall_row(store: Store, task: FitTask) -> Row | None:
         confidence = load_array(folder / "confidence.npy", "predictions")
         fit = {name: manifest[name] for name in _KEPT}
         fit["notes"] = tuple(fit["notes"])
+        fit["held_out"] = fit["held_out"] and HeldOut(*fit["held_out"])
         result = make_result(task, predicted, cached=True, **fit)
         return Row(result, predicted, confidence)
 

@@ -31,8 +31,8 @@ class FitTask:
         The features; they travel as names of files.
     validation : ndarray of bool, shape (n_train,)
         The validation part.
-    groups : ndarray of int64, shape (n_test,), or None
-        Groups of the test images, for the intervals.
+    train_groups, groups : ndarray of int64 or None
+        Groups of the training and of the test images.
     tune : bool
         Search the classifier's space on the validation part first.
     uneven : bool
@@ -51,6 +51,7 @@ class FitTask:
     uneven: bool = False
     seed: int = 0
     device: str | None = None
+    train_groups: NDArray[np.int64] | None = None
     groups: NDArray[np.int64] | None = None
 
     @property
@@ -101,12 +102,15 @@ class FitTask:
         return digest_json(
             {
                 "format": FORMAT,
-                "holds": ["predicted", "confidence"],
+                "holds": ["predicted", "confidence", "held_out"],
                 "featx": __version__,
                 "scikit-learn": version("scikit-learn"),
                 "intelex": version("scikit-learn-intelex") if accelerated() else None,
                 "features": [train.key, test.key],
                 "labels": digest_array(train.y),
+                "groups": None
+                if self.train_groups is None
+                else digest_array(self.train_groups),
                 "in_memory": in_memory,
                 "classifier": digest_params(self.make(self.n_images)),
                 "device": self.fit_device,

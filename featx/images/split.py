@@ -96,22 +96,44 @@ def draw_groups(
     >>> len(drawn), len(set(groups[drawn]))
     (4, 1)
     """
-    from sklearn.model_selection import StratifiedGroupKFold  # slow
-
     n_folds = min(round(1 / fraction), len(np.unique(groups)))
-    if n_folds < 2:
-        return None
-    splitter = StratifiedGroupKFold(n_folds, shuffle=True, random_state=seed)
     counts = np.bincount(y)
     drawn: dict[float, NDArray[np.int64]] = {}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of classes with fewer images than folds
-        for _, rows in splitter.split(y, y, groups):
-            share = np.bincount(y[rows], minlength=len(counts)) / np.maximum(counts, 1)
-            share = share[counts > 0]
-            if share.min() > 0 and share.max() < 1:
-                drawn.setdefault(float(np.abs(share - fraction).max()), rows)
+    for _, rows in split_into_folds(y, groups, n_folds, seed):
+        share = np.bincount(y[rows], minlength=len(counts)) / np.maximum(counts, 1)
+        share = share[counts > 0]
+        if share.min() > 0 and share.max() < 1:
+            drawn.setdefault(float(np.abs(share - fraction).max()), rows)
     return drawn[min(drawn)] if drawn else None
+
+
+def split_into_folds(
+    y: NDArray[np.int64], groups: NDArray[np.int64] | None, n_folds: int, seed: int
+) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    """Split rows into folds, stratified, and never within a group.
+
+    Returns
+    -------
+    list of (ndarray of int64, ndarray of int64)
+        For each fold the rows outside and those inside of it. There are fewer folds where
+        no class has as many rows, and none where there are fewer than two.
+
+    Examples
+    --------
+    >>> folds = split_into_folds(np.arange(9) % 2, None, 3, seed=0)
+    >>> [(len(outside), len(inside)) for outside, inside in folds]
+    [(6, 3), (6, 3), (6, 3)]
+    """
+    from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold  # slow
+
+    n_folds = min(n_folds, int(np.bincount(y).max()))
+    if n_folds < 2:
+        return []
+    kind = StratifiedKFold if groups is None else StratifiedGroupKFold
+    splitter = kind(n_folds, shuffle=True, random_state=seed)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of classes with fewer rows than folds
+        return list(splitter.split(y, y, groups))
 
 
 def validation_mask(

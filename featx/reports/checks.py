@@ -59,6 +59,7 @@ _ROW: dict[Any, Any] = {
     "cached": {str: _SWITCH},
     "notes?": [TEXT],
     "repeats?": [SHARE],
+    "held_out?": _Kind("null or an object", lambda v: v is None or isinstance(v, dict)),
 }
 _DOCUMENT: dict[Any, Any] = {
     "featx": TEXT,

@@ -78,6 +78,8 @@ def predictions_npz(results: BenchResults) -> bytes:
             arrays[f"confidence/{_tail(row.name)}"] = results.confidences[row.name]
     if results.groups is not None:
         arrays["groups"] = results.groups
+    if results.answers is not None:
+        arrays["answers"] = results.answers
     if results.duplicates is not None:
         arrays["copy_of"] = results.duplicates.of
         arrays["copy_similarity"] = results.duplicates.similarity
@@ -221,6 +223,7 @@ def _load(folder: Path) -> Run:
         if "copy_of" in named
         else None,
         groups=named.get("groups"),
+        answers=named.get("answers"),
     )
     height, width = map(int, drawn["tile"].tolist())
     album = Album(

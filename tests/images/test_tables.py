@@ -220,18 +220,16 @@ def test_unknown_columns(home, load, columns, words):
 def test_broken_tables(home, load):
     path = home / "labels.csv"
     path.write_text("file_name,label\nimages/0.png,a,b\n")
-    with pytest.raises(DataError, match="3 cells in line 2 of labels.csv"):
+    with pytest.raises(DataError, match="3 cells in line 2"):
         load(path)
     path.write_bytes(b"file_name,label\nimages/0.png,\xff\n")
     with pytest.raises(DataError, match="byte 0xff, which is not UTF-8"):
         load(path)
     path.write_text("")
-    with pytest.raises(
-        ParameterError, match="no column file_name in labels.csv, but none"
-    ):
+    with pytest.raises(ParameterError, match="no column file_name"):
         load(path)
     path.write_text("file_name,label\n")
-    with pytest.raises(DataError, match="no rows in labels.csv"):
+    with pytest.raises(DataError, match="no rows in"):
         load(path)
     with pytest.raises(MissingDataError, match="no such table"):
         load(home / "other.csv")
