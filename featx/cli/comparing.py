@@ -77,8 +77,8 @@ def print_results(
         print_json(results.to_dict() | place)
         return
     out.print(comparison_table(results, width=out.options.max_width))
-    out.print(f"\n{results.best.name}:")
-    out.print(class_lines(results.best))
+    out.print(f"\n{results.chosen.name}:")
+    out.print(class_lines(results.chosen))
     out.print()
     for line in [*advice(results, command), *_notes(results)]:
         out.print(line)

@@ -11,7 +11,7 @@ from featx.evaluation.feature_diagnostics import (
 )
 from featx.evaluation.folds import with_folds
 from featx.evaluation.repeats import how_judged, with_repeats
-from featx.evaluation.result import HeldOut, Result
+from featx.evaluation.result import HeldOut, Result, choose_row
 from featx.evaluation.results import BenchResults
 from featx.evaluation.scores import ClassScores, Scores, is_uneven, score
 
@@ -26,6 +26,7 @@ __all__ = [
     "HeldOut",
     "Result",
     "Scores",
+    "choose_row",
     "compare",
     "compare_with_controls",
     "diagnose",

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from featx.evaluation.comparisons import Comparison, compare
-from featx.evaluation.result import Result
+from featx.evaluation.result import Result, choose_row
 
 CONTROLS = ("raw", "pca", "untrained", "random-patches")
 
@@ -22,7 +22,7 @@ def compare_with_controls(
     ablated: Mapping[str, str] = MappingProxyType({}),
     groups: NDArray[np.int64] | None = None,
 ) -> list[Comparison]:
-    """Test every row against the controls with its classifier, and the best against all.
+    """Test every row against the controls with its classifier, and the chosen against all.
 
     `ablated` names encoders that lack something, and what each is with it: the two are
     tested, too. `predictions` are labels by row name, of shape (n_test,) or
@@ -42,12 +42,14 @@ def compare_with_controls(
         for result in results
         if (whole := ablated.get(result.encoder, ""))
     ]
-    best, *others = sorted(results, key=lambda row: -row.scores.accuracy)
+    chosen = choose_row(results)
+    others = sorted(results, key=lambda row: -row.scores.accuracy)
+    others.remove(chosen)
     tested = set(map(frozenset, pairs))
     pairs += [
-        (best.name, other.name)
+        (chosen.name, other.name)
         for other in others
-        if frozenset((best.name, other.name)) not in tested
+        if frozenset((chosen.name, other.name)) not in tested
     ]
     right = {name: predicted == y_true for name, predicted in predictions.items()}
     return compare(right, pairs, groups)

@@ -14,7 +14,7 @@ from featx.evaluation.comparisons import Comparison
 from featx.evaluation.duplicates import Duplicates
 from featx.evaluation.feature_diagnostics import FeatureDiagnostics
 from featx.evaluation.intervals import interval_of_mean
-from featx.evaluation.result import Result
+from featx.evaluation.result import Result, choose_row
 from featx.evaluation.scores import is_uneven
 from featx.evaluation.summary import as_html, as_text, summarize
 
@@ -134,18 +134,8 @@ class BenchResults:
 
     @property
     def chosen(self) -> Result:
-        """The row to use: the best on held-out training images, the cheapest among equals.
-
-        Where rows were not judged on such images, that of the highest test accuracy.
-        """
-        if any(row.held_out is None for row in self.rows):
-            return self.best
-
-        def merit(row: Result) -> tuple[float, float]:
-            assert row.held_out is not None
-            return row.held_out.accuracy, -row.seconds
-
-        return max(self.rows, key=merit)
+        """The row to use, see `choose_row`."""
+        return choose_row(self.rows)
 
     @property
     def answer(self) -> Answer:

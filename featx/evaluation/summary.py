@@ -11,13 +11,17 @@ if TYPE_CHECKING:
 
 
 def summarize(results: BenchResults) -> tuple[str, list[list[str]]]:
-    """Say what was compared, and what matters of each row, highest accuracy first."""
+    """Say what was compared, and what matters of each row, the chosen one first.
+
+    Behind it they stand by their accuracy, the highest first.
+    """
     title = f"{results.data.get('name', '')}, {len(results.y_true):,} test images"
     if results.n_seeds > 1:
         title += f", mean over {results.n_seeds} seeds"
     balanced = ["balanced %"] if results.uneven else []
     lines = [["encoder", "classifier", "accuracy %", "95 % interval", *balanced]]
-    for row in results.ranked:
+    chosen = results.chosen
+    for row in [chosen, *(row for row in results.ranked if row is not chosen)]:
         low, high = row.scores.accuracy_ci95
         interval = f"{100 * low:.1f} to {100 * high:.1f}"
         line = [row.encoder, row.classifier, row.percent, interval]

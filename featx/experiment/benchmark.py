@@ -15,6 +15,7 @@ from featx.evaluation import (
     BenchResults,
     Duplicates,
     FeatureDiagnostics,
+    choose_row,
     compare_with_controls,
     draw_evenly,
     with_folds,
@@ -154,8 +155,8 @@ def _run(plan: Plan, duplicates: Duplicates) -> BenchResults:
         plan.ablated,
         dataset.test.groups,
     )
-    best = max(results, key=lambda row: row.scores.accuracy).encoder
-    (diagnosed,) = (run for run in runs if run.encoder == best)
+    chosen = choose_row(results).encoder
+    (diagnosed,) = (run for run in runs if run.encoder == chosen)
     return BenchResults(
         version=__version__,
         data=dataset.describe(),

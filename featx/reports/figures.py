@@ -43,7 +43,7 @@ def _figures(results: BenchResults) -> Iterator[tuple[str, Axes]]:
         yield f"class_accuracy_{tail}", charts.plot_class_accuracy(row, names)
         yield f"classification_report_{tail}", heatmaps.plot_classification_report(row)
     if len(examples):
-        best = results.best
+        best = results.chosen
         said = results.predictions[best.name][rows[:24]]
         ax = pictures.plot_predictions(examples[:24], y_true[:24], said, names)
         yield f"predictions_{best.encoder}_{best.classifier}", ax

@@ -23,7 +23,7 @@ def markdown_page(results: BenchResults, command: str) -> str:
     >>> print(markdown_page(example_results(), "featx bench pets").splitlines()[0])
     # pets: encoders and classifiers compared
     """
-    best, data = results.best, results.data
+    best, data = results.chosen, results.data
     tests = remarks(results) or ["No rows were tested against each other."]
     notes = [f"{row.name}: {note}" for row in results.rows for note in row.notes]
     parts = [

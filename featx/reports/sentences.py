@@ -118,7 +118,7 @@ def majority_line(results: BenchResults) -> str:
 
 
 def duplicates_line(results: BenchResults) -> str:
-    """Say how many test images are copies, and what the best row reaches without them.
+    """Say how many test images are copies, and what the chosen row reaches without.
 
     Examples
     --------
@@ -135,7 +135,7 @@ def duplicates_line(results: BenchResults) -> str:
     """
     if results.duplicates is None or not (found := results.duplicates.describe()):
         return ""
-    best = results.best
+    best = results.chosen
     without = results.accuracy_without_duplicates(best.name)
     if without is None:
         return f"{found} None is left that could tell how good {best.name} is."

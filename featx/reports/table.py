@@ -78,24 +78,30 @@ def _legend(results: BenchResults) -> str:
     if folds := results.protocol.get("folds"):
         accuracy += f"every image was judged once, in {folds} folds; "
     legend = (
-        f"* highest accuracy; {accuracy}in brackets the 95 % interval, which covers the "
+        f"* {_starred(results)}; {accuracy}in brackets the 95 % interval, which covers the "
         f"choice of test {results.unit}, not the variation over {spread}"
     )
     if any(True in row.cached.values() for row in results.rows):
         legend += "; c from the cache: the time it took originally"
     warnings = [
         majority_line(results),
-        never_named_line(results.best),
+        never_named_line(results.chosen),
         duplicates_line(results),
     ]
     return " ".join([f"{legend}.", *filter(None, warnings)])
+
+
+def _starred(results: BenchResults) -> str:
+    if results.chosen.held_out is None:
+        return "highest accuracy"
+    return "best on held-out training images, by which rows are chosen"
 
 
 def comparison_table(results: BenchResults, *, width: int | None = None) -> Table:
     """Build the table for the terminal, by default as wide as that.
 
     Columns that do not fit into `width` characters are left out and named below the
-    table. A star marks the row of highest accuracy.
+    table. A star marks the chosen row.
 
     Examples
     --------
@@ -140,7 +146,7 @@ def _table(results: BenchResults, columns: list[_Column]) -> Table:
             overflow="fold",
         )
     for i, row in enumerate(results.rows):
-        best = row is results.best
+        best = row is results.chosen
         cells = [column.cells[i] for column in columns]
         cells[0] = ("* " if best else "  ") + cells[0]
         table.add_row(*map(Text, cells), style="bold" if best else None)
@@ -148,7 +154,7 @@ def _table(results: BenchResults, columns: list[_Column]) -> Table:
 
 
 def markdown_table(results: BenchResults) -> str:
-    """Write the table in GitHub's Markdown, the row of highest accuracy in bold.
+    """Write the table in GitHub's Markdown, the chosen row in bold.
 
     Examples
     --------
@@ -164,7 +170,7 @@ def markdown_table(results: BenchResults) -> str:
     ]
     for i, row in enumerate(results.rows):
         cells = [markdown_cell(column.cells[i]) for column in columns]
-        if row is results.best:
+        if row is results.chosen:
             cells = [f"**{cell}**" if cell else cell for cell in cells]
         lines.append(_markdown_row(cells))
     legend = markdown_text(_legend(results).removeprefix("* "))

@@ -23,15 +23,18 @@ from featx.reports.sentences import (
 
 def answer(results: BenchResults, command: str = "") -> dict[str, Any]:
     """Say which row to use, and how certain that is, no stronger than the numbers allow."""
-    best, *others = results.ranked
-    low, high = best.scores.accuracy_ci95
+    best, found = results.chosen, results.answer
+    others = [row for row in results.ranked if row is not best]
+    low, high = found.ci95
     test = results.comparison_of(best.name, others[0].name) if others else None
     n_seeds = results.n_seeds
     choice = cheapest(results)
     warnings = [majority_line(results), never_named_line(best)]
     return {
         "name": best.name,
-        "percent": best.percent,
+        "percent": f"{100 * found.accuracy:.1f}"
+        if results.answers is not None
+        else best.percent,
         "balanced": f"{100 * best.scores.balanced_accuracy:.1f}"
         if results.uneven
         else "",
@@ -42,7 +45,9 @@ def answer(results: BenchResults, command: str = "") -> dict[str, Any]:
         else "",
         "verdict": "is better than the runner-up"
         if test is not None and test.verdict == "better"
-        else "has the highest accuracy",
+        else "has the highest accuracy"
+        if best.held_out is None
+        else "did best on held-out training images",
         "lines": [
             *filter(None, warnings),
             *choice_lines(results),
@@ -58,7 +63,7 @@ def _against_controls(best: Result, results: BenchResults) -> list[str]:
     controls = results.controls
     if best.encoder in controls:
         learned = any(row.encoder not in controls for row in results.rows)
-        return ["It is a control: no learned encoder has a higher accuracy."] * learned
+        return ["It is a control: no learned encoder did better."] * learned
     verdicts = control_verdicts(best, results)
     if verdicts["better"] and not verdicts["worse"] + verdicts["no better"]:
         return ["It is better than every control with the same classifier."]
