@@ -9,7 +9,7 @@ best weighted carry over to the support vector machines and to logistic regressi
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from itertools import product
 from typing import Any
 
@@ -44,15 +44,20 @@ CHOICE = {  # what settings depend on besides images and seed; count up for othe
 
 
 def choose_settings(
-    classifier: Pipeline, X: Array, y: Array, *, uneven: bool = False
+    classifier: Pipeline,
+    X: Array,
+    y: Array,
+    *,
+    uneven: bool = False,
+    groups: Array | None = None,
 ) -> Settings:
     """Choose settings of a classifier that suit these images.
 
     Penalties of the linear classifiers, penalty and kernel width of ``svm`` and
     ``kernel-ridge`` and the number of neighbors of ``knn`` are chosen; with `uneven`, also
-    whether the classes are weighted. ``mlp`` finds when to stop by itself. Images are left
-    out one at a time and told by the others, on 800 to 2,000 of them; see `merit` for
-    what is compared. The best kernel width is taken; of other settings, those nearest to
+    whether the classes are weighted. ``mlp`` finds when to stop by itself. Images, or
+    groups of them, are left out one at a time and told by the others, on 800 to 2,000
+    images; see `merit` for what is compared. The best kernel width is taken; of other settings, those nearest to
     the usual ones that are within one standard error of the best. Chance has no part in
     it.
 
@@ -66,6 +71,8 @@ def choose_settings(
         Labels.
     uneven : bool, default=False
         The class counts differ.
+    groups : ndarray of int64, shape (n,), optional
+        Groups of images that have something in common.
 
     Returns
     -------
@@ -91,22 +98,29 @@ def choose_settings(
     judge = Judge(numbers[rows], uneven)
     heads = [step for key, step in classifier.steps[:-1] if key != "rbf"]
     if name == "knn":
-        return _choose_neighbors(heads, X, numbers, rows, judge)
+        return _choose_neighbors(heads, X, numbers, rows, judge, groups)
     features = np.asarray(X[rows])
     for step in heads:
         features = clone(step).fit_transform(features, y[rows])
     features = features.astype(np.float32, copy=False)
     weights: Weights = ("balanced", None) if uneven else (None,)
-    left_out = _LeftOut(judge)
+    left_out = _LeftOut(judge, None if groups is None else groups[rows])
     if "rbf" in classifier.named_steps or name == "svm":
         return _choose_kernel(classifier, features, weights, left_out)
     return _choose_linear(name, features, len(y), weights, left_out)
 
 
-def leave_one_out(kernel: Array, sides: Array, weight: Array, alpha: float) -> Array:
+def leave_one_out(
+    kernel: Array,
+    sides: Array,
+    weight: Array,
+    alpha: float,
+    groups: Array | None = None,
+) -> Array:
     """Score every image by a ridge regression fitted on all the others.
 
-    With an intercept that is not penalized, in closed form [1]_.
+    With an intercept that is not penalized, in closed form [1]_. With `groups`, those of the
+    image's own group are left out as well.
 
     Parameters
     ----------
@@ -118,6 +132,8 @@ def leave_one_out(kernel: Array, sides: Array, weight: Array, alpha: float) -> A
         Weights of the images, above 0.
     alpha : float
         Penalty, as of ``sklearn.linear_model.Ridge``.
+    groups : ndarray of int64, shape (n,), optional
+        Groups of images.
 
     Returns
     -------
@@ -152,13 +168,27 @@ def leave_one_out(kernel: Array, sides: Array, weight: Array, alpha: float) -> A
     errors -= total[:, None] * (errors.sum(axis=0) / total.sum())
     own = np.einsum("ii->i", inverse) - total**2 / total.sum()
     scores: Array = sides - errors / own[:, None]
+    if groups is not None:
+        for rows in _of_each(groups):
+            block = np.tril(inverse[np.ix_(rows, rows)])
+            block = block + np.tril(block, -1).T
+            block -= np.outer(total[rows], total[rows] / total.sum())
+            scores[rows] = sides[rows] - np.linalg.solve(block, errors[rows])
     return scores
+
+
+def _of_each(groups: Array) -> Iterator[Array]:
+    """Yield the rows of every group of more than one."""
+    order = np.argsort(groups, kind="stable")
+    starts = np.flatnonzero(np.diff(groups[order])) + 1
+    yield from (rows for rows in np.split(order, starts) if len(rows) > 1)
 
 
 class _LeftOut:
     """How well classes of images (n,) are told by a kernel without their own image."""
 
-    def __init__(self, judge: Judge) -> None:
+    def __init__(self, judge: Judge, groups: Array | None) -> None:
+        self.groups = groups
         self.judge, n = judge, len(judge.labels)
         own = judge.labels[:, None] == judge.classes
         self.sides = np.where(own, 1, -1).astype(np.float32)
@@ -167,7 +197,7 @@ class _LeftOut:
 
     def judge_ridge(self, kernel: Array, alpha: float, weight: str | None) -> Judgment:
         each = self.weights[weight].astype(kernel.dtype)
-        scores = leave_one_out(kernel, self.sides, each, alpha)
+        scores = leave_one_out(kernel, self.sides, each, alpha, self.groups)
         return self.judge(self.judge.classes[scores.argmax(axis=1)])
 
 
@@ -231,19 +261,26 @@ def _choose_kernel(
 
 
 def _choose_neighbors(
-    heads: list[Any], X: Array, numbers: Array, rows: Array, judge: Judge
+    heads: list[Any],
+    X: Array,
+    numbers: Array,
+    rows: Array,
+    judge: Judge,
+    groups: Array | None,
 ) -> Settings:
-    """Tell some images by their neighbors among all the others."""
+    """Tell some images by their neighbors among all the others, or other groups."""
     for step in heads:
         X = clone(step).fit_transform(X, numbers)
-    most = min(max(NEIGHBORS), len(X) - 1)
-    search = NearestNeighbors(n_neighbors=most + 1).fit(X)
+    groups = np.arange(len(X)) if groups is None else groups
+    largest = int(np.unique(groups, return_counts=True)[1].max())
+    most = min(max(NEIGHBORS), len(X) - largest)
+    search = NearestNeighbors(n_neighbors=most + largest).fit(X)
     distances, neighbors = search.kneighbors(X[rows])
     # an image is its own neighbor; among many at no distance it may not be the first
-    own = neighbors == rows[:, None]
-    own[~own.any(axis=1), -1] = True
-    distances = distances[~own].reshape(len(rows), most)
-    classes = numbers[neighbors[~own].reshape(len(rows), most)]
+    own = groups[neighbors] == groups[rows][:, None]
+    others = np.argsort(own, axis=1, kind="stable")[:, :most]
+    distances = np.take_along_axis(distances, others, axis=1)
+    classes = numbers[np.take_along_axis(neighbors, others, axis=1)]
     closeness = 1 / np.maximum(distances, np.finfo(np.float32).tiny)
     judgments = {}
     for k in (k for k in NEIGHBORS if k <= most):

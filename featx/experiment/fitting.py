@@ -148,7 +148,9 @@ def _fit_in_blocks(task: FitTask, sample: Sample) -> Fit:
     # all rows stay a memory map, whose pages can be released
     X = task.encoded.train.X if len(sample.y) == task.n_images else sample.X
     classifier.set_params(
-        **choose_settings(classifier, X, sample.y, uneven=task.uneven)
+        **choose_settings(
+            classifier, X, sample.y, uneven=task.uneven, groups=sample.groups
+        )
     )
     notes = ["read block by block from disk: the features exceed memory"]
     notes += _notes_of(lambda: fit_in_blocks(classifier, X, sample.y, task.n_in_memory))
@@ -163,7 +165,7 @@ def _fit_in_memory(
     if shared is None or len(sample.y) < task.n_images:  # others see all images
         shared = SharedReduction(task.fit_device)
     saved_before = shared.seconds_saved
-    choose = partial(choose_settings, uneven=task.uneven)
+    choose = partial(choose_settings, uneven=task.uneven, groups=sample.groups)
     notes = _notes_of(lambda: shared.fit(classifier, sample.X, sample.y, choose))
     return Fit(classifier, notes, shared.seconds_saved - saved_before)
 

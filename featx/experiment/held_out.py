@@ -37,13 +37,15 @@ def judge_held_out(
     X, y = task.encoded.train.X, task.encoded.train.y
     right: list[NDArray[np.bool_]] = []
     splits = list(held_out_rows(y, task.train_groups, task.n_in_memory))
-    choose = partial(choose_settings, uneven=task.uneven)
+    groups = task.train_groups
     for fitted, judged in splits:
         if len(np.unique(y[fitted])) < 2:
             return None
         classifier = task.make(len(fitted))
         if shared is None or len(splits) > 1:
             shared = SharedReduction(task.fit_device)
+        own = None if groups is None else groups[fitted]
+        choose = partial(choose_settings, uneven=task.uneven, groups=own)
         shared.fit(classifier, np.asarray(X[fitted]), y[fitted], choose)
         predicted, _ = predict_with_confidence(classifier, np.asarray(X[judged]))
         right.append(predicted == y[judged])

@@ -31,6 +31,8 @@ class Sample(NamedTuple):
         Their labels.
     validation : ndarray of bool, shape (n,)
         Which of them are the validation part.
+    groups : ndarray of int64, shape (n,), or None
+        Their groups.
     in_blocks : bool
         Their features exceed memory and are to be read block by block.
     notes : tuple of str
@@ -40,6 +42,7 @@ class Sample(NamedTuple):
     X: NDArray[Any]
     y: NDArray[np.int64]
     validation: NDArray[np.bool_]
+    groups: NDArray[np.int64] | None
     in_blocks: bool
     notes: tuple[str, ...]
 
@@ -67,8 +70,10 @@ def choose_sample(task: FitTask, seconds: float = math.inf) -> Sample:
         rows = rows[stratified_subsample(y[rows], n_in_memory)]
         notes.append(note("into memory"))
     if len(rows) == len(y):
-        return Sample(X, y, task.validation, in_blocks, ())
-    return Sample(X[rows], y[rows], task.validation[rows], in_blocks, tuple(notes))
+        return Sample(X, y, task.validation, task.train_groups, in_blocks, ())
+    groups = None if task.train_groups is None else task.train_groups[rows]
+    told = tuple(notes)
+    return Sample(X[rows], y[rows], task.validation[rows], groups, in_blocks, told)
 
 
 def rows_within(
