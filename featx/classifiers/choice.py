@@ -274,6 +274,8 @@ def _choose_neighbors(
     groups = np.arange(len(X)) if groups is None else groups
     largest = int(np.unique(groups, return_counts=True)[1].max())
     most = min(max(NEIGHBORS), len(X) - largest)
+    if most < 1:
+        return {}
     search = NearestNeighbors(n_neighbors=most + largest).fit(X)
     distances, neighbors = search.kneighbors(X[rows])
     # an image is its own neighbor; among many at no distance it may not be the first

@@ -14,11 +14,13 @@ from featx.cli.fields import one_of, option
 from featx.cli.options import OneEncoderOptions
 from featx.cli.output import end, say
 from featx.cli.parsing import check_one_name
+from featx.errors import ParameterError
 
 if TYPE_CHECKING:
     from sklearn.base import BaseEstimator
 
-    from featx.experiment import FittedRow
+    from featx.experiment import FittedRow, Protocol
+    from featx.images import Dataset
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,19 +33,50 @@ class FitOptions(OneEncoderOptions):
         "Search the classifier's settings wider, on the validation part.",
         "--tune",
     )
+    folds: int = option(
+        0,
+        "Judge every image once, by what learned from the other folds; for data without a "
+        "test part.",
+        min=0,
+    )
     out: Path | None = option(None, "Write a run to this folder, too.")
     save: str | None = option(
         None, "Write encoder and classifier to this .featx file.", metavar="MODEL"
     )
 
+    refit: bool = option(
+        False,
+        "Save what was fitted anew on all images, those of the test part, too. With --folds "
+        "that is always done.",
+        "--refit",
+    )
+
     def __post_init__(self) -> None:
         super().__post_init__()
         check_one_name(self.clf)
+        if self.refit and self.save is None:
+            raise ParameterError(
+                "Got --refit without --save, but expected both: it is about what is saved."
+            )
+
+    def protocol(self) -> Protocol:
+        """Say how the row is judged."""
+        from featx.experiment import Protocol
+
+        return Protocol(
+            tune=self.tune,
+            seed=self.seed,
+            # for figures; they need the encoder itself
+            n_examples=Protocol.n_examples if self.out else 0,
+            diagnose=self.out is not None,
+        )
 
 
 def fit(context: typer.Context, options: FitOptions) -> None:
     """Fit one classifier on features, encoding what is not cached yet."""
     options.announce_device()
+    from featx.experiment.folds import whole
+
     if options.out is not None:  # before anything takes time
         from featx.reports import check_run_folder, save_run
 
@@ -52,33 +85,65 @@ def fit(context: typer.Context, options: FitOptions) -> None:
         from featx.output_files import check_out
 
         check_out(options.save)
-    from featx.experiment import Protocol
-
     fitted: list[tuple[BaseEstimator, FittedRow]] = []
+    refit = options.save is not None and bool(options.refit or options.folds)
+    keep = options.save is not None and not refit
     results, dataset = compare(
         options,
         options.encoder,
         options.clf,
-        Protocol(
-            tune=options.tune,
-            seed=options.seed,
-            # for figures; they need the encoder itself
-            n_examples=Protocol.n_examples if options.out else 0,
-            diagnose=options.out is not None,
-        ),
-        on_fitted=None if options.save is None else lambda *pair: fitted.append(pair),
+        options.protocol(),
+        folds_for=lambda dataset: options.folds,
+        on_fitted=(lambda *pair: fitted.append(pair)) if keep else None,
     )
     if options.out is not None:
-        save_run(results, dataset, options.out, context.obj)
-    if options.save is not None:
-        from featx.bundle import save
-        from featx.model import Model
-
-        ((encoder, row),) = fitted
-        names = dataset.class_names
-        model = Model.of(encoder, row.classifier, names, image_fit=options.fit)
-        save(model, options.save)
+        shown = whole(dataset) if options.folds else dataset
+        save_run(results, shown, options.out, context.obj)
     print_results(results, options, options.out, context.obj)
     if options.save is not None:
-        say(f"Model: {options.save}", options.quiet)
+        encoder, row = _refit(options, dataset) if refit else fitted[0]
+        _save(options, options.save, encoder, row, dataset)
+        said = (
+            f", fitted on all {len(dataset.labeled_images):,} images" if refit else ""
+        )
+        say(f"Model: {options.save}{said}", options.quiet)
     end(options.strict, len(dataset.skipped))
+
+
+def _refit(options: FitOptions, dataset: Dataset) -> tuple[BaseEstimator, FittedRow]:
+    """Fit encoder and classifier on all labeled images."""
+    from featx.experiment import Backend, Observer, Protocol, bench
+
+    from featx.experiment.folds import all_to_learn
+
+    fitted: list[tuple[BaseEstimator, FittedRow]] = []
+    together = all_to_learn(dataset)
+    with options.progress() as progress:
+        bench(
+            together,
+            options.make_encoders(together, [options.encoder]),
+            [options.clf],
+            protocol=Protocol(
+                tune=options.tune, seed=options.seed, n_examples=0, diagnose=False
+            ),
+            backend=Backend(**options.where, device=options.cuda_device),
+            cache=options.cache(),
+            observer=Observer(
+                on_progress=progress, on_fitted=lambda *pair: fitted.append(pair)
+            ),
+        )
+    return fitted[0]
+
+
+def _save(
+    options: FitOptions,
+    place: str,
+    encoder: BaseEstimator,
+    row: FittedRow,
+    dataset: Dataset,
+) -> None:
+    from featx.bundle import save
+    from featx.model import Model
+
+    names = dataset.class_names
+    save(Model.of(encoder, row.classifier, names, image_fit=options.fit), place)

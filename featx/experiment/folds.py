@@ -111,3 +111,14 @@ def whole(dataset: Dataset) -> Dataset:
     nothing = np.zeros(len(images), bool)
     notes = tuple(note for note in dataset.notes if not note.startswith("no test part"))
     return replace(dataset, train=images, test=images, validation=nothing, notes=notes)
+
+
+def all_to_learn(dataset: Dataset) -> Dataset:
+    """Return the data set in which all labeled images are training images.
+
+    Its test images are among them and judge nothing.
+    """
+    images = dataset.labeled_images
+    mask = np.zeros(len(images), bool)
+    mask[: len(dataset.validation)] = dataset.validation
+    return replace(dataset, train=images, validation=mask)

@@ -45,7 +45,7 @@ def advice(results: BenchResults, command: str = "") -> list[str]:
 
 
 def choice_lines(results: BenchResults) -> list[str]:
-    """Say how the row was chosen, how it stands to the others, and which is the cheapest."""
+    """Say how the row was chosen, how it stands to others, and which is the cheapest."""
     chosen, best = results.chosen, results.best
     others = [row for row in results.ranked if row is not chosen]
     if not others:
