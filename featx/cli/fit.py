@@ -113,7 +113,6 @@ def fit(context: typer.Context, options: FitOptions) -> None:
 def _refit(options: FitOptions, dataset: Dataset) -> tuple[BaseEstimator, FittedRow]:
     """Fit encoder and classifier on all labeled images."""
     from featx.experiment import Backend, Observer, Protocol, bench
-
     from featx.experiment.folds import all_to_learn
 
     fitted: list[tuple[BaseEstimator, FittedRow]] = []
