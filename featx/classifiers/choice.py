@@ -57,9 +57,9 @@ def choose_settings(
     ``kernel-ridge`` and the number of neighbors of ``knn`` are chosen; with `uneven`, also
     whether the classes are weighted. ``mlp`` finds when to stop by itself. Images, or
     groups of them, are left out one at a time and told by the others, on 800 to 2,000
-    images; see `merit` for what is compared. The best kernel width is taken; of other settings, those nearest to
-    the usual ones that are within one standard error of the best. Chance has no part in
-    it.
+    images; see `merit` for what is compared. The best kernel width is taken; of other
+    settings, those nearest to the usual ones that are within one standard error of the
+    best. Chance has no part in it.
 
     Parameters
     ----------
@@ -119,8 +119,8 @@ def leave_one_out(
 ) -> Array:
     """Score every image by a ridge regression fitted on all the others.
 
-    With an intercept that is not penalized, in closed form [1]_. With `groups`, those of the
-    image's own group are left out as well.
+    With an intercept that is not penalized, in closed form [1]_. With `groups`, the other
+    images of its group are left out as well.
 
     Parameters
     ----------

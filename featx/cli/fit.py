@@ -46,8 +46,8 @@ class FitOptions(OneEncoderOptions):
 
     refit: bool = option(
         False,
-        "Save what was fitted anew on all images, those of the test part, too. With --folds "
-        "that is always done.",
+        "Save what was fitted anew on all images, those of the test part, too. With "
+        "--folds that is always done.",
         "--refit",
     )
 
