@@ -168,9 +168,9 @@ def test_many_images_are_looked_at_by_some_of_every_class(monkeypatch):
     seen = []
     from featx.classifiers import choice
 
-    def spy(kernel, sides, weight, alpha):
+    def spy(kernel, sides, weight, alpha, groups):
         seen.append((len(kernel), (sides > 0).sum(axis=0).min()))
-        return leave_one_out(kernel, sides, weight, alpha)
+        return leave_one_out(kernel, sides, weight, alpha, groups)
 
     monkeypatch.setattr(choice, "leave_one_out", spy)
     y = np.repeat(np.arange(3), [20_000, 9_980, 20])
@@ -220,3 +220,27 @@ def test_a_row_chosen_in_another_way_is_another_row(cache, monkeypatch):
     assert key(uneven=True) != before and key(tune=True) != before
     monkeypatch.setattr("featx.experiment.tasks.CHOICE", {"version": 0})
     assert key() != before
+
+
+@pytest.mark.parametrize("n_groups", [4, 20])
+def test_groups_are_left_out_whole(n_groups):
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(40, 6)), rng.normal(size=(40, 2))
+    weight, groups = rng.uniform(0.5, 2, 40), rng.integers(0, n_groups, 40)
+    scores = leave_one_out(X @ X.T, y, weight, 3.0, groups)
+    for group in np.unique(groups):
+        own = groups == group
+        model = Ridge(3.0).fit(X[~own], y[~own], sample_weight=weight[~own])
+        assert np.allclose(scores[own], model.predict(X[own]), atol=1e-6)
+
+
+def test_neighbors_of_the_own_group_say_nothing():
+    """Five copies of each image, whose label is chance: only its copies know it."""
+    rng = np.random.default_rng(0)
+    X = np.repeat(rng.normal(size=(60, 5)), 5, axis=0).astype(np.float32)
+    y = np.repeat(rng.integers(0, 2, 60), 5)
+    groups = np.repeat(np.arange(60), 5)
+    knn = make_classifier("knn", n_features=5, n_images=300)
+    torn = choose_settings(knn, X, y)["knn__n_neighbors"]
+    whole = choose_settings(knn, X, y, groups=groups)["knn__n_neighbors"]
+    assert torn < 10 <= whole or torn != whole

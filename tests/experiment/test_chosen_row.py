@@ -1,0 +1,133 @@
+"""The row that is named: chosen without the test part."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from blocks import make_images
+from sklearn.decomposition import PCA
+from sklearn.pipeline import make_pipeline
+
+from featx import Protocol, RawPixels, bench
+from featx.evaluation import HeldOut, choose_row
+from featx.experiment.held_out import held_out_rows, judge_held_out
+from featx.experiment.tasks import FitTask
+from featx.features import encode
+from featx.images import Dataset
+from featx.reports import advice, load_run, markdown_table
+
+
+def pca(n):
+    return make_pipeline(RawPixels(), PCA(n, random_state=0))
+
+
+def test_every_row_is_judged_on_training_images(dataset, cache):
+    results = bench(dataset, {"raw": RawPixels()}, ["knn", "ridge"], cache=cache)
+    for row in results.rows:
+        assert row.held_out.n_images == 60  # few: all of them, in folds
+        assert row.held_out.accuracy > 0.9
+    again = bench(dataset, {"raw": RawPixels()}, ["knn", "ridge"], cache=cache)
+    assert [row.held_out for row in again.rows] == [r.held_out for r in results.rows]
+
+
+def test_the_test_part_has_no_say(dataset, cache):
+    """With other test labels, the same row is chosen."""
+    encoders = {f"pca{n}": pca(n) for n in (1, 2, 5)}
+    first = bench(dataset, encoders, ["knn", "ridge"], cache=cache)
+    rng = np.random.default_rng(0)
+    for _ in range(3):
+        test = replace(dataset.test, y=rng.permutation(dataset.test.y))
+        other = bench(replace(dataset, test=test), encoders, ["knn", "ridge"])
+        assert other.chosen.name == first.chosen.name
+        assert other.answer.row.name == first.chosen.name
+
+
+def test_what_judges_was_not_fitted_on(dataset, cache):
+    """With labels of chance, one neighbor knows what it was fitted on, and no more."""
+    rng = np.random.default_rng(0)
+    train = make_images(400)
+    train = replace(train, y=rng.integers(0, 3, 400))
+    dataset = replace(dataset, train=train, validation=np.zeros(400, bool))
+    encoded = encode(dataset, RawPixels(), cache=cache)
+    task = FitTask("raw", "knn", encoded, dataset.class_names, dataset.validation)
+    found = judge_held_out(task)
+    assert found.n_images == 400
+    assert abs(found.accuracy - 1 / 3) < 0.1
+
+
+@pytest.mark.parametrize("n", [60, 1000, 40_000])
+@pytest.mark.parametrize("grouped", [False, True])
+def test_rows_held_out(n, grouped):
+    y = np.arange(n) % 3
+    groups = np.arange(n) // 6 if grouped else None
+    for fitted, judged in held_out_rows(y, groups, 10**9):
+        assert not set(fitted) & set(judged)
+        if grouped:
+            assert not set(groups[fitted]) & set(groups[judged])
+        assert len(fitted) <= 10_000 and len(judged) <= 5100
+        assert set(y[fitted]) == set(y[judged]) == {0, 1, 2}
+
+
+@pytest.mark.parametrize("y", [[0, 1], [0, 1, 2, 2], [0] * 3 + [1]])
+def test_few_images_are_judged_as_far_as_they_go(y, cache):
+    images = make_images(len(y), n_classes=3)
+    images = replace(images, y=np.array(y))
+    dataset = Dataset("few", images, make_images(6), np.zeros(len(y), bool))
+    encoded = encode(dataset, RawPixels(), cache=cache)
+    task = FitTask("raw", "ridge", encoded, dataset.class_names, dataset.validation)
+    found = judge_held_out(task)
+    assert found is None or 0 <= found.accuracy <= 1
+
+
+def test_equal_rows_the_cheapest(dataset, cache):
+    results = bench(dataset, {"raw": RawPixels()}, ["knn", "ridge"], cache=cache)
+    slow, fast = (
+        replace(row, held_out=HeldOut(0.9, 60), fit_seconds=seconds)
+        for row, seconds in zip(results.rows, (9.0, 1.0), strict=True)
+    )
+    assert choose_row([slow, fast]) is fast
+    assert choose_row([replace(slow, held_out=None), fast]).scores.accuracy == max(
+        slow.scores.accuracy, fast.scores.accuracy
+    )
+
+
+def test_the_answer_of_folds_is_that_of_choosing_in_each(dataset, cache, tmp_path):
+    dataset = replace(dataset, test_given=False)
+    encoders = {f"pca{n}": pca(n) for n in (1, 2)}
+    protocol = Protocol(folds=3)
+    results = bench(dataset, encoders, ["knn", "ridge"], protocol=protocol, cache=cache)
+    assert results.answers.shape == results.y_true.shape
+    said = np.stack(list(results.predictions.values()))
+    assert (said == results.answers).any(axis=0).all()
+    right = (results.answers == results.y_true).mean()
+    assert results.answer.accuracy == pytest.approx(right)
+    results.save(tmp_path / "run")
+    assert load_run(tmp_path / "run").results.answer == results.answer
+    two = bench(
+        dataset,
+        encoders,
+        ["knn"],
+        protocol=Protocol(folds=3, repeats=2),
+        cache=cache,
+    )
+    assert two.answers.shape == (2, 90)
+
+
+def test_reports_name_the_chosen_row(dataset, cache):
+    results = bench(dataset, {"raw": RawPixels()}, ["knn", "ridge"], cache=cache)
+    first, second = results.rows
+    worse = replace(first.scores, accuracy=second.scores.accuracy - 0.1)
+    rows = [
+        replace(first, held_out=HeldOut(0.99, 60), scores=worse),
+        replace(second, held_out=HeldOut(0.5, 60)),
+    ]
+    changed = replace(results, rows=rows)
+    assert changed.chosen.name == "raw + knn" and changed.best.name == "raw + ridge"
+    lines = advice(changed)
+    assert lines[0].startswith(
+        "Chosen on 60 training images held out: raw + knn, 99.0 %"
+    )
+    assert "The highest of 2 rows is raw + ridge" in lines[1]
+    assert lines[-1].endswith("--encoder raw --clf knn --save model.featx")
+    assert "| **raw** | **knn** |" in markdown_table(changed)
+    assert repr(changed).splitlines()[2].startswith("* raw")
