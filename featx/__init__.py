@@ -31,6 +31,7 @@ if TYPE_CHECKING:  # the same names once more, for type checkers and editors
     from featx.experiment import Observer as Observer
     from featx.experiment import Protocol as Protocol
     from featx.experiment import bench as bench
+    from featx.experiment import learning_curve as learning_curve
     from featx.features import FeatureCache as FeatureCache
     from featx.features.encode import encode as encode
     from featx.images import Dataset as Dataset
@@ -61,6 +62,7 @@ _HOMES = {
     "WideLogisticRegression": "featx.classifiers",
     "bench": "featx.experiment",
     "encode": "featx.features.encode",
+    "learning_curve": "featx.experiment",
     "load": "featx.bundle",
     "load_dataset": "featx.images",
     "make_classifier": "featx.classifiers",

@@ -128,7 +128,7 @@ def bench(context: typer.Context, options: BenchOptions) -> None:
         joblib=options.joblib,
         budget_for=options.budget_for,
     )
-    folder = options.out or new_run_folder(RUNS, _run_name(dataset.name))
+    folder = options.out or new_run_folder(RUNS, run_name(dataset.name))
     shown = whole(dataset) if "folds" in results.protocol else dataset
     save_run(results, shown, folder, context.obj, figures=options.figures)
     print_results(results, options, folder, context.obj)
@@ -137,6 +137,7 @@ def bench(context: typer.Context, options: BenchOptions) -> None:
     end(options.strict, len(dataset.skipped))
 
 
-def _run_name(data: str) -> str:
+def run_name(data: str) -> str:
+    """Name a run folder after the time and the data."""
     name = os.path.basename(data.rstrip("/")) or "data"
     return f"{datetime.now():%Y%m%d-%H%M%S}-{name}"

@@ -131,6 +131,20 @@ def parse_columns(texts: Sequence[str]) -> dict[str, str]:
     return columns
 
 
+def parse_numbers(option: str, text: str) -> list[int]:
+    """Read whole numbers, separated by commas.
+
+    >>> parse_numbers("--labels", "5, 10,100")
+    [5, 10, 100]
+    """
+    words = [word.strip() for word in text.split(",")]
+    if not all(word.isdecimal() for word in words):
+        raise ParameterError(
+            f"Got {option} {text}, but expected whole numbers such as 5,10,100."
+        )
+    return [int(word) for word in words]
+
+
 def parse_settings(texts: Sequence[str]) -> dict[str, Any]:
     """Read --set: values by parameter, as JSON where they are JSON, else as text.
 

@@ -15,6 +15,7 @@ from featx._version import __version__
 from featx.cli.bench import bench
 from featx.cli.cache import cache_app
 from featx.cli.console import prepare_streams
+from featx.cli.curve import curve
 from featx.cli.data import show_data
 from featx.cli.encode import encode
 from featx.cli.fields import with_options
@@ -35,7 +36,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (bench, fit, predict, report, encode, train):
+for command in (bench, curve, fit, predict, report, encode, train):
     app.command()(with_options(command))
 app.command("data")(with_options(show_data))
 app.add_typer(cache_app, name="cache")

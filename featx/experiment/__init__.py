@@ -2,6 +2,7 @@
 
 from featx.experiment.benchmark import bench
 from featx.experiment.budget import Budget, default_minutes
+from featx.experiment.curve import learning_curve
 from featx.experiment.fitting import FittedRow
 from featx.experiment.protocol import Backend, Observer, Protocol
 
@@ -13,4 +14,5 @@ __all__ = [
     "Protocol",
     "bench",
     "default_minutes",
+    "learning_curve",
 ]

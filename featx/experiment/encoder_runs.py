@@ -87,7 +87,7 @@ def run_encoder(
     has tasks instead of them.
     """
     end = time.perf_counter() + seconds
-    run = EncoderRun(encoder, _encode(plan, encoder))
+    run = EncoderRun(encoder, encode_planned(plan, encoder))
     fitted = run.encoded.encoder
     if fitted.history and len(examples):
         run.reconstructions, run.filters = pictures_of(
@@ -108,7 +108,8 @@ def run_encoder(
     return run
 
 
-def _encode(plan: Plan, name: str) -> EncodedDataset:
+def encode_planned(plan: Plan, name: str) -> EncodedDataset:
+    """Encode the images of a plan with one of its encoders, and say what it chose."""
     encoded = encode(
         plan.dataset_for(name),
         plan.encoders[name],

@@ -128,7 +128,7 @@ def _search(task: FitTask, sample: Sample) -> Fit:
         cv=PredefinedSplit(np.where(sample.validation, 0, -1)),
         error_score="raise",
     )
-    notes = _notes_of(lambda: search.fit(sample.X, sample.y))
+    notes = notes_of(lambda: search.fit(sample.X, sample.y))
     chosen = ", ".join(
         f"{key.partition('__')[2]}="
         + (f"{value:g}" if isinstance(value, int | float) else str(value))
@@ -153,7 +153,7 @@ def _fit_in_blocks(task: FitTask, sample: Sample) -> Fit:
         )
     )
     notes = ["read block by block from disk: the features exceed memory"]
-    notes += _notes_of(lambda: fit_in_blocks(classifier, X, sample.y, task.n_in_memory))
+    notes += notes_of(lambda: fit_in_blocks(classifier, X, sample.y, task.n_in_memory))
     return Fit(classifier, notes)
 
 
@@ -166,7 +166,7 @@ def _fit_in_memory(
         shared = SharedReduction(task.fit_device)
     saved_before = shared.seconds_saved
     choose = partial(choose_settings, uneven=task.uneven, groups=sample.groups)
-    notes = _notes_of(lambda: shared.fit(classifier, sample.X, sample.y, choose))
+    notes = notes_of(lambda: shared.fit(classifier, sample.X, sample.y, choose))
     return Fit(classifier, notes, shared.seconds_saved - saved_before)
 
 
@@ -206,7 +206,7 @@ def _score_row(
     return FittedRow(Row(result, labels, confidence.astype(np.float32)), classifier)
 
 
-def _notes_of(fit: Callable[[], Any]) -> list[str]:
+def notes_of(fit: Callable[[], Any]) -> list[str]:
     """Call `fit`, and return what a reader of the table should know about it."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", ConvergenceWarning)

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         plot_class_accuracy,
         plot_class_distribution,
         plot_comparison,
+        plot_curve,
         plot_loss,
     )
     from featx.reports.heatmaps import (
@@ -63,6 +64,7 @@ __all__ = [
     "plot_classification_report",
     "plot_comparison",
     "plot_confusion",
+    "plot_curve",
     "plot_loss",
     "plot_predictions",
     "plot_reconstructions",

@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike
 
+from featx.evaluation.learning_curve import CurveRow, LearningCurve
 from featx.evaluation.result import Result
 from featx.evaluation.results import BenchResults
 from featx.reports.canvas import (
@@ -249,4 +250,54 @@ def plot_loss(
     beside = max(0.5, len(table) / 40)
     ax.set_xlim(1 - beside, max(len(table), 1) + beside)
     ax.set(xlabel="epoch", ylabel="loss", title=label(title, 70))
+    return ax
+
+
+@styled()
+def plot_curve(curve: LearningCurve, *, ax: Axes | None = None) -> Axes:
+    """Draw accuracy against the number of labels, a line for the best of each encoder.
+
+    Parameters
+    ----------
+    curve : LearningCurve
+        What was measured.
+    ax : Axes, optional
+        Where to draw, by default on a new figure.
+
+    Returns
+    -------
+    Axes
+        Means in percent, with bars of one standard deviation between draws; controls are
+        gray and dashed.
+
+    Examples
+    --------
+    >>> from featx.reports.examples import example_curve
+    >>> ax = plot_curve(example_curve())
+    >>> ax.get_xscale(), [text.get_text() for text in ax.get_legend().get_texts()]
+    ('log', ['raw + svm', 'conv + svm'])
+    """
+    ax = axes_for(ax, 6.0, 4.0)
+    last = len(curve.labels) - 1
+    best: dict[str, CurveRow] = {}
+    for row in curve.rows:
+        before = best.setdefault(row.encoder, row)
+        if row.means[last] > before.means[last]:
+            best[row.encoder] = row
+    colors = sns.color_palette("colorblind", len(best))
+    for color, row in zip(colors, best.values(), strict=True):
+        control = row.encoder in curve.controls
+        ax.errorbar(
+            row.n_labels,
+            100 * row.means,
+            yerr=100 * np.nan_to_num(row.spreads),
+            label=row.name,
+            color=GRAY if control else color,
+            linestyle="--" if control else "-",
+            marker="s" if control else "o",
+            markersize=4,
+            capsize=2,
+        )
+    ax.set(xscale="log", xlabel="labels in all", ylabel="test accuracy (%)")
+    ax.legend(frameon=False)
     return ax

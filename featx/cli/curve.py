@@ -1,0 +1,94 @@
+"""The command `featx curve`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import typer
+
+from featx.catalog import CLASSIFIERS, DEFAULT_ENCODERS, ENCODERS
+from featx.cli.bench import RUNS, run_name
+from featx.cli.fields import option
+from featx.cli.options import EncoderOptions
+from featx.cli.output import end, out, print_json, say, tell_dataset
+from featx.cli.parsing import parse_numbers, split_names
+
+
+@dataclass(frozen=True, kw_only=True)
+class CurveOptions(EncoderOptions):
+    """Options of `featx curve`."""
+
+    encoders: str = option(
+        "auto",
+        f"Encoders, separated by commas: {', '.join(ENCODERS)}; or auto.",
+        "--encoders",
+        "--encoder",
+    )
+    clf: str = option(
+        "auto",
+        f"Classifiers, separated by commas: {', '.join(CLASSIFIERS)}; or auto.",
+    )
+    labels: str = option(
+        "5,10,25,50,100,250,1000",
+        "Labels of each class, at most, separated by commas; all come last.",
+    )
+    draws: int = option(10, "Draws of labels.", min=2, max=1000)
+    budget: float | None = option(
+        None,
+        "About how long one fit of every row on all labels may take. Epochs and filters are "
+        "chosen to fit.",
+        min=0.1,
+        metavar="MINUTES",
+    )
+    out: Path | None = option(
+        None, "Write curve.json, curve.csv and curve.png to this folder."
+    )
+
+
+def curve(context: typer.Context, options: CurveOptions) -> None:
+    """Measure accuracy against the number of labels, and what more labels may give."""
+    options.announce_device()
+    from featx.experiment import (
+        Backend,
+        Budget,
+        Observer,
+        Protocol,
+        default_minutes,
+        learning_curve,
+    )
+    from featx.reports import new_run_folder
+    from featx.reports.curve import curve_lines, curve_table, save_curve
+
+    labels = parse_numbers("--labels", options.labels)
+    auto = options.encoders == "auto"
+    names = list(DEFAULT_ENCODERS) if auto else split_names(options.encoders)
+    classifiers = None if options.clf == "auto" else split_names(options.clf)
+    with options.progress() as progress:
+        dataset = options.load(progress)
+        tell_dataset(dataset, options.quiet)
+        minutes = options.budget or default_minutes(len(dataset))
+        measured = learning_curve(
+            dataset,
+            options.make_encoders(dataset, names),
+            classifiers,
+            labels=labels,
+            draws=options.draws,
+            protocol=Protocol(seed=options.seed),
+            backend=Backend(**options.where, device=options.cuda_device),
+            cache=options.cache(),
+            budget=Budget(minutes, may_leave_out=auto, limits_fits=False),
+            observer=Observer(
+                on_progress=progress, on_message=lambda line: say(line, options.quiet)
+            ),
+        )
+    folder = options.out or new_run_folder(RUNS, f"{run_name(dataset.name)}-curve")
+    save_curve(measured, folder)
+    if options.as_json:
+        print_json(measured.to_dict() | {"folder": str(folder)})
+    else:
+        out.print(curve_table(measured))
+        for line in ("", *curve_lines(measured)):
+            out.print(line)
+        say(f"Folder: {folder}, figure: {folder / 'curve.png'}", options.quiet)
+    end(options.strict, len(dataset.skipped))

@@ -1,0 +1,233 @@
+"""Accuracy against the number of labels: measured, compared, and carried on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import curve_fit
+
+from featx.evaluation.comparisons import Comparison, holm, sign_flips
+
+
+class Forecast(NamedTuple):
+    """What more labels may give.
+
+    Parameters
+    ----------
+    n_more : int
+        Labels, of all classes together.
+    gained : float
+        What as many gave before, in points of accuracy, from the fitted curve.
+    gain : float
+        What they may give, in points.
+    low, high : float
+        95 % interval of it, from the spread over draws; not from the curve's form.
+    """
+
+    n_more: int
+    gained: float
+    gain: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class CurveRow:
+    """One encoder and classifier, by the number of labels.
+
+    Parameters
+    ----------
+    encoder, classifier : str
+        Their names.
+    n_labels : ndarray of int64, shape (n_points,)
+        Labels in all, by point.
+    accuracies : list of ndarray of float64, shape (n_draws,)
+        By point, the test accuracy of every draw of labels, in [0, 1].
+    times_right : ndarray of int64, shape (n_points, n_test)
+        In how many draws each test image was named rightly.
+    """
+
+    encoder: str
+    classifier: str
+    n_labels: NDArray[np.int64]
+    accuracies: list[NDArray[np.float64]]
+    times_right: NDArray[np.int64]
+
+    @property
+    def name(self) -> str:
+        """Name of the row, ``"encoder + classifier"``."""
+        return f"{self.encoder} + {self.classifier}"
+
+    @property
+    def means(self) -> NDArray[np.float64]:
+        """Mean accuracy by point."""
+        return np.array([one.mean() for one in self.accuracies])
+
+    @property
+    def spreads(self) -> NDArray[np.float64]:
+        """Standard deviation between draws by point; nan where there is one draw."""
+        return np.array(
+            [one.std(ddof=1) if len(one) > 1 else np.nan for one in self.accuracies]
+        )
+
+    def forecast(self, n_more: int = 100) -> Forecast | None:
+        """Carry the curve on: what more labels may give.
+
+        The accuracy is taken to be a - b n^-c, a power law as learning curves were found
+        to follow [1]_, fitted to the means of all points, each weighted by how sure it is.
+
+        Parameters
+        ----------
+        n_more : int, default=100
+            Labels, of all classes together.
+
+        Returns
+        -------
+        Forecast or None
+            None where fewer than five points, or their spread, do not carry a curve.
+
+        References
+        ----------
+        .. [1] J. Hestness et al., "Deep learning scaling is predictable, empirically"
+           (2017).
+        """
+        n, means = self.n_labels.astype(float), self.means
+        draws = [len(one) for one in self.accuracies]
+        known = np.array(draws) > 1
+        if known.sum() < 4 or len(n) < 5:
+            return None
+        errors = np.where(known, self.spreads, np.nan) / np.sqrt(draws)
+        errors = np.where(known, errors, np.nanmin(errors)).clip(1e-4)
+        try:
+            fitted, covariance = curve_fit(
+                _power_law,
+                n,
+                means,
+                p0=(min(1.0, means.max() + 0.05), 1.0, 0.5),
+                sigma=errors,
+                absolute_sigma=True,
+                bounds=([0, 0, 0.01], [1, 10, 3]),
+            )
+        except RuntimeError:  # it does not converge
+            return None
+        if not np.isfinite(covariance).all():
+            return None
+        last = n[-1]
+        spread = np.random.default_rng(0).multivariate_normal(fitted, covariance, 2000)
+        gains = _power_law(last + n_more, *spread.T) - _power_law(last, *spread.T)
+        low, high = np.percentile(gains, [2.5, 97.5])
+        if not high - low < 0.05:
+            return None
+        gained = _power_law(last, *fitted) - _power_law(last - n_more, *fitted)
+        gain = _power_law(last + n_more, *fitted) - _power_law(last, *fitted)
+        points = (100 * float(one) for one in (gained, gain, low, high))
+        return Forecast(n_more, *points)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give all but what single images say, as plain data."""
+        return {
+            "encoder": self.encoder,
+            "classifier": self.classifier,
+            "n_labels": self.n_labels.tolist(),
+            "accuracies": [one.tolist() for one in self.accuracies],
+        }
+
+
+def _power_law(n: Any, a: Any, b: Any, c: Any) -> Any:
+    return a - b * np.asarray(n, float) ** -c
+
+
+@dataclass(frozen=True)
+class LearningCurve:
+    """Accuracy against the number of labels, for several rows on the same draws.
+
+    Parameters
+    ----------
+    data, protocol, machine : dict
+        What was learned from, how, and where; plain data.
+    labels : list of int
+        Labels of each class by point, at most; 0 for all that there are.
+    rows : list of CurveRow
+        In the order they were asked for.
+    controls : tuple of str
+        Encoders that the others are tested against.
+    groups : ndarray of int64, shape (n_test,), or None
+        Groups of the test images.
+    """
+
+    data: dict[str, Any]
+    protocol: dict[str, Any]
+    machine: dict[str, Any]
+    labels: list[int]
+    rows: list[CurveRow]
+    controls: tuple[str, ...]
+    groups: NDArray[np.int64] | None = None
+
+    def best(self, point: int, *, control: bool = False) -> CurveRow | None:
+        """Find the row of highest mean accuracy, of controls or of others."""
+        rows = [row for row in self.rows if (row.encoder in self.controls) == control]
+        return max(rows, key=lambda row: row.means[point], default=None)
+
+    def comparisons(self) -> list[Comparison | None]:
+        """Test at every point the best learned row against the best control.
+
+        Differences are paired over test images, or groups of them, counted over all draws,
+        and the p-values are corrected together. None where a point lacks one of the two.
+        """
+        pairs = [
+            (self.best(point), self.best(point, control=True))
+            for point in range(len(self.labels))
+        ]
+        tests: list[tuple[int, CurveRow, CurveRow, NDArray[np.int64]]] = []
+        for point, (row, other) in enumerate(pairs):
+            if row is not None and other is not None:
+                difference = row.times_right[point] - other.times_right[point]
+                tests.append((point, row, other, self._by_group(difference)))
+        corrected = holm([sign_flips(difference) for *_, difference in tests])
+        found: list[Comparison | None] = [None] * len(pairs)
+        for (point, row, other, difference), p in zip(tests, corrected, strict=True):
+            more, less = difference.clip(0).sum(), (-difference).clip(0).sum()
+            found[point] = Comparison(
+                row.name, other.name, int(more), int(less), float(p)
+            )
+        return found
+
+    def _by_group(self, difference: NDArray[np.int64]) -> NDArray[np.int64]:
+        if self.groups is None:
+            return difference
+        _, of = np.unique(self.groups, return_inverse=True)
+        return np.bincount(of, difference).astype(np.int64)
+
+    def sentence(self) -> str:
+        """Say what the last labels gave, and what more may give."""
+        last = len(self.labels) - 1
+        row = max(self.rows, key=lambda row: row.means[last])
+        said = f"{row.name} reaches {100 * row.means[last]:.1f} % with all labels."
+        found = row.forecast()
+        if found is None:
+            return f"{said} The curve does not say what more labels would give."
+        return (
+            f"{said} The last {found.n_more} labels gave {found.gained:+.1f} points, and "
+            f"{found.n_more} more may give {found.gain:+.1f} ({found.low:+.1f} to "
+            f"{found.high:+.1f}), if the curve goes on as a power law."
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Flatten to the documented JSON document."""
+        return {
+            "data": self.data,
+            "protocol": self.protocol,
+            "machine": self.machine,
+            "labels": self.labels,
+            "rows": [row.to_dict() for row in self.rows],
+            "comparisons": [one and one.to_dict() for one in self.comparisons()],
+            "forecasts": {
+                row.name: found and found._asdict()
+                for row in self.rows
+                for found in [row.forecast()]
+            },
+            "sentence": self.sentence(),
+        }

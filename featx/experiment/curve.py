@@ -1,0 +1,224 @@
+"""How accuracy grows with the number of labels: what ``featx curve`` runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
+
+from featx._version import __version__
+from featx.classifiers import SharedReduction, choose_settings, make_classifier
+from featx.errors import ParameterError
+from featx.evaluation import is_uneven
+from featx.evaluation.learning_curve import CurveRow, LearningCurve
+from featx.experiment.budget import Budget
+from featx.experiment.encoder_runs import encode_planned
+from featx.experiment.fitting import notes_of
+from featx.experiment.plan import Plan
+from featx.experiment.protocol import Backend, Observer, Protocol
+from featx.features import EncodedDataset, FeatureCache
+from featx.features.digest import digest_array, digest_json
+from featx.images import Dataset
+from featx.images.split import draw, rng_for
+from featx.machine import describe_machine
+from featx.memory_maps import load_array
+from featx.store import FORMAT
+
+LABELS = (5, 10, 25, 50, 100, 250, 1000)
+DRAWS = 10
+
+Rows = NDArray[np.int64]
+
+
+def learning_curve(
+    dataset: Dataset,
+    encoders: Mapping[str, BaseEstimator] | Sequence[str] | None = None,
+    classifiers: Sequence[str] | None = None,
+    *,
+    labels: Sequence[int] = LABELS,
+    draws: int = DRAWS,
+    protocol: Protocol = Protocol(),  # noqa: B008, it cannot be changed
+    backend: Backend = Backend(),  # noqa: B008
+    cache: FeatureCache | None = None,
+    budget: Budget | float | None = None,
+    observer: Observer = Observer(),  # noqa: B008
+) -> LearningCurve:
+    """Measure accuracy against the number of labels.
+
+    Encoders learn once, without labels, from everything but the test part. Then labels are
+    drawn at random, so many of each class, for all rows the same and each draw part of the
+    next larger one, and classifiers are fitted on these alone, settings included.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        As `load_dataset` returns it.
+    encoders, classifiers, protocol, backend, cache, budget, observer
+        As for `bench`. Of the protocol, `seed` and `controls` count.
+    labels : sequence of int
+        Labels of each class, at most; all labels are always the last point.
+    draws : int, default=10
+        How often labels are drawn; all labels are one draw.
+
+    Returns
+    -------
+    LearningCurve
+        Accuracies, paired tests, and what more labels may give.
+
+    Raises
+    ------
+    ParameterError
+        If an argument is out of range, or two do not go together.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from featx import FeatureCache, learning_curve, load_dataset
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     dataset = load_dataset("digits", cache_dir=folder)
+    ...     cache = FeatureCache(folder)
+    ...     curve = learning_curve(dataset, ["raw"], ["knn"], labels=[5, 50], cache=cache)
+    >>> curve.labels, [len(one) for one in curve.rows[0].accuracies]
+    ([5, 50, 0], [10, 10, 1])
+    """
+    if draws < 2:
+        raise ParameterError(f"Got draws={draws}, but expected 2 or more.")
+    wanted = sorted(set(labels))
+    if not wanted or wanted[0] < 1:
+        raise ParameterError(
+            f"Got labels={list(labels)}, but expected numbers of at least 1."
+        )
+    plan = Plan.check(
+        dataset,
+        encoders,
+        classifiers,
+        protocol=protocol,
+        backend=backend,
+        cache=cache,
+        budget=budget,
+        observer=observer,
+    )
+    for note in plan.notes:
+        observer.on_message(note)
+    largest = int(dataset.train.class_counts.max())
+    points = [*(n for n in wanted if n < largest), 0]
+    rows = [row for name in plan.encoders for row in _rows(plan, name, points, draws)]
+    return LearningCurve(
+        data=dataset.describe(),
+        protocol=plan.describe() | {"draws": draws, "featx": __version__},
+        machine=describe_machine(),
+        labels=points,
+        rows=rows,
+        controls=tuple(name for name in protocol.controls if name in plan.encoders),
+        groups=dataset.test.groups,
+    )
+
+
+def _rows(plan: Plan, name: str, points: list[int], draws: int) -> Iterator[CurveRow]:
+    """Encode with one encoder, and measure each classifier on its features."""
+    encoded = encode_planned(plan, name)
+    y, y_test = plan.dataset.train.y, plan.dataset.test.y
+    for classifier in plan.classifiers:
+        accuracies, right, n_labels = [], [], []
+        for point in points:
+            what = f"{classifier} on {name}, {point or 'all'} labels"
+            plan.observer.on_progress(what, len(accuracies), len(points))
+            drawn = list(
+                draw_labels(y, point, draws if point else 1, plan.protocol.seed)
+            )
+            task = _Task(plan, encoded, classifier, drawn)
+            predicted = task.predicted()
+            accuracies.append((predicted == y_test).mean(axis=1))
+            right.append((predicted == y_test).sum(axis=0))
+            n_labels.append(len(drawn[0]))
+        row = CurveRow(
+            name, classifier, np.array(n_labels), accuracies, np.array(right, np.int64)
+        )
+        means = ", ".join(f"{100 * mean:.1f}" for mean in row.means)
+        plan.observer.on_message(f"{row.name}: {means} %")
+        yield row
+
+
+def draw_labels(y: Rows, n: int, draws: int, seed: int) -> Iterator[Rows]:
+    """Draw the rows of at most n images of each class, several times; 0 are all.
+
+    The draws of fewer images are parts of those of more.
+
+    Examples
+    --------
+    >>> y = np.array([0, 0, 0, 1])
+    >>> [len(rows) for rows in draw_labels(y, 2, 3, seed=0)]
+    [3, 3, 3]
+    """
+    counts = np.bincount(y)
+    for number in range(draws):
+        yield draw(y, np.minimum(counts, n or len(y)), rng_for(seed + number))
+
+
+@dataclass(frozen=True)
+class _Task:
+    """One classifier on several draws of as many labels."""
+
+    plan: Plan
+    encoded: EncodedDataset
+    classifier: str
+    drawn: list[Rows]
+
+    def predicted(self) -> NDArray[np.int64]:
+        """Labels that each draw gives the test images, from the cache or anew."""
+        store = self.plan.cache.store
+        what = f"{self.classifier} on {len(self.drawn[0]):,} labels"
+
+        def read(folder: Path, _: object) -> NDArray[np.int64]:
+            return load_array(folder / "predicted.npy", "predictions")
+
+        def write(work: Path, predicted: NDArray[np.int64]) -> None:
+            np.save(work / "predicted.npy", predicted)
+
+        return store.get_or_make("rows", self.key, what, read, self._predict, write)
+
+    @property
+    def key(self) -> str:
+        train, test = self.encoded.train, self.encoded.test
+        return digest_json(
+            {
+                "format": FORMAT,
+                "holds": ["predicted by draws"],
+                "featx": __version__,
+                "features": [train.key, test.key],
+                "labels": digest_array(train.y),
+                "drawn": [digest_array(rows) for rows in self.drawn],
+                "classifier": self.classifier,
+                "seed": self.plan.protocol.seed,
+            }
+        )
+
+    def _predict(self) -> NDArray[np.int64]:
+        return np.stack([self._predict_one(rows) for rows in self.drawn])
+
+    def _predict_one(self, rows: Rows) -> NDArray[np.int64]:
+        train = self.encoded.train
+        X, y = np.asarray(train.X[rows]), train.y[rows]
+        groups = self.plan.dataset.train.groups
+        uneven = is_uneven(np.bincount(y))
+        classifier = make_classifier(
+            self.classifier,
+            n_features=X.shape[1],
+            n_images=len(y),
+            balanced=uneven,
+            random_state=self.plan.protocol.seed,
+        )
+        choose = partial(
+            choose_settings,
+            uneven=uneven,
+            groups=None if groups is None else groups[rows],
+        )
+        notes_of(lambda: SharedReduction().fit(classifier, X, y, choose))
+        predicted: Any = classifier.predict(np.asarray(self.encoded.test.X))
+        return predicted.astype(np.int64)

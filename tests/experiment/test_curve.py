@@ -1,0 +1,182 @@
+"""Accuracy against the number of labels."""
+
+import csv
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from blocks import make_images
+from sklearn.decomposition import PCA
+from sklearn.pipeline import make_pipeline
+
+from featx import Observer, RawPixels, learning_curve
+from featx.errors import ParameterError
+from featx.evaluation.learning_curve import CurveRow
+from featx.experiment.curve import draw_labels
+from featx.images import Dataset
+from featx.reports.examples import example_curve
+
+
+@pytest.fixture
+def dataset():
+    train, test = make_images(300), make_images(60, seed=1)
+    rng = np.random.default_rng(0)  # harder: noise as bright as the blocks
+    train, test = (
+        replace(
+            one,
+            X=np.clip(one.X + rng.integers(0, 150, one.X.shape), 0, 255).astype(
+                np.uint8
+            ),
+        )
+        for one in (train, test)
+    )
+    return Dataset("blocks", train, test, np.arange(300) >= 270)
+
+
+def pca():
+    return make_pipeline(RawPixels(), PCA(5, random_state=0))
+
+
+def measure(dataset, cache, **how):
+    how = {"labels": [2, 5, 20], "draws": 4} | how
+    return learning_curve(
+        dataset, {"raw": RawPixels(), "five": pca()}, ["ridge"], cache=cache, **how
+    )
+
+
+def test_more_labels_are_better(dataset, cache):
+    curve = measure(dataset, cache)
+    assert curve.labels == [2, 5, 20, 0]
+    for row in curve.rows:
+        assert row.n_labels.tolist() == [6, 15, 60, 300]
+        assert [len(one) for one in row.accuracies] == [4, 4, 4, 1]
+        assert row.means[0] < row.means[2] + 0.05 and row.means[3] > 0.6
+        assert row.times_right.shape == (4, 60)
+        for point, accuracies in enumerate(row.accuracies):
+            right = row.times_right[point].sum() / (60 * len(accuracies))
+            assert right == pytest.approx(accuracies.mean())
+    tests = curve.comparisons()
+    assert [test.other for test in tests] == ["raw + ridge"] * 4
+
+
+def test_draws_are_nested_and_those_of_all_rows():
+    y = np.repeat(np.arange(3), [40, 10, 3])
+    few, more = (list(draw_labels(y, n, 3, seed=0)) for n in (5, 20))
+    for small, large in zip(few, more, strict=True):
+        assert set(small) <= set(large)
+        assert np.bincount(y[small]).tolist() == [5, 5, 3]
+        assert np.bincount(y[large]).tolist() == [20, 10, 3]
+    assert not np.array_equal(few[0], few[1])
+    (everything,) = draw_labels(y, 0, 1, seed=0)
+    assert len(everything) == 53
+
+
+def test_only_drawn_labels_are_read(dataset, cache):
+    """Other training labels may be anything."""
+    first = measure(dataset, cache, labels=[5], draws=2)
+    drawn = np.unique(np.concatenate(list(draw_labels(dataset.train.y, 5, 2, seed=0))))
+    y = np.roll(dataset.train.y, 1)
+    y[drawn] = dataset.train.y[drawn]
+    # as many of each class, so that the same are drawn
+    if np.array_equal(np.bincount(y), np.bincount(dataset.train.y)):
+        pytest.skip("not this seed")
+    changed = replace(dataset, train=replace(dataset.train, y=dataset.train.y))
+    second = measure(changed, cache, labels=[5], draws=2)
+    assert np.array_equal(first.rows[0].accuracies[0], second.rows[0].accuracies[0])
+
+
+def test_with_labels_of_chance_it_stays_at_chance(dataset, cache):
+    rng = np.random.default_rng(0)
+    train, test = (
+        replace(one, y=rng.integers(0, 3, len(one)))
+        for one in (dataset.train, dataset.test)
+    )
+    curve = measure(replace(dataset, train=train, test=test), cache)
+    for row in curve.rows:
+        assert np.abs(row.means - 1 / 3).max() < 0.2
+
+
+def test_interrupted_it_goes_on(dataset, cache):
+    whole = measure(dataset, cache)
+    for entry in cache.store.entries():
+        cache.store.remove(entry.kind, entry.key)
+
+    def stop(what, done, total):
+        if what.startswith("ridge on five, 5"):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        measure(dataset, cache, observer=Observer(on_progress=stop))
+    assert sum(entry.kind == "rows" for entry in cache.store.entries()) == 5
+    again = measure(dataset, cache)
+    for before, after in zip(whole.rows, again.rows, strict=True):
+        assert np.array_equal(before.times_right, after.times_right)
+
+
+@pytest.mark.parametrize(
+    ("how", "words"),
+    [
+        ({"draws": 1}, "draws=1"),
+        ({"labels": []}, "labels="),
+        ({"labels": [0]}, "labels="),
+    ],
+)
+def test_refused(dataset, cache, how, words):
+    with pytest.raises(ParameterError, match=words):
+        measure(dataset, cache, **how)
+
+
+def row_of(chance, n_labels, draws=10, n_test=2000, seed=0):
+    rng = np.random.default_rng(seed)
+    right = [rng.random((draws, n_test)) < p for p in chance]
+    return CurveRow(
+        "raw",
+        "svm",
+        np.asarray(n_labels),
+        [one.mean(axis=1) for one in right],
+        np.array([one.sum(axis=0) for one in right]),
+    )
+
+
+def test_a_forecast_is_what_a_power_law_gives():
+    n = np.array([20, 50, 100, 250, 500, 1000])
+    found = row_of(0.9 - 2 * n**-0.5, n).forecast()
+    gain = 100 * 2 * (1000**-0.5 - 1100**-0.5)
+    assert found.low < gain < found.high
+    assert found.high - found.low < 1
+    assert found.gained > found.gain > 0
+
+
+def test_no_forecast_of_few_points_or_of_noise():
+    n = np.array([20, 50, 100, 250])
+    assert row_of(0.9 - 2 * n**-0.5, n).forecast() is None
+    n = np.array([4, 8, 12, 16, 20])
+    noisy = row_of(np.array([0.3, 0.9, 0.2, 0.8, 0.4]), n, draws=2, n_test=5)
+    assert noisy.forecast(1000) is None or noisy.forecast(1000).high < 5
+
+
+def test_groups_are_the_units_of_the_tests():
+    curve = example_curve()
+    alone = curve.comparisons()
+    together = replace(curve, groups=np.arange(200) // 50).comparisons()
+    assert all(a.p_value < b.p_value for a, b in zip(alone, together, strict=True))
+
+
+def test_the_command(run):
+    words = ["digits", "--limit", "200", "--encoders", "raw,pca", "--clf", "knn"]
+    code, out, err = run(
+        "curve", *words, "--labels", "2,5,10", "--draws", "3", "--out", "curve"
+    )
+    assert code == 0 and "by labels of each class" in out
+    assert "raw + knn: " in err and "reaches" in out
+    document = json.loads(Path("curve/curve.json").read_text())
+    assert document["labels"] == [2, 5, 10, 0]
+    with Path("curve/curve.csv").open() as file:
+        assert len(list(csv.DictReader(file))) == 2 * (3 * 3 + 1)
+    assert Path("curve/curve.png").stat().st_size > 5000
+    code, out, _ = run("curve", *words, "--labels", "2", "--draws", "2", "--json")
+    assert code == 0 and json.loads(out)["labels"] == [2, 0]
+    code, _, err = run("curve", *words, "--labels", "few")
+    assert code == 1 and "whole numbers" in err
