@@ -28,7 +28,10 @@ _POSITIONS = 16  # along the longer side, at most, in the first stage
 _LONGEST_DRAWN = 48  # larger images are drawn at this size and enlarged
 _FASTER = 3  # wide convolutions than most of what is counted
 _MOST_TARGETS = 256
-_LEAST_FEATURES = 512  # unless there are fewer images
+_LEAST_FEATURES = 768  # unless there are fewer images
+_TAUGHT = 512  # features of the teacher, of which all or some are features here
+# share of the network's own features, by the number of images
+_SHARES = {5000: 1 / 3, 15_000: 3 / 4}
 _AT_ONCE = 1024  # images, as the teacher encodes well
 _N_IMAGES = 10_000  # that the projection to features is learned from
 _VIEWS = 60_000  # of which training sees at least so many, if epochs allow
@@ -43,16 +46,17 @@ class PredictiveAutoencoder(Autoencoder):
     common. Then a convolutional network sees changed views only (moved, mirrored where
     that is natural, in other light and color) and is trained to predict those features
     of the image itself. What it needs for that, the outputs of its three stages, is more
-    than it was taught: half of the features are what these have in common between views,
-    averaged over the image as it is and moved by a sixteenth of its side each way.
-    The other half are those of the teacher, which knows details that are too small for
-    the network to learn from few images.
+    than it was taught: its own features are what these have in common between views,
+    averaged over the image as it is and moved by a sixteenth of its side each way. Beside
+    them stand those of the teacher, which knows details that are too small for the network
+    to learn from few images: two thirds of the features of up to 5,000 images, a quarter
+    of those of 15,000 or more.
 
     Parameters
     ----------
     n_components : int or "auto", default="auto"
         Features; fewer where there are fewer images. ``"auto"`` is one for
-        every 5 images, at least 512 and at most 1,024.
+        every 5 images, at least 768 and at most 1,024.
     n_filters : int or "auto", default="auto"
         Patch filters of the teacher, see `CompactAutoencoder`.
     n_channels : int or "auto", default="auto"
@@ -211,10 +215,13 @@ class PredictiveAutoencoder(Autoencoder):
             width = int(self.n_channels)
         self.channels_ = (width, 2 * width, 4 * width)
         self._n_code = 4 * sum(self.channels_)  # of two rows and columns of cells
-        n_learned = min(wanted - wanted // 2, basis_size(n, _N_IMAGES, self._n_code))
-        self._n_taught = max(1, wanted // 2)
+        share = float(np.interp(n, list(_SHARES), list(_SHARES.values())))
+        n_learned = max(1, round(wanted * share))
         taught = self._unfitted_teacher().cost(n, shape)
-        self._widths = (n_learned, min(wanted // 2, taught.n_features))
+        self._widths = (
+            min(n_learned, basis_size(n, _N_IMAGES, self._n_code)),
+            min(wanted - n_learned, taught.n_features),
+        )
         shrink = -(-longer // _LONGEST_DRAWN)
         n_pixels = int(np.prod([-(-side // shrink) for side in shape[:2]])) * shape[2]
         self._drawn = (shrink, min(256, n, n_pixels))
@@ -240,7 +247,7 @@ class PredictiveAutoencoder(Autoencoder):
 
     def _unfitted_teacher(self) -> CompactAutoencoder:
         return CompactAutoencoder(
-            self._n_taught,
+            _TAUGHT,
             n_filters=self.n_filters,
             augment=self.augment,
             device=self.device,
@@ -307,17 +314,15 @@ class PredictiveAutoencoder(Autoencoder):
         return features
 
     def _features(self, images: Array) -> NDArray[np.float32]:
-        """Put what the network and what its teacher say side by side, of equal weight."""
+        """Put what the network and what its teacher say side by side."""
         n_learned, n_taught = self._widths
         features = np.empty((len(images), n_learned + n_taught), np.float32)
         self._encode_into(features[:, :n_learned], "encode", images)
         self.teacher_.set_params(device=self.device)
         features[:, n_learned:] = self.teacher_.transform(images)[:, :n_taught]
-        for width, half in zip(
-            self._widths, np.split(features, [n_learned], axis=1), strict=True
-        ):
-            if width:
-                half[:] = same_length(half) * np.sqrt(sum(self._widths) / (2 * width))
+        same_length(features[:, :n_learned])
+        if n_taught:
+            same_length(features[:, n_learned:])
         return features
 
     def _drawn_from(self, images: Array) -> Tensor:
