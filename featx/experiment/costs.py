@@ -14,6 +14,7 @@ from sklearn.pipeline import Pipeline
 
 from featx.autoencoders.base import Cost
 from featx.classifiers.registry import WIDE
+from featx.experiment.held_out import MOST_FITTED
 from featx.images import Dataset
 from featx.machine import fit_operations_per_second, operations_per_second
 
@@ -41,6 +42,9 @@ def expected_seconds(
     n_slow = min(n_train, _FEW_IMAGES) if limits_fits else n_train
     fits = sum(
         fit_operations(name, n_train if name in _LINEAR else n_slow, cost.n_features)
+        for name in classifiers
+    ) + sum(  # on held-out images
+        fit_operations(name, min(n_train, MOST_FITTED), cost.n_features)
         for name in classifiers
     )
     device = str(encoder.get_params().get("device") or "auto")

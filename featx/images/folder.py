@@ -101,7 +101,8 @@ def _load_shards(
         names = read_names(root)
     drawn = (options.limit, dict(options.keep), options.seed)
     chosen = drawn if options.limit is not None or options.keep else ()
-    first = (FORMAT, root.key, *_pixels(options), chosen, names, options.group_by)
+    asked = (options.group_by, options.unlabeled)
+    first = (FORMAT, root.key, *_pixels(options), chosen, names, asked)
     others = () if beside is None else zip(beside.ids, beside.stamps, strict=True)
     key = _key(first, chain(shards.items(), others))
 
@@ -124,8 +125,7 @@ def _without_labels(root: Folder, options: Options) -> Index:
         else:
             free = replace(options, need_labels=False)
             index, _ = index_shards(root, list(shards), (), free)
-            stamps = [shards[id_[: id_.index("/")]] for id_ in index.ids]
-            index = replace(index, stamps=stamps)
+            index = replace(index, stamps=[_of_shard(shards, id_) for id_ in index.ids])
     n = len(index.ids)
     return replace(
         index,
@@ -134,6 +134,12 @@ def _without_labels(root: Folder, options: Options) -> Index:
         part=np.full(n, UNLABELED, np.int8),
         class_names=(),
     )
+
+
+def _of_shard(shards: Mapping[str, Stamp], id_: str) -> Stamp:
+    """Return the stamp of the shard that holds an image, right in the folder or below."""
+    first, second, *_ = id_.split("/")
+    return shards[first] if first in shards else shards[f"{first}/{second}"]
 
 
 def _shards(root: Folder) -> dict[str, Stamp]:

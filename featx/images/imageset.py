@@ -205,8 +205,10 @@ class Dataset:
     @property
     def n_groups(self) -> int | None:
         """Groups of labeled images; None where every image is on its own."""
-        groups = self.labeled_images.groups
-        return None if groups is None else len(np.unique(groups))
+        groups = (self.train.groups, self.test.groups)
+        if groups[0] is None or groups[1] is None:
+            return None
+        return len(np.unique(np.concatenate(groups)))
 
     def describe(self) -> dict[str, object]:
         """Summarize as plain data for reports and JSON."""
