@@ -69,7 +69,9 @@ class EncodedDataset:
     def to_dict(self) -> dict[str, Any]:
         """Summarize as plain data; under ``"features"`` the file of each part."""
         return {
-            "n_features": max(one.X.shape[1] for one in self.parts.values()),
+            "n_features": max(
+                (one.X.shape[1] for one in self.parts.values()), default=0
+            ),
             "train_seconds": self.encoder.train_seconds,
             "encode_seconds": self.encode_seconds,
             "encode_images_per_second": self.images_per_second,

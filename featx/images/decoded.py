@@ -40,13 +40,14 @@ def decoded_once(
     root: Folder,
     list_: Callable[[], tuple[Index, tuple[str, ...]]],
     options: Options,
+    notes: tuple[str, ...] = (),
 ) -> Dataset:
     """Open decoded images as slices of one memory map, or decode them first.
 
     `key` is of all that they depend on. `list_` returns what is to be decoded, training
-    images first, and notes; it is called only if that is to be done. A damaged entry is
-    made anew. DataError if there are not at least two classes of readable images,
-    CacheError if the cache cannot be written.
+    images first, and notes; it is called only if that is to be done. `notes` are of today
+    and are not kept. A damaged entry is made anew. DataError if there are not at least two
+    classes of readable images, CacheError if the cache cannot be written.
     """
 
     def make() -> _Found:
@@ -63,7 +64,7 @@ def decoded_once(
     found = store.get_or_make_alone(
         "images", key, task, _read, make, progress, replace_damaged=True
     )
-    return _dataset(*found, root, options)
+    return _dataset(*found, root, options, notes)
 
 
 def _read(folder: Path, manifest: dict[str, Any]) -> _Found:
@@ -95,6 +96,8 @@ def _decode(
     file = scratch / "images.npy"
     sizes, n_pixels, gray, damage = _survey(listing, options)
     readable = without(listing, damage)
+    if skipped and listing.class_names:
+        _check(readable, root, skipped)
     longest = options.most_pixels(len(readable.ids))
     size = options.size or working_size(sizes, longest)
     shape = (*size, 1 if gray else 3)
@@ -103,8 +106,8 @@ def _decode(
     if damage:
         readable = without(readable, damage)
         _drop_rows(file, sorted(damage))
-    if skipped and readable.class_names:
-        _check(readable, root, skipped)
+        if readable.class_names:
+            _check(readable, root, skipped)
     rows = row_digests(np.load(file, mmap_mode="r"))
     if len(copies := copies_of_labeled(rows, readable.part)):
         _drop_rows(file, copies)
@@ -144,22 +147,22 @@ def _decode(
 def _survey(
     listing: Index, options: Options
 ) -> tuple[Counter[tuple[int, int]], int, bool, decode.Damage]:
-    """Read all headers; give sizes, pixels in all, whether all are gray, and damage.
+    """Read all headers; give sizes, pixels in all, whether images are gray, and damage.
 
-    Sizes are those of labeled images, if there are any: others do not decide how large the
-    images of a comparison are.
+    Sizes and colors are those of labeled images, where there are any: others do not decide
+    what the images of a comparison look like.
     """
-    sizes, n_pixels, all_gray, damage = Counter[tuple[int, int]](), 0, True, {}
+    sizes, n_pixels, gray = Counter[tuple[int, int]](), 0, True
+    damage: decode.Damage = {}
     for unlabeled in (True, False):
         rows = np.flatnonzero((listing.part == UNLABELED) == unlabeled)
-        if not len(rows):
-            continue
         some = listing.take(rows, listing.part[rows]).locations
-        sizes, gray, broken = decode.survey(some, options)
-        n_pixels += sum(height * width * n for (height, width), n in sizes.items())
-        all_gray &= gray
+        found, all_gray, broken = decode.survey(some, options)
+        n_pixels += sum(height * width * n for (height, width), n in found.items())
         damage |= {int(rows[row]): reason for row, reason in broken.items()}
-    return sizes, n_pixels, all_gray, damage
+        if found:
+            sizes, gray = found, all_gray
+    return sizes, n_pixels, gray, damage
 
 
 def _drop_rows(file: Path, bad: Sequence[int] | NDArray[np.int64]) -> None:
@@ -195,6 +198,7 @@ def _dataset(
     rows: dict[str, NDArray[Any]],
     root: Folder,
     options: Options,
+    today: tuple[str, ...],
 ) -> Dataset:
     """Cut the parts out of the memory map."""
     y, ids, part, groups = rows["labels"], rows["ids"], rows["part"], rows.get("groups")
@@ -224,7 +228,7 @@ def _dataset(
         unlabeled=cut("unlabeled", 0, unlabeled),
         test_given=manifest["test_given"],
         skipped=tuple(Skipped(id_, why) for id_, why in manifest["skipped"]),
-        notes=tuple(manifest["notes"]),
+        notes=today + tuple(manifest["notes"]),
     )
     # no copies of them
     vars(dataset)["labeled_images"] = cut("labeled", unlabeled, None)

@@ -11,7 +11,7 @@ from itertools import chain, islice
 
 import numpy as np
 
-from featx.errors import DataError, FeatxError
+from featx.errors import DataError, FeatxError, ParameterError
 from featx.images.backends import Folder
 from featx.images.decoded import decoded_once
 from featx.images.groups import groups_in_names
@@ -22,6 +22,9 @@ from featx.images.index import (
     holds_images,
     index_images,
     index_unlabeled,
+    index_unlabeled_folders,
+    is_unlabeled,
+    joined,
 )
 from featx.images.options import Options
 from featx.images.selection import choose_rows
@@ -63,7 +66,15 @@ def load_folder(
     with _readable(root):
         shards = {} if table else _shards(root)
         tables = [table] if table else tables_inside(root, options.columns)
+    if options.columns and not tables:
+        raise ParameterError(
+            f"Got names of columns for {root}, but expected a table of labels: a .csv or "
+            ".parquet file, or metadata.csv in the folder."
+        )
     beside = None if more is None else _without_labels(more, options)
+    if shards or tables:  # which say nothing of these
+        with _readable(root):
+            beside = joined(beside, index_unlabeled_folders(root))
     if shards and not tables:
         return _load_shards(root, shards, options, store, beside)
     with _readable(root):
@@ -76,7 +87,7 @@ def load_folder(
     told = (index.class_names, index.y.tolist()) if tables else ()
     groups = None if index.groups is None else index.groups.tolist()
     key = _key(
-        (FORMAT, root.key, *_pixels(options), told, groups),
+        (FORMAT, root.key, *_pixels(options), told, groups, index.test_given),
         zip(index.ids, index.part.tolist(), index.stamps, strict=True),
     )
 
@@ -84,9 +95,8 @@ def load_folder(
         _wait_a_tick(root)
         return index, ()
 
-    data = decoded_once(store, key, root, list_, options)
     # Notes are of today: what they tell of is not in the key.
-    return replace(data, notes=notes + chosen + data.notes)
+    return decoded_once(store, key, root, list_, options, notes + chosen)
 
 
 def _load_shards(
@@ -101,7 +111,7 @@ def _load_shards(
         names = read_names(root)
     drawn = (options.limit, dict(options.keep), options.seed)
     chosen = drawn if options.limit is not None or options.keep else ()
-    asked = (options.group_by, options.unlabeled)
+    asked = (options.group_by, options.unlabeled, options.need_labels)
     first = (FORMAT, root.key, *_pixels(options), chosen, names, asked)
     others = () if beside is None else zip(beside.ids, beside.stamps, strict=True)
     key = _key(first, chain(shards.items(), others))
@@ -144,8 +154,9 @@ def _of_shard(shards: Mapping[str, Stamp], id_: str) -> Stamp:
 
 def _shards(root: Folder) -> dict[str, Stamp]:
     """Find the shards of a folder, unless it is one of classes."""
-    folders = root.subfolders()
+    folders = [f for f in root.subfolders() if not is_unlabeled(f)]
     inside = [f for f in folders if f.lower() in PART_FOLDERS or f == "data"]
+    inside += [f for f in root.subfolders() if is_unlabeled(f)]
     shards = root.shards()
     for folder in inside:
         shards |= root.shards(folder)

@@ -17,16 +17,13 @@ def number_groups(names: Sequence[str]) -> NDArray[np.int64]:
 
     Examples
     --------
-    >>> number_groups(["ann", "bob", "ann", "", ""])
-    array([0, 1, 0, 8, 9])
+    >>> number_groups(["bob", "ann", "bob", "", ""])
+    array([1, 0, 1, 8, 9])
     """
-    numbers: dict[str, int] = {}
+    numbers = {name: i for i, name in enumerate(sorted(set(names) - {""}))}
     alone = range(len(names), 2 * len(names))  # more than there are names
     return np.array(
-        [
-            numbers.setdefault(name, len(numbers)) if name else own
-            for name, own in zip(names, alone, strict=True)
-        ],
+        [numbers.get(name, own) for name, own in zip(names, alone, strict=True)],
         np.int64,
     )
 

@@ -178,6 +178,21 @@ def index_unlabeled(root: Folder) -> Index:
     return _index(root, [("", "", UNLABELED)], {"": held})
 
 
+def index_unlabeled_folders(root: Folder) -> Index | None:
+    """Index the images in folders called unlabeled; None if there are none."""
+    held, _ = _unlabeled_folders(root, {})
+    if not held:
+        return None
+    return _index(root, [(folder, "", UNLABELED) for folder in held], held)
+
+
+def joined(first: Index | None, second: Index | None) -> Index | None:
+    """Put the images of two places together, of which either may be none."""
+    if first is None or second is None:
+        return first or second
+    return first.followed_by(second)
+
+
 def is_unlabeled(folder: str) -> bool:
     """Whether a folder is called as those of images without a label."""
     return folder.lower() in ("unlabeled", "unlabelled")
@@ -197,7 +212,7 @@ def _unlabeled_folders(
                 notes.append(f"left out, {folder}: {images} of the test part")
             elif found.images:
                 held[folder] = found
-                notes.append(f"{folder}: {images} that only encoders learn from")
+                notes.append(f"{folder}: {images} without a label")
     return held, notes
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from featx.errors import DataError
 
 Label = int | str | None
+_NUMBER = re.compile("-1|[0-9]+")
 
 
 def index_labels(
@@ -48,7 +50,7 @@ def index_labels(
     """
     kinds: dict[Label, Label] = {}
     for label in set(labels):
-        number = isinstance(label, int) or (label or "").strip().isdecimal()
+        number = isinstance(label, int) or _NUMBER.fullmatch((label or "").strip())
         kinds[label] = int(label) if number and label is not None else label
     values = {value for value in kinds.values() if value not in (None, -1)}
     numbers = all(isinstance(value, int) for value in values)

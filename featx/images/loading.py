@@ -176,10 +176,14 @@ def _find_table(
     """Find the folder of a table of labels and its name in it; (None, "") if it is none."""
     place = str(source) if is_remote(source) else os.path.expanduser(source)
     folder, _, name = str(place).replace(os.sep, "/").rpartition("/")
-    if not is_text_table(name) and not is_label_table(place, options.columns):
-        return None, ""
     if is_remote(source):
-        return list_remote(folder), name
+        if is_text_table(name) or is_label_table(str(source), options.columns):
+            return list_remote(folder), name
+        return None, ""
+    if os.path.isdir(place) or not (
+        is_text_table(name) or is_label_table(str(place), options.columns)
+    ):
+        return None, ""
     if not os.path.isfile(place):
         raise MissingDataError(f"Got {place}, but there is no such table of labels.")
     return LocalFolder(Path(place).parent), name

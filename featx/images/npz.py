@@ -54,6 +54,8 @@ def load_npz(path: Path | str, options: Options) -> Dataset:
             there, missing = (X, y) if X in arrays else (y, X)
             raise DataError(f"Got {there} without {missing} in {path}, but {EXPECTED}.")
     used = {p: names for p, names in ARRAYS.items() if names[0] in arrays}
+    if not options.unlabeled:
+        used.pop(UNLABELED, None)
 
     labeled = [y for _, y in used.values() if y]
     class_names = _class_names(arrays, labeled) if labeled else []

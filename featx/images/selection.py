@@ -93,9 +93,9 @@ def choose_rows(
         If `keep` names an unknown class or `limit` is too small.
     """
     unlabeled = np.flatnonzero((part == UNLABELED) & options.unlabeled)
-    if options.limit is not None:
-        unlabeled = _drawn(unlabeled, options.limit, options.seed)
     if len(unlabeled) and (part == UNLABELED).all():
+        if options.limit is not None:
+            unlabeled = _drawn(unlabeled, options.limit, options.seed)
         return Choice(unlabeled, part[unlabeled], ("no image has a label",), False)
     check_classes(y, part, class_names, where)
     notes: tuple[str, ...] = ()
@@ -108,11 +108,18 @@ def choose_rows(
 
     train = np.flatnonzero((part == TRAIN) | (part == VALIDATION))
     test = np.flatnonzero(part == TEST)
+    if groups is not None:
+        of_test = np.isin(groups[unlabeled], groups[test])
+        if of_test.any():
+            images = counted(int(of_test.sum()), "unlabeled image")
+            notes += (f"left out, of a group in the test part: {images}",)
+            unlabeled = unlabeled[~of_test]
     train = train[thin(y[train], class_names, options.keep, options.seed)]
     if options.limit is not None:
         minimum = 1 if (part == VALIDATION).any() else 2
         train = train[limited(y[train], options.limit, minimum, options.seed)]
         test = test[limited(y[test], options.limit, 1, options.seed)]
+        unlabeled = _drawn(unlabeled, options.limit, options.seed)
     rows = np.concatenate([unlabeled, train, test])
     rows = rows[np.argsort(part[rows], kind="stable")]
     check_classes(y[rows], part[rows], class_names, where)

@@ -94,8 +94,7 @@ def index_shards(
     if len(without):
         notes.append(
             f"without a label: {counted(len(without), 'image')}, such as "
-            f"{whole.ids[without[0]]}; only encoders learn from them, but not from those "
-            "of the test part"
+            f"{whole.ids[without[0]]}; those of the test part are left out"
         )
     rows = np.flatnonzero((y >= 0) | (part != TEST))
     # unlabeled images first, as they are needed
@@ -107,9 +106,13 @@ def _parts(root: Folder, shards: Sequence[str]) -> tuple[dict[str, int], list[st
     """Part of each shard that is used, and notes on the others."""
     named = {shard: _part(shard) for shard in shards}
     parts = {shard: part for shard, part in named.items() if part is not None}
-    if len(shards) == 1 or not parts:
+    if not parts or (len(shards) == 1 and UNLABELED not in parts.values()):
         return dict.fromkeys(shards, TRAIN), []
-    if TRAIN not in parts.values() and set(parts.values()) != {UNLABELED}:
+    if set(parts.values()) == {UNLABELED}:
+        return {
+            shard: TRAIN if part is None else part for shard, part in named.items()
+        }, []
+    if TRAIN not in parts.values():
         raise DataError(
             f"Got shards of no part train in {root}, but expected one, such as "
             f"train-00000.tar beside {shards[0]}."

@@ -86,8 +86,9 @@ def draw_groups(
 ) -> NDArray[np.int64] | None:
     """Draw about a fraction in (0, 1) of the rows, in whole groups; return them sorted.
 
-    The classes keep their shares as far as groups allow, and every class is on both sides;
-    None if that cannot be.
+    Groups are taken in random order as long as they bring the classes nearer to that
+    fraction of each, and then one for each class that has none. None if a class is in one
+    group only: it cannot be on both sides.
 
     Examples
     --------
@@ -96,15 +97,45 @@ def draw_groups(
     >>> len(drawn), len(set(groups[drawn]))
     (4, 1)
     """
-    n_folds = min(round(1 / fraction), len(np.unique(groups)))
-    counts = np.bincount(y)
-    drawn: dict[float, NDArray[np.int64]] = {}
-    for _, rows in split_into_folds(y, groups, n_folds, seed):
-        share = np.bincount(y[rows], minlength=len(counts)) / np.maximum(counts, 1)
-        share = share[counts > 0]
-        if share.min() > 0 and share.max() < 1:
-            drawn.setdefault(float(np.abs(share - fraction).max()), rows)
-    return drawn[min(drawn)] if drawn else None
+    from scipy.sparse import coo_array  # slow
+
+    numbers, of = np.unique(groups, return_inverse=True)
+    classes, label = np.unique(y, return_inverse=True)
+    shape = (len(numbers), len(classes))
+    held = coo_array((np.ones(len(y), np.int64), (of, label)), shape).tocsr()
+    totals = np.bincount(label)
+    taken, wanted = np.zeros(len(classes)), fraction * totals
+    chosen = np.zeros(len(numbers), bool)
+
+    def fits(group: int, *, needed: bool) -> bool:
+        """Take a group if it leaves some of each class and brings the shares nearer."""
+        row = slice(held.indptr[group], held.indptr[group + 1])
+        which, counts = held.indices[row], held.data[row]
+        after = taken[which] + counts
+        if (after >= totals[which]).any():
+            return False
+        before = (taken[which] - wanted[which]) / totals[which]
+        gained = np.sum(before**2) - np.sum(
+            ((after - wanted[which]) / totals[which]) ** 2
+        )
+        if gained <= 0 and not needed:
+            return False
+        taken[which] = after
+        chosen[group] = True
+        return True
+
+    order = rng_for(seed).permutation(len(numbers))
+    for group in order:
+        fits(group, needed=False)
+    columns = held.tocsc()
+    for label_without in np.flatnonzero(taken == 0):
+        if taken[label_without]:  # came with the group of another class
+            continue
+        row = slice(columns.indptr[label_without], columns.indptr[label_without + 1])
+        small_first = columns.indices[row][np.argsort(columns.data[row], kind="stable")]
+        if not any(fits(group, needed=True) for group in small_first):
+            return None
+    return np.flatnonzero(chosen[of])
 
 
 def split_into_folds(

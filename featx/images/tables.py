@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import csv
 import io
+import posixpath
 from collections.abc import Iterator, Mapping, Sequence
 from typing import IO, Any, NamedTuple
 
 import numpy as np
 
 from featx import remote
-from featx.errors import DataError, ParameterError
+from featx.errors import DataError, DependencyError, ParameterError
 from featx.images.backends import Folder
 from featx.images.groups import number_groups
 from featx.images.index import PART_FOLDERS, Index, is_unlabeled
@@ -19,8 +20,10 @@ from featx.images.locations import Files
 from featx.images.notes import counted, first_of
 from featx.images.options import COLUMNS
 from featx.images.shard_files import image_columns, open_table
-from featx.images.split import TRAIN, UNLABELED
+from featx.images.split import TEST, TRAIN, UNLABELED
+from featx.images.stamps import Stamp
 
+_LONGEST_HEAD = 2**20  # bytes of the first line
 _INSIDE = ("metadata.csv", "metadata.parquet")  # as the library datasets calls them
 
 
@@ -47,31 +50,55 @@ def is_label_table(place: str, columns: Mapping[str, str]) -> bool:
     if not place.lower().endswith(".parquet"):
         return False
 
-    def read(stream: IO[bytes]) -> tuple[bool, bool]:
+    def read(stream: IO[bytes]) -> bool:
         with open_table(stream, place) as file:
             schema = file.schema_arrow
             named = columns.get("file_name", "file_name") in schema.names
-            return named, bool(image_columns(schema))
+            return named and not image_columns(schema)
 
     try:
-        named, images = remote.read_from(place, read)
-    except FileNotFoundError:
-        return False
-    return named and not images
+        return remote.read_from(place, read)
+    except (FileNotFoundError, PermissionError):
+        return False  # whoever opens it will say so
 
 
 def tables_inside(root: Folder, columns: Mapping[str, str]) -> list[str]:
-    """Find the tables that name labels of images right in a folder, or in its parts."""
-    folders = [""] + [f for f in root.subfolders() if f.lower() in PART_FOLDERS]
-    label = columns.get("label", "label")
+    """Find the tables that name files and labels, right in a folder or in its parts."""
+    folders = ["", *(f for f in root.subfolders() if f.lower() in PART_FOLDERS)]
     found = []
     for folder in folders:
         for name in _INSIDE:
             path = f"{folder}/{name}" if folder else name
-            if root.stamp(path) is not None and label in _read(root, path)[0]:
+            if root.stamp(path) is not None and _tells_labels(root, path, columns):
                 found.append(path)
                 break
     return found
+
+
+def _tells_labels(root: Folder, path: str, columns: Mapping[str, str]) -> bool:
+    """Whether a file that was not asked for is a table of labels."""
+    place = root.locate(path)
+    if not is_text_table(path):
+        try:
+            names, _ = _read_parquet(root, path)
+            label = columns.get("label", "label")
+            return is_label_table(place, columns) and label in names
+        except (DataError, DependencyError):
+            return False
+    head = remote.read_from(place, lambda stream: stream.readline(_LONGEST_HEAD))
+    names = _header(head.decode("utf-8-sig", "replace"))
+    wanted = {columns.get(one, one) for one in ("file_name", "label")}
+    return wanted <= set(names)
+
+
+def _header(line: str) -> list[str]:
+    """Split the first line of a table into the names of columns."""
+    reader = csv.reader([line.rstrip("\r\n")], delimiter=_separator(line))
+    return [name.strip() for name in next(reader, [])]
+
+
+def _separator(line: str) -> str:
+    return max(",;\t", key=line.count)
 
 
 def index_tables(
@@ -122,26 +149,48 @@ def index_tables(
                 f"as {there[0]}. Files are looked for beside the table."
             )
         notes.append(f"left out, no such file: {first_of(there)}")
-    found = [pair for pair in zip(rows, stamps, strict=True) if pair[1] is not None]
-    rows = [row for row, _ in found]
+    kept = [row for row, stamp in zip(rows, stamps, strict=True) if stamp is not None]
+    without = [row for row in kept if _part(row) == TEST and not row.label]
+    if without:
+        there = [f"{row.file} ({row.place})" for row in without]
+        notes.append(f"left out, test images without a label: {first_of(there)}")
+    left_out = set(without)
+    # by part and name: the order of the lines says nothing
+    kept = sorted(
+        (row for row in kept if row not in left_out),
+        key=lambda row: (_part(row), row.file),
+    )
+    return _index(root, kept, dict(zip(rows, stamps, strict=True)), tables), tuple(
+        notes
+    )
+
+
+def _index(
+    root: Folder,
+    rows: Sequence[_Row],
+    stamps: Mapping[_Row, Stamp | None],
+    tables: Sequence[str],
+) -> Index:
+    """Turn rows of tables into an index, unlabeled images first."""
     part = np.array([_part(row) for row in rows], np.int8)
-    where = ", ".join(tables)
-    y, class_names = index_labels([row.label or None for row in rows], where)
+    said = [
+        row.label if row.label and own != UNLABELED else None
+        for row, own in zip(rows, part, strict=True)
+    ]
+    y, class_names = index_labels(said, ", ".join(tables))
     part[y < 0] = UNLABELED
-    y[part == UNLABELED] = -1
-    ids, names = [row.file for row in rows], [row.group for row in rows]
-    groups = number_groups(names) if any(names) else None
-    index = Index(
+    names = [row.group for row in rows]
+    ids = [row.file for row in rows]
+    order = np.argsort(part, kind="stable")
+    return Index(
         ids,
-        [stamp for _, stamp in found if stamp is not None],
+        [stamp for row in rows if (stamp := stamps[row]) is not None],
         y,
         part,
         class_names,
-        Files(ids, root.locate("")),
-        groups,
-    )
-    order = np.argsort(part, kind="stable")
-    return index.take(order, part[order]), tuple(notes)
+        Files([root.locate(file) for file in ids]),
+        number_groups(names) if any(names) else None,
+    ).take(order, part[order])
 
 
 def _rows(
@@ -151,10 +200,10 @@ def _rows(
     names, lines = _read(root, table)
     chosen = {one: columns.get(one, one) for one in COLUMNS}
     asked = ["file_name", *(one for one in columns if one != "file_name")]
-    if missing := [chosen[one] for one in asked if chosen[one] not in names]:
+    if missing := [one for one in asked if chosen[one] not in names]:
         raise ParameterError(
-            f"Got no column {missing[0]} in {table}, but {', '.join(names) or 'none'}. "
-            f"Name it with --column {asked[0]}=NAME."
+            f"Got no column {chosen[missing[0]]} in {table}, but "
+            f"{', '.join(names) or 'none'}. Name it with --column {missing[0]}=NAME."
         )
     at = {one: names.index(name) for one, name in chosen.items() if name in names}
     if unused := [name for name in names if name not in chosen.values()]:
@@ -173,10 +222,10 @@ def _rows(
                 f"Got no file name in {place}, but expected one. Fill it in, or remove "
                 "the line."
             )
-        file = said["file_name"].replace("\\", "/").removeprefix("./")
+        file = said["file_name"].replace("\\", "/")
         yield _Row(
             place,
-            f"{folder}/{file}" if folder and not file.startswith("/") else file,
+            posixpath.normpath(posixpath.join(folder, file)),
             said.get("label", ""),
             said.get("group", ""),
             said.get("split", "") or folder,
@@ -191,7 +240,7 @@ def _without_doubles(rows: Sequence[_Row], notes: list[str]) -> list[_Row]:
         before = first.setdefault(row.file, row)
         if before is row:
             continue
-        if before[2:] != row[2:]:
+        if _told(before) != _told(row):
             raise DataError(
                 f"Got {row.file} twice with different words: {_words(before)} in "
                 f"{before.place}, {_words(row)} in {row.place}. Remove one of them."
@@ -200,6 +249,10 @@ def _without_doubles(rows: Sequence[_Row], notes: list[str]) -> list[_Row]:
     if doubles:
         notes.append(f"named twice, used once: {first_of(doubles)}")
     return list(first.values())
+
+
+def _told(row: _Row) -> tuple[str, str, int]:
+    return row.label, row.group, _part(row)
 
 
 def _words(row: _Row) -> str:
@@ -233,11 +286,22 @@ def _read(
             f"Got {table} with the byte {content[error.start]:#x}, which is not UTF-8. "
             "Save it as UTF-8."
         ) from error
-    head = text.partition("\n")[0]
-    separator = max(",;\t", key=head.count)
+    separator = _separator(text.partition("\n")[0])
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
-    names = [name.strip() for name in next(reader, [])]
-    return names, ((reader.line_num, cells) for cells in reader if any(cells))
+
+    def lines() -> Iterator[tuple[int, list[str]]]:
+        try:
+            for cells in reader:
+                if any(cells):
+                    yield reader.line_num, cells
+        except csv.Error as error:
+            raise DataError(
+                f"Got {table} that cannot be read in line {reader.line_num} ({error}). "
+                "Look for a quotation mark that is not closed."
+            ) from error
+
+    _, names = next(lines(), (0, []))
+    return [name.strip() for name in names], lines()
 
 
 def _read_parquet(
@@ -255,9 +319,15 @@ def _read_parquet(
             return file.read(columns=plain)
 
     held = remote.read_from(place, read)
-    columns = [
-        ["" if value is None else str(value) for value in column.to_pylist()]
-        for column in held.columns
-    ]
+    columns = [list(map(_as_text, column.to_pylist())) for column in held.columns]
     lines = enumerate(map(list, zip(*columns, strict=True)), 1)
     return list(held.column_names), iter(lines)
+
+
+def _as_text(value: Any) -> str:
+    """Write a cell as people would: nothing for no number, 3 for 3.0."""
+    if value is None or value != value:
+        return ""
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value)

@@ -66,7 +66,7 @@ def test_a_folder_beside_classes_or_parts(tree, load, home, name):
     assert set(data.unlabeled.y) == {-1}
     for part in (data.unlabeled, data.train, data.test, data.learning_images):
         assert_pixels(part)
-    assert f"{home}{name}: 2 images that only encoders learn from" in data.notes
+    assert f"{home}{name}: 2 images without a label" in data.notes
     assert data.validation.shape == (len(data.train),)
 
 
@@ -116,7 +116,9 @@ def test_another_place(tree, tmp_path, load):
     assert alone.train.digest == data.train.digest
     limited = load(tree, unlabeled=tmp_path / "more", limit=10)
     assert (len(limited.unlabeled), len(limited.train)) == (3, 10)
-    assert len(load(tree, unlabeled=tmp_path / "more", limit=2).unlabeled) == 2
+    for number in range(110, 115):
+        save(tmp_path / "more" / f"{number}.png", number)
+    assert len(load(tree, unlabeled=tmp_path / "more", limit=4).unlabeled) == 4
 
 
 def test_a_changed_image_of_another_place_is_seen(tree, tmp_path, load):
