@@ -1,4 +1,4 @@
-"""Does the answer keep its promise when there is nothing to find?
+"""The promise of the answer where there is nothing to find.
 
     python -m benchmarks.random_labels            200 repetitions of each design
     python -m benchmarks.random_labels --repeats 20

@@ -34,6 +34,7 @@ PENALTIES = (1.0, 4.0, 1 / 4, 16.0, 1 / 16, 64.0)
 KERNEL_PENALTIES = (1.0, 0.3, 0.1, 0.03)
 WIDTHS = (1.0, 1 / 4, 1 / 16)  # of gamma; wider kernels need smaller penalties
 NEIGHBORS = (10, 5, 20, 3, 1)
+_LARGEST_GROUP = 1000  # images; of larger ones too many neighbors would be looked for
 # classifiers that have settings to choose
 CHOSEN = ("linear-svm", "logreg", "ridge", "svm", "kernel-ridge", "knn")
 CHOICE = {  # what settings depend on besides images and seed; count up for other code
@@ -77,8 +78,8 @@ def choose_settings(
     Returns
     -------
     dict of str to object
-        Parameters for ``classifier.set_params``; empty for fewer than 20 images or a
-        single class.
+        Parameters for ``classifier.set_params``; empty for fewer than 20 images, a
+        single class or a single group.
 
     Examples
     --------
@@ -95,6 +96,8 @@ def choose_settings(
     if name not in CHOSEN or len(y) < FEWEST or len(classes) < 2:
         return {}
     rows = _spread(numbers, int(np.clip(len(y) // 20, *ROWS)))
+    if groups is not None and len(np.unique(groups[rows])) < 2:
+        return {}  # nothing would be left to learn from
     judge = Judge(numbers[rows], uneven)
     heads = [step for key, step in classifier.steps[:-1] if key != "rbf"]
     if name == "knn":
@@ -274,7 +277,7 @@ def _choose_neighbors(
     groups = np.arange(len(X)) if groups is None else groups
     largest = int(np.unique(groups, return_counts=True)[1].max())
     most = min(max(NEIGHBORS), len(X) - largest)
-    if most < 1:
+    if most < 1 or largest > _LARGEST_GROUP:
         return {}
     search = NearestNeighbors(n_neighbors=most + largest).fit(X)
     distances, neighbors = search.kneighbors(X[rows])

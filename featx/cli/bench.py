@@ -110,7 +110,6 @@ def bench(context: typer.Context, options: BenchOptions) -> None:
     """Compare encoders with classifiers and leave a folder of results."""
     options.announce_device()
     from featx.experiment import Protocol
-    from featx.experiment.folds import whole
     from featx.reports import check_run_folder, new_run_folder, save_run
 
     check_run_folder(options.out or RUNS)  # before anything takes time
@@ -129,8 +128,7 @@ def bench(context: typer.Context, options: BenchOptions) -> None:
         budget_for=options.budget_for,
     )
     folder = options.out or new_run_folder(RUNS, run_name(dataset.name))
-    shown = whole(dataset) if "folds" in results.protocol else dataset
-    save_run(results, shown, folder, context.obj, figures=options.figures)
+    save_run(results, dataset, folder, context.obj, figures=options.figures)
     print_results(results, options, folder, context.obj)
     if not options.as_json:
         say(f"Run folder: {folder}, page: {folder / 'report.html'}", options.quiet)

@@ -48,7 +48,6 @@ class CurveOptions(EncoderOptions):
 
 def curve(context: typer.Context, options: CurveOptions) -> None:
     """Measure accuracy against the number of labels, and what more labels may give."""
-    options.announce_device()
     from featx.experiment import (
         Backend,
         Budget,
@@ -57,9 +56,15 @@ def curve(context: typer.Context, options: CurveOptions) -> None:
         default_minutes,
         learning_curve,
     )
-    from featx.reports import new_run_folder
-    from featx.reports.curve import curve_lines, curve_table, save_curve
+    from featx.reports import (
+        check_run_folder,
+        curve_lines,
+        curve_table,
+        new_run_folder,
+        save_curve,
+    )
 
+    check_run_folder(options.out or RUNS)  # before anything takes time
     labels = parse_numbers("--labels", options.labels)
     auto = options.encoders == "auto"
     names = list(DEFAULT_ENCODERS) if auto else split_names(options.encoders)
@@ -75,7 +80,7 @@ def curve(context: typer.Context, options: CurveOptions) -> None:
             labels=labels,
             draws=options.draws,
             protocol=Protocol(seed=options.seed),
-            backend=Backend(**options.where, device=options.cuda_device),
+            backend=Backend(**options.where),
             cache=options.cache(),
             budget=Budget(minutes, may_leave_out=auto, limits_fits=False),
             observer=Observer(

@@ -75,8 +75,6 @@ class FitOptions(OneEncoderOptions):
 def fit(context: typer.Context, options: FitOptions) -> None:
     """Fit one classifier on features, encoding what is not cached yet."""
     options.announce_device()
-    from featx.experiment.folds import whole
-
     if options.out is not None:  # before anything takes time
         from featx.reports import check_run_folder, save_run
 
@@ -97,8 +95,7 @@ def fit(context: typer.Context, options: FitOptions) -> None:
         on_fitted=(lambda *pair: fitted.append(pair)) if keep else None,
     )
     if options.out is not None:
-        shown = whole(dataset) if options.folds else dataset
-        save_run(results, shown, options.out, context.obj)
+        save_run(results, dataset, options.out, context.obj)
     print_results(results, options, options.out, context.obj)
     if options.save is not None:
         encoder, row = _refit(options, dataset) if refit else fitted[0]

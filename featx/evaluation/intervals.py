@@ -86,7 +86,9 @@ def interval_of_mean(
         deviations = np.bincount(of, shares) - mean * sizes
         variance = float(deviations @ deviations) / n**2
         variance *= n_groups / max(n_groups - 1, 1)
-    effective: float = n * n_seeds if 0 < mean < 1 else n_groups
+    effective: float = n * n_seeds if 0 < mean < 1 else n
+    if groups is not None and not variance:
+        effective = n_groups
     if variance:
         effective = min(effective, mean * (1 - mean) / variance)
     if groups is not None:

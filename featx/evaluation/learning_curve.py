@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import curve_fit
+from scipy.optimize import OptimizeWarning, curve_fit
 
 from featx.evaluation.comparisons import Comparison, holm, sign_flips
 
@@ -97,21 +98,25 @@ class CurveRow:
         n, means = self.n_labels.astype(float), self.means
         draws = [len(one) for one in self.accuracies]
         known = np.array(draws) > 1
-        if known.sum() < 4 or len(n) < 5:
+        if known.sum() < 4 or len(n) < 5 or n[-1] - n_more < n[0]:
             return None
-        errors = np.where(known, self.spreads, np.nan) / np.sqrt(draws)
-        errors = np.where(known, errors, np.nanmin(errors)).clip(1e-4)
+        spreads = self.spreads
+        errors = spreads / np.sqrt(draws)
+        # a single draw is as sure as one of several was
+        errors = np.where(known, errors, np.nanmin(spreads)).clip(1e-4)
         try:
-            fitted, covariance = curve_fit(
-                _power_law,
-                n,
-                means,
-                p0=(min(1.0, means.max() + 0.05), 1.0, 0.5),
-                sigma=errors,
-                absolute_sigma=True,
-                bounds=([0, 0, 0.01], [1, 10, 3]),
-            )
-        except RuntimeError:  # it does not converge
+            with warnings.catch_warnings():
+                warnings.simplefilter("error", OptimizeWarning)
+                fitted, covariance = curve_fit(
+                    _power_law,
+                    n,
+                    means,
+                    p0=(min(1.0, means.max() + 0.05), 1.0, 0.5),
+                    sigma=errors,
+                    absolute_sigma=True,
+                    bounds=([0, 0, 0.01], [1, 10, 3]),
+                )
+        except (RuntimeError, OptimizeWarning):  # it does not converge
             return None
         if not np.isfinite(covariance).all():
             return None
@@ -166,34 +171,39 @@ class LearningCurve:
     controls: tuple[str, ...]
     groups: NDArray[np.int64] | None = None
 
-    def best(self, point: int, *, control: bool = False) -> CurveRow | None:
-        """Find the row of highest mean accuracy, of controls or of others."""
-        rows = [row for row in self.rows if (row.encoder in self.controls) == control]
-        return max(rows, key=lambda row: row.means[point], default=None)
-
-    def comparisons(self) -> list[Comparison | None]:
-        """Test at every point the best learned row against the best control.
+    def comparisons(self) -> list[list[Comparison]]:
+        """Test at every point each learned row against the controls with its classifier.
 
         Differences are paired over test images, or groups of them, counted over all draws,
-        and the p-values are corrected together. None where a point lacks one of the two.
+        and all p-values are corrected together.
         """
+        by_name = {row.name: row for row in self.rows}
         pairs = [
-            (self.best(point), self.best(point, control=True))
+            (row, by_name[name])
+            for row in self.rows
+            if row.encoder not in self.controls
+            for control in self.controls
+            if (name := f"{control} + {row.classifier}") in by_name
+        ]
+        differences = [
+            [row.times_right[point] - other.times_right[point] for row, other in pairs]
             for point in range(len(self.labels))
         ]
-        tests: list[tuple[int, CurveRow, CurveRow, NDArray[np.int64]]] = []
-        for point, (row, other) in enumerate(pairs):
-            if row is not None and other is not None:
-                difference = row.times_right[point] - other.times_right[point]
-                tests.append((point, row, other, self._by_group(difference)))
-        corrected = holm([sign_flips(difference) for *_, difference in tests])
-        found: list[Comparison | None] = [None] * len(pairs)
-        for (point, row, other, difference), p in zip(tests, corrected, strict=True):
-            more, less = difference.clip(0).sum(), (-difference).clip(0).sum()
-            found[point] = Comparison(
-                row.name, other.name, int(more), int(less), float(p)
-            )
-        return found
+        raw = [sign_flips(self._by_group(one)) for many in differences for one in many]
+        corrected = iter(holm(raw))
+        return [
+            [
+                Comparison(
+                    row.name,
+                    other.name,
+                    int(one.clip(0).sum()),
+                    int((-one).clip(0).sum()),
+                    float(next(corrected)),
+                )
+                for (row, other), one in zip(pairs, many, strict=True)
+            ]
+            for many in differences
+        ]
 
     def _by_group(self, difference: NDArray[np.int64]) -> NDArray[np.int64]:
         if self.groups is None:
@@ -205,7 +215,10 @@ class LearningCurve:
         """Say what the last labels gave, and what more may give."""
         last = len(self.labels) - 1
         row = max(self.rows, key=lambda row: row.means[last])
-        said = f"{row.name} reaches {100 * row.means[last]:.1f} % with all labels."
+        said = (
+            f"{row.name} is the highest of {len(self.rows)} rows with all labels, "
+            f"{100 * row.means[last]:.1f} %."
+        )
         found = row.forecast()
         if found is None:
             return f"{said} The curve does not say what more labels would give."
@@ -223,7 +236,9 @@ class LearningCurve:
             "machine": self.machine,
             "labels": self.labels,
             "rows": [row.to_dict() for row in self.rows],
-            "comparisons": [one and one.to_dict() for one in self.comparisons()],
+            "comparisons": [
+                [test.to_dict() for test in tests] for tests in self.comparisons()
+            ],
             "forecasts": {
                 row.name: found and found._asdict()
                 for row in self.rows

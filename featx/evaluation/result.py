@@ -215,7 +215,7 @@ class Result:
 
 
 def choose_row(rows: Sequence[Result]) -> Result:
-    """Choose the row to use: the best on held-out training images, the cheapest of equals.
+    """Choose the row to use: the best on held-out training images, of equals the narrowest.
 
     The test part has no say in it, so that its accuracy is not that of the luckiest of many
     rows. Where rows were not judged on held-out images, it is that of the highest test
@@ -233,10 +233,11 @@ def choose_row(rows: Sequence[Result]) -> Result:
     >>> choose_row([raw, conv]).name
     'raw + svm'
     """
+    judged = all(row.held_out is not None for row in rows)
 
-    def merit(row: Result) -> tuple[float, float]:
-        if row.held_out is None or not all(one.held_out for one in rows):
-            return row.scores.accuracy, 0.0
-        return row.held_out.accuracy, -row.seconds
+    def merit(row: Result) -> tuple[float, int]:
+        if not judged or row.held_out is None:
+            return row.scores.accuracy, 0
+        return row.held_out.accuracy, -row.n_features
 
     return max(rows, key=merit)

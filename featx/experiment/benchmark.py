@@ -25,7 +25,7 @@ from featx.experiment.budget import Budget
 from featx.experiment.clock import TimeShares
 from featx.experiment.diagnostics import diagnostics_of, duplicates_of
 from featx.experiment.encoder_runs import EncoderRun, RowCounter, run_encoder
-from featx.experiment.folds import split_folds, whole
+from featx.experiment.folds import split_folds
 from featx.experiment.parallel import executor_of, fit_rows
 from featx.experiment.plan import Plan
 from featx.experiment.protocol import Backend, Observer, Protocol
@@ -125,7 +125,7 @@ def _run_folds(plan: Plan) -> BenchResults:
         own = plan.for_fold(number, fold.dataset)
         runs.append(_run(own, _find_duplicates(own)))
     rows = [(fold.train_rows, fold.test_rows) for fold in folds]
-    return with_folds(runs, rows, whole(plan.dataset).describe())
+    return with_folds(runs, rows, plan.dataset.whole.describe())
 
 
 def _find_duplicates(plan: Plan) -> Duplicates:

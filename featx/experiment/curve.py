@@ -5,25 +5,33 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
+from sklearn.pipeline import Pipeline
 
 from featx._version import __version__
-from featx.classifiers import SharedReduction, choose_settings, make_classifier
+from featx.classifiers import (
+    CHOICE,
+    SharedReduction,
+    accelerated,
+    choose_settings,
+    make_classifier,
+)
 from featx.errors import ParameterError
 from featx.evaluation import is_uneven
 from featx.evaluation.learning_curve import CurveRow, LearningCurve
 from featx.experiment.budget import Budget
 from featx.experiment.encoder_runs import encode_planned
-from featx.experiment.fitting import notes_of
+from featx.experiment.fit_notes import notes_of
 from featx.experiment.plan import Plan
 from featx.experiment.protocol import Backend, Observer, Protocol
 from featx.features import EncodedDataset, FeatureCache
-from featx.features.digest import digest_array, digest_json
+from featx.features.digest import digest_array, digest_json, digest_params
 from featx.images import Dataset
 from featx.images.split import draw, rng_for
 from featx.machine import describe_machine
@@ -193,31 +201,39 @@ class _Task:
                 "featx": __version__,
                 "features": [train.key, test.key],
                 "labels": digest_array(train.y),
+                "groups": None if self.groups is None else digest_array(self.groups),
                 "drawn": [digest_array(rows) for rows in self.drawn],
-                "classifier": self.classifier,
-                "seed": self.plan.protocol.seed,
+                "classifier": digest_params(self._make(self.drawn[0])),
+                "choice": CHOICE,
+                "scikit-learn": version("scikit-learn"),
+                "intelex": version("scikit-learn-intelex") if accelerated() else None,
             }
         )
 
     def _predict(self) -> NDArray[np.int64]:
         return np.stack([self._predict_one(rows) for rows in self.drawn])
 
-    def _predict_one(self, rows: Rows) -> NDArray[np.int64]:
-        train = self.encoded.train
-        X, y = np.asarray(train.X[rows]), train.y[rows]
-        groups = self.plan.dataset.train.groups
-        uneven = is_uneven(np.bincount(y))
-        classifier = make_classifier(
+    @property
+    def groups(self) -> NDArray[np.int64] | None:
+        """Groups of all training images."""
+        return self.plan.dataset.train.groups
+
+    def _make(self, rows: Rows) -> Pipeline:
+        return make_classifier(
             self.classifier,
-            n_features=X.shape[1],
-            n_images=len(y),
-            balanced=uneven,
+            n_features=self.encoded.train.X.shape[1],
+            n_images=len(rows),
+            balanced=is_uneven(np.bincount(self.encoded.train.y[rows])),
             random_state=self.plan.protocol.seed,
         )
+
+    def _predict_one(self, rows: Rows) -> NDArray[np.int64]:
+        X, y = np.asarray(self.encoded.train.X[rows]), self.encoded.train.y[rows]
+        classifier = self._make(rows)
         choose = partial(
             choose_settings,
-            uneven=uneven,
-            groups=None if groups is None else groups[rows],
+            uneven=is_uneven(np.bincount(y)),
+            groups=None if self.groups is None else self.groups[rows],
         )
         notes_of(lambda: SharedReduction().fit(classifier, X, y, choose))
         predicted: Any = classifier.predict(np.asarray(self.encoded.test.X))

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import math
 import time
-import warnings
-from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple, Self
 
 import numpy as np
-from scipy.linalg import LinAlgWarning
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import make_scorer
 from sklearn.model_selection import GridSearchCV, PredefinedSplit
 from sklearn.pipeline import Pipeline
@@ -28,6 +24,7 @@ from featx.classifiers import (
 )
 from featx.errors import DataError
 from featx.evaluation.result import HeldOut
+from featx.experiment.fit_notes import notes_of
 from featx.experiment.held_out import judge_held_out
 from featx.experiment.rows import Row, make_result
 from featx.experiment.sampling import Sample, choose_sample
@@ -58,12 +55,14 @@ class FittedRow(NamedTuple):
 class Fit(NamedTuple):
     """A fitted classifier, and notes on the fit for readers of the table.
 
-    `seconds_saved` is the time that `SharedReduction` saved.
+    `seconds_saved` is the time that `SharedReduction` saved, `settings` what a search
+    found.
     """
 
     classifier: Pipeline
     notes: list[str]
     seconds_saved: float = 0.0
+    settings: dict[str, Any] | None = None
 
 
 class Shared(NamedTuple):
@@ -108,11 +107,20 @@ def fit_row(
     fit_seconds = time.perf_counter() - start + fit.seconds_saved
     notes = [*sample.notes, *_warn_of_settings(task, sample), *fit.notes]
     row = _score_row(task, fit.classifier, notes, fit_seconds)
-    return row.judged(judge_held_out(task, shared and shared.held_out))
+    return row.judged(
+        judge_held_out(
+            task, len(sample.y), shared and shared.held_out, settings=fit.settings
+        )
+    )
 
 
 def _search(task: FitTask, sample: Sample) -> Fit:
     """Try every setting of the classifier's space on the validation part."""
+    if not sample.validation.any():
+        raise DataError(
+            "Got no validation part to choose settings on, as groups could not be split, "
+            "but expected one. Bring one along, or leave tune out."
+        )
     if len(np.unique(sample.y[~sample.validation])) < 2:
         raise DataError(
             "Got images of one class outside the validation part, but expected at "
@@ -139,7 +147,7 @@ def _search(task: FitTask, sample: Sample) -> Fit:
         f"{chosen} chosen on {n_validation:,} validation images "
         f"({100 * search.best_score_:.1f} % {measure} there)"
     )
-    return Fit(search.best_estimator_, notes)
+    return Fit(search.best_estimator_, notes, settings=search.best_params_)
 
 
 def _fit_in_blocks(task: FitTask, sample: Sample) -> Fit:
@@ -204,23 +212,3 @@ def _score_row(
         notes=tuple(notes),
     )
     return FittedRow(Row(result, labels, confidence.astype(np.float32)), classifier)
-
-
-def notes_of(fit: Callable[[], Any]) -> list[str]:
-    """Call `fit`, and return what a reader of the table should know about it."""
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", ConvergenceWarning)
-        # wide features share a few strong components; the penalty copes with that
-        warnings.simplefilter("ignore", LinAlgWarning)
-        fit()
-    unfinished = any(issubclass(w.category, ConvergenceWarning) for w in caught)
-    for other in caught:
-        if not issubclass(other.category, ConvergenceWarning):
-            warnings.warn_explicit(
-                other.message, other.category, other.filename, other.lineno
-            )
-    return (
-        ["stopped at the limit of iterations, before it converged"]
-        if unfinished
-        else []
-    )

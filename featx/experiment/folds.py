@@ -33,9 +33,16 @@ class Fold:
 
 
 def default_folds(dataset: Dataset) -> int:
-    """Choose 5 folds where fewer than 1,000 images bring no test part, else none (0)."""
-    few = len(dataset.train) + len(dataset.test) < FOLDS_BELOW
-    return FOLDS if few and not dataset.test_given else 0
+    """Choose 5 folds where fewer than 1,000 images bring no test part, else none (0).
+
+    There are fewer folds where a class has fewer images, or there are fewer groups.
+    """
+    n_images = len(dataset.train) + len(dataset.test)
+    if dataset.test_given or n_images >= FOLDS_BELOW:
+        return 0
+    smallest = int((dataset.train.class_counts + dataset.test.class_counts).min())
+    n_folds = min(FOLDS, smallest, dataset.n_groups or FOLDS)
+    return n_folds if n_folds > 1 else 0
 
 
 def check_folds(dataset: Dataset, n_folds: int) -> None:
@@ -103,14 +110,6 @@ def split_folds(dataset: Dataset, n_folds: int, seed: int) -> list[Fold]:
         )
         folds.append(Fold(part, train_rows, test_rows))
     return folds
-
-
-def whole(dataset: Dataset) -> Dataset:
-    """Return the data set of a page about folds: every image is in both parts."""
-    images = dataset.labeled_images
-    nothing = np.zeros(len(images), bool)
-    notes = tuple(note for note in dataset.notes if not note.startswith("no test part"))
-    return replace(dataset, train=images, test=images, validation=nothing, notes=notes)
 
 
 def all_to_learn(dataset: Dataset) -> Dataset:

@@ -6,14 +6,15 @@ the luckiest of many.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from featx.classifiers import SharedReduction, choose_settings, predict_with_confidence
 from featx.evaluation.result import HeldOut
+from featx.experiment.fit_notes import notes_of
 from featx.experiment.sampling import stratified_subsample
 from featx.experiment.tasks import FitTask
 from featx.images.split import draw_fraction, draw_groups, rng_for, split_into_folds
@@ -26,18 +27,35 @@ Rows = NDArray[np.int64]
 
 
 def judge_held_out(
-    task: FitTask, shared: SharedReduction | None = None
+    task: FitTask,
+    most: int,
+    shared: SharedReduction | None = None,
+    *,
+    settings: dict[str, Any] | None = None,
 ) -> HeldOut | None:
     """Fit a row's classifier on some training images and judge it on others.
 
     Both are the same for every row. The encoder has seen them all, without labels.
-    `shared` keeps what classifiers have in common, of a single split. None where there
-    are too few images to split.
+
+    Parameters
+    ----------
+    task : FitTask
+        The row.
+    most : int
+        Images that the row itself was fitted on: here, too, there are no more.
+    shared : SharedReduction, optional
+        Keeps what classifiers have in common, of a single split.
+    settings : dict, optional
+        Of the classifier; by default they are chosen on the images to fit on.
+
+    Returns
+    -------
+    HeldOut or None
+        None where images cannot be split.
     """
-    X, y = task.encoded.train.X, task.encoded.train.y
+    X, y, groups = task.encoded.train.X, task.encoded.train.y, task.train_groups
     right: list[NDArray[np.bool_]] = []
-    splits = list(held_out_rows(y, task.train_groups, task.n_in_memory))
-    groups = task.train_groups
+    splits = held_out_rows(y, groups, min(most, task.n_in_memory))
     for fitted, judged in splits:
         if len(np.unique(y[fitted])) < 2:
             return None
@@ -46,7 +64,16 @@ def judge_held_out(
             shared = SharedReduction(task.fit_device)
         own = None if groups is None else groups[fitted]
         choose = partial(choose_settings, uneven=task.uneven, groups=own)
-        shared.fit(classifier, np.asarray(X[fitted]), y[fitted], choose)
+        if settings is not None:
+            classifier.set_params(**settings)
+        fit = partial(
+            shared.fit,
+            classifier,
+            np.asarray(X[fitted]),
+            y[fitted],
+            choose if settings is None else None,
+        )
+        notes_of(fit)  # they are of the row itself
         predicted, _ = predict_with_confidence(classifier, np.asarray(X[judged]))
         right.append(predicted == y[judged])
     if not right:
@@ -57,8 +84,8 @@ def judge_held_out(
 
 def held_out_rows(
     y: NDArray[np.int64], groups: NDArray[np.int64] | None, most: int
-) -> Iterator[tuple[Rows, Rows]]:
-    """Yield rows to fit on, at most so many, and rows to judge on.
+) -> list[tuple[Rows, Rows]]:
+    """List rows to fit on, at most about so many, and rows to judge on; no group is torn.
 
     Examples
     --------
@@ -70,16 +97,19 @@ def held_out_rows(
     [(80, 20), (80, 20), (80, 20), (80, 20), (80, 20)]
     """
     n = len(y)
-    n_groups = n if groups is None else len(np.unique(groups))
+    n_folds = N_FOLDS if groups is None else min(N_FOLDS, len(np.unique(groups)))
     if n < FEW:
-        yield from split_into_folds(y, groups, min(N_FOLDS, n_groups), 0)
-        return
+        return split_into_folds(y, groups, n_folds, 0)
     fraction = min(1 / N_FOLDS, MOST_JUDGED / n)
-    judged = None if groups is None else draw_groups(y, groups, fraction, 0)
-    if judged is None:
+    if groups is None:
         judged = draw_fraction(y, fraction, rng_for(0))
+    else:
+        drawn = draw_groups(y, groups, fraction, 0)
+        if drawn is None:  # a class is in one group only
+            return split_into_folds(y, groups, n_folds, 0)[:1]
+        judged = drawn
     fitted = np.setdiff1d(np.arange(n), judged)
     most = min(most, MOST_FITTED)
     if len(fitted) > most:
         fitted = fitted[stratified_subsample(y[fitted], most)]
-    yield fitted, judged
+    return [(fitted, judged)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -201,6 +201,18 @@ class Dataset:
     def class_names(self) -> tuple[str, ...]:
         """Names of the classes in the order of the labels."""
         return self.train.class_names
+
+    @property
+    def whole(self) -> Dataset:
+        """The data set of a page about folds: every labeled image is in both parts."""
+        images = self.labeled_images
+        return replace(
+            self,
+            train=images,
+            test=images,
+            validation=np.zeros(len(images), bool),
+            notes=tuple(n for n in self.notes if not n.startswith("no test part")),
+        )
 
     @property
     def n_groups(self) -> int | None:

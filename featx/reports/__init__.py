@@ -8,10 +8,12 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from featx.reports.curve import curve_csv, curve_lines, curve_table
 from featx.reports.documents import to_json
 from featx.reports.files import (
     check_run_folder,
     new_run_folder,
+    save_curve,
     save_figures,
     save_page,
     save_run,
@@ -53,6 +55,9 @@ __all__ = [
     "comparison_table",
     "confusion_display",
     "csv_table",
+    "curve_csv",
+    "curve_lines",
+    "curve_table",
     "data_table",
     "html_page",
     "load_run",
@@ -70,6 +75,7 @@ __all__ = [
     "plot_reconstructions",
     "plot_samples",
     "remarks",
+    "save_curve",
     "save_figures",
     "save_page",
     "save_run",

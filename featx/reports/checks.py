@@ -26,6 +26,19 @@ def _number(value: Any) -> bool:
     return type(value) in (int, float) and -1e30 <= value <= 1e30
 
 
+def _held_out(value: Any) -> bool:
+    if value is None:
+        return True
+    return (
+        isinstance(value, dict)
+        and value.keys() == {"accuracy", "n_images"}
+        and _number(value["accuracy"])
+        and 0 <= value["accuracy"] <= 1
+        and type(value["n_images"]) is int
+        and 0 < value["n_images"] < 2**53
+    )
+
+
 TEXT = _Kind("text", lambda value: isinstance(value, str))
 _FACTS = _Kind("an object", lambda value: isinstance(value, dict))
 _SWITCH = _Kind("true or false", lambda value: isinstance(value, bool))
@@ -59,7 +72,7 @@ _ROW: dict[Any, Any] = {
     "cached": {str: _SWITCH},
     "notes?": [TEXT],
     "repeats?": [SHARE],
-    "held_out?": _Kind("null or an object", lambda v: v is None or isinstance(v, dict)),
+    "held_out?": _Kind("null or an accuracy of some images", lambda v: _held_out(v)),
 }
 _DOCUMENT: dict[Any, Any] = {
     "featx": TEXT,

@@ -4,20 +4,12 @@ from __future__ import annotations
 
 import csv
 import io
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from featx._version import __version__
 from featx.evaluation.learning_curve import CurveRow, LearningCurve
-from featx.output_files import write_whole
-from featx.reports.documents import dumps
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 
 def curve_table(curve: LearningCurve) -> Table:
@@ -53,22 +45,26 @@ def _cell(row: CurveRow, point: int) -> str:
 
 
 def curve_lines(curve: LearningCurve) -> list[str]:
-    """Say how the best learned row stands to the controls, and what labels give.
-
-    Where there are few labels is where features count most.
-    """
+    """Say how the highest learned row stands to its controls, and what labels give."""
     lines = []
-    for point, test in zip(curve.labels, curve.comparisons(), strict=True):
-        if test is not None:
-            p = "p < 0.001" if test.p_value < 0.001 else f"p = {test.p_value:.3f}"
-            means = {
-                row.name: row.means[curve.labels.index(point)] for row in curve.rows
-            }
-            lines.append(
-                f"{point or 'all'} labels: {test.row} is {test.verdict} than {test.other}, "
-                f"{100 * means[test.row]:.1f} against {100 * means[test.other]:.1f} % "
-                f"({p}, sign flips, Holm)."
-            )
+    for point, tests in enumerate(curve.comparisons()):
+        learned = [row for row in curve.rows if row.encoder not in curve.controls]
+        if not learned or not tests:
+            continue
+        row = max(learned, key=lambda row: row.means[point])
+        verdicts: dict[str, list[str]] = {}
+        for test in tests:
+            if test.row == row.name:
+                control = test.other.partition(" + ")[0]
+                verdicts.setdefault(test.verdict, []).append(control)
+        told = "; ".join(
+            f"{word} than {', '.join(of)}" for word, of in verdicts.items()
+        )
+        n = curve.labels[point]
+        lines.append(
+            f"{f'{n:,} labels of each class' if n else 'All labels'}: {row.name} "
+            f"{100 * row.means[point]:.1f} %, {told} (sign flips, Holm)."
+        )
     return [*lines, curve.sentence()]
 
 
@@ -88,17 +84,3 @@ def curve_csv(curve: LearningCurve) -> str:
                     [row.encoder, row.classifier, point or "all", n, draw, accuracy]
                 )
     return text.getvalue()
-
-
-def save_curve(curve: LearningCurve, folder: str | Path) -> None:
-    """Write ``curve.json``, ``curve.csv`` and ``curve.png`` into a folder."""
-    from featx.reports.canvas import render
-    from featx.reports.charts import plot_curve
-
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    document = dumps({"featx": __version__, **curve.to_dict()}, indent=2)
-    write_whole(folder / "curve.json", (document + "\n").encode())
-    write_whole(folder / "curve.csv", curve_csv(curve).encode())
-    axes: Axes = plot_curve(curve)
-    write_whole(folder / "curve.png", render(axes))

@@ -83,8 +83,7 @@ def example_curve() -> LearningCurve:
     rows = []
     for encoder, steepness in (("raw", 1.2), ("conv", 0.8)):
         chance = 0.95 - steepness * n_labels**-0.5
-        draws = [10] * 6 + [1]
-        right = [rng.random((n, 200)) < p for n, p in zip(draws, chance, strict=True)]
+        right = [rng.random((10, 200)) < p for p in chance]
         rows.append(
             CurveRow(
                 encoder,

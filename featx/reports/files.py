@@ -11,14 +11,17 @@ from pathlib import Path
 
 import numpy as np
 
+from featx._version import __version__
 from featx.catalog import MAP_METHODS
 from featx.errors import CacheError, FeatxError, unknown_name
+from featx.evaluation.learning_curve import LearningCurve
 from featx.evaluation.results import BenchResults
 from featx.images.imageset import Dataset
 from featx.names import NAMES_AS_BYTES
 from featx.output_files import check_folder, write_whole
 from featx.reports.album import Album, make_album
-from featx.reports.documents import to_json
+from featx.reports.curve import curve_csv
+from featx.reports.documents import dumps, to_json
 from featx.reports.html import html_page
 from featx.reports.page import markdown_page
 from featx.reports.runs import (
@@ -88,6 +91,8 @@ def save_run(
     Returns the files, in the order they were written.
     """
     folder, written = Path(folder), []
+    if dataset is not None and results.protocol.get("folds"):
+        dataset = dataset.whole
     with _told(folder):
         _remove_former(folder)
         for name, content in _contents(results, dataset, command):
@@ -96,6 +101,26 @@ def save_run(
             write_whole(path, content)
             written.append(path)
     return written + (_save_figures(results, folder) if figures else [])
+
+
+def save_curve(curve: LearningCurve, folder: str | Path) -> None:
+    """Write ``curve.json``, ``curve.csv`` and ``curve.png`` into a folder.
+
+    Raises
+    ------
+    CacheError
+        If the folder cannot be written.
+    """
+    from featx.reports.canvas import render
+    from featx.reports.charts import plot_curve  # slow
+
+    folder = Path(folder)
+    document = dumps({"featx": __version__, **curve.to_dict()}, indent=2)
+    with _told(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        write_whole(folder / "curve.json", _text(document))
+        write_whole(folder / "curve.csv", _text(curve_csv(curve)))
+        write_whole(folder / "curve.png", render(plot_curve(curve)))
 
 
 def save_figures(folder: str | Path) -> list[Path]:

@@ -138,6 +138,8 @@ def save_command(results: BenchResults, row: Result, command: str = "") -> str:
     encoder = results.ablated.get(row.encoder)
     chosen = ["--encoder", encoder or row.encoder, "--clf", row.classifier]
     chosen += ["--unlabeled", "none"] if encoder else []
+    if (folds := results.protocol.get("folds")) and "--folds" not in kept:
+        chosen += ["--folds", str(folds)]
     for name, value in results.protocol.get("reduced", {}).get(row.encoder, {}).items():
         chosen += ["--set", f"{name}={value}"]
     return shlex.join(["featx", "fit", *kept, *chosen, "--save", "model.featx"])

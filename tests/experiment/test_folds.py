@@ -15,7 +15,7 @@ from sklearn.pipeline import make_pipeline
 from featx import Protocol, RawPixels, bench, make_classifier
 from featx.errors import DataError, ParameterError
 from featx.experiment import folds as folds_module
-from featx.experiment.folds import default_folds, split_folds, whole
+from featx.experiment.folds import default_folds, split_folds
 from featx.images import Dataset
 from featx.images.split import validation_mask
 from featx.reports import load_run
@@ -115,7 +115,7 @@ def test_interrupted_after_some_folds_it_goes_on(dataset, cache, monkeypatch):
     encoders = {"pca": pca()}
     undisturbed = bench(dataset, encoders, ["knn"], protocol=FIVE, cache=cache)
     for entry in cache.store.entries():
-        cache.store.remove(entry.kind, entry.key)
+        cache.store.remove(entry.key)
     seen = []
 
     def stop(line):
@@ -172,7 +172,7 @@ def test_a_run_folder_shows_all_images(dataset, cache, tmp_path):
     results = bench(
         dataset, {"pca": pca(), "raw": RawPixels()}, ["knn"], protocol=FIVE, cache=cache
     )
-    results.save(tmp_path / "run", whole(dataset))
+    results.save(tmp_path / "run", dataset)
     again = load_run(tmp_path / "run").results
     assert np.array_equal(
         again.predictions["pca + knn"], results.predictions["pca + knn"]
@@ -225,6 +225,9 @@ def test_a_class_in_one_group_cannot_be_learned():
 def test_the_default_is_for_few_images_without_a_test_part(dataset, monkeypatch):
     assert default_folds(dataset) == 5
     assert default_folds(replace(dataset, test_given=True)) == 0
+    assert default_folds(make_dataset(9)) == 3  # of a class
+    assert default_folds(make_dataset(groups=np.arange(90) // 30)) == 3
+    assert default_folds(make_dataset(groups=np.zeros(90, int))) == 0
     monkeypatch.setattr(folds_module, "FOLDS_BELOW", 90)
     assert default_folds(dataset) == 0
 

@@ -40,7 +40,8 @@ def answer(results: BenchResults, command: str = "") -> dict[str, Any]:
         else "",
         "interval": f"{100 * low:.1f} to {100 * high:.1f}",
         "n_test": f"{len(results.y_true):,}",
-        "seeds": f"mean over {n_seeds} seeds ± their standard deviation, "
+        "seeds": f"mean over {n_seeds} seeds"
+        + (", " if results.answers is not None else " ± their standard deviation, ")
         if n_seeds > 1
         else "",
         "verdict": "is better than the runner-up"
