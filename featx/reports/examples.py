@@ -73,12 +73,13 @@ def example_curve() -> LearningCurve:
     Examples
     --------
     >>> print(example_curve().sentence())
-    conv + svm reaches 93.0 % with all labels. The last 100 labels gave +0.3 points, and 100
-    more may give +0.2 (+0.1 to +0.3), if the curve goes on as a power law.
+    conv + svm is the highest of 2 rows with all labels, 92.5 %. The last 100 labels gave
+    +0.5 points, and 100 more may give +0.3 (+0.2 to +0.4), if the curve goes on as a power
+    law.
     """
     rng, n_labels = (
         np.random.default_rng(0),
-        np.array([10, 20, 50, 100, 200, 500, 2000]),
+        np.array([10, 20, 50, 100, 200, 500]),
     )
     rows = []
     for encoder, steepness in (("raw", 1.2), ("conv", 0.8)):
@@ -97,7 +98,7 @@ def example_curve() -> LearningCurve:
         data={"name": "pets", "class_names": ["cat", "dog"]},
         protocol={"draws": 10},
         machine={"cores": 2},
-        labels=[5, 10, 25, 50, 100, 250, 0],
+        labels=[5, 10, 25, 50, 100, 0],
         rows=rows,
         controls=("raw",),
     )
