@@ -51,7 +51,8 @@ def test_every_command_and_name_is_in_the_readme():
 
 
 def test_every_option_of_the_readme_exists(capsys):
-    for command in ("bench", "encode", "predict", "report", "data", "cache prune"):
+    commands = ("bench", "curve", "encode", "fit", "predict", "report", "data")
+    for command in (*commands, "cache prune"):
         main([*command.split(), "--help"])
     shown = capsys.readouterr().out
     for option in set(re.findall(r"`(--[a-z-]+)", README)):

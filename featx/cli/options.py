@@ -131,7 +131,7 @@ class DataOptions:
             seed=self.seed,
             columns=parse_columns(self.column or ()),
             group_by=self.group_by,
-            unlabeled={None: True, "none": False}.get(self.unlabeled, self.unlabeled),
+            unlabeled=self.unlabeled != "none" and (self.unlabeled or True),
             progress=progress,
             **self.where,
             **settings,

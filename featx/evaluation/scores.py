@@ -125,11 +125,15 @@ def score(
     present = columns[3] > 0  # in the test part
     per_class = {
         name: ClassScores(
-            *(float(column[label]) for column in columns[:3]),
-            support=int(columns[3][label]),
-            recall_ci95=_interval(right, y_true == label, groups),
+            float(precision),
+            float(recall),
+            float(f1),
+            int(support),
+            _interval(right, y_true == label, groups),
         )
-        for label, name in enumerate(class_names)
+        for label, name, precision, recall, f1, support in zip(
+            labels, class_names, *columns, strict=True
+        )
     }
     return Scores(
         accuracy=float(right.mean()),

@@ -133,7 +133,8 @@ def _rows(plan: Plan, name: str, points: list[int], draws: int) -> Iterator[Curv
     encoded = encode_planned(plan, name)
     y, y_test = plan.dataset.train.y, plan.dataset.test.y
     for classifier in plan.classifiers:
-        accuracies, right, n_labels = [], [], []
+        accuracies: list[NDArray[np.float64]] = []
+        right, n_labels = [], []
         for point in points:
             what = f"{classifier} on {name}, {point or 'all'} labels"
             plan.observer.on_progress(what, len(accuracies), len(points))

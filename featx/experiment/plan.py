@@ -124,7 +124,7 @@ class Plan:
     def dataset_for(self, encoder: str) -> Dataset:
         """Return the images for an encoder: with those without a label, or not."""
         if encoder in self.ablated:
-            return replace(self.dataset, unlabeled=None)
+            return self.dataset.labeled_only
         return self.dataset
 
     def _keep_to(self, budget: Budget) -> Self:

@@ -168,7 +168,7 @@ class Dataset:
     train: ImageSet
     test: ImageSet
     validation: NDArray[np.bool_]
-    unlabeled: ImageSet = None  # type: ignore[assignment]
+    unlabeled: ImageSet = None  # type: ignore[assignment]  # empty, see below
     test_given: bool = True
     skipped: tuple[Skipped, ...] = ()
     notes: tuple[str, ...] = ()
@@ -203,6 +203,11 @@ class Dataset:
         return self.train.class_names
 
     @property
+    def labeled_only(self) -> Dataset:
+        """The same without images that have no label."""
+        return replace(self, unlabeled=self.train.take(np.arange(0)))
+
+    @property
     def whole(self) -> Dataset:
         """The data set of a page about folds: every labeled image is in both parts."""
         images = self.labeled_images
@@ -217,10 +222,10 @@ class Dataset:
     @property
     def n_groups(self) -> int | None:
         """Groups of labeled images; None where every image is on its own."""
-        groups = (self.train.groups, self.test.groups)
-        if groups[0] is None or groups[1] is None:
+        train, test = self.train.groups, self.test.groups
+        if train is None or test is None:
             return None
-        return len(np.unique(np.concatenate(groups)))
+        return len(np.unique(np.concatenate([train, test])))
 
     def describe(self) -> dict[str, object]:
         """Summarize as plain data for reports and JSON."""

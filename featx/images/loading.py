@@ -156,8 +156,8 @@ def load_dataset(
     if isinstance(source, str) and source in NAMED:
         _refuse_more(unlabeled, options, source)
         return load_named(source, options, Path(data_dir or user_data_path("featx")))
-    there, table = _find_table(source, options)
-    there = there or _find(source)
+    folder, table = _find_table(source, options)
+    there = folder or _find(source)
     if isinstance(there, str):
         _refuse_more(unlabeled, options, there)
         return load_npz(there, options)

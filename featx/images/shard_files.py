@@ -162,7 +162,7 @@ def _index_table(stream: IO[bytes], file: str) -> ShardIndex:
     """Find the columns of images and labels; the images are not read."""
     with open_table(stream, file) as table:
         _, label = _columns(table.schema_arrow, file)
-        labels = [None] * table.metadata.num_rows
+        labels: list[Label] = [None] * table.metadata.num_rows
         if label:
             labels = table.read(columns=[label]).column(label).to_pylist()
         sizes = [

@@ -70,13 +70,14 @@ def add_test_part(
     if groups is None:
         drawn = draw_fraction(y[train], TEST_FRACTION, rng_for(TEST_SEED))
     else:
-        drawn = draw_groups(y[train], groups[train], TEST_FRACTION, TEST_SEED)
-        if drawn is None:
+        of_groups = draw_groups(y[train], groups[train], TEST_FRACTION, TEST_SEED)
+        if of_groups is None:
             raise DataError(
                 f"Got {len(np.unique(groups[train]))} groups, but no way to set some aside "
                 "so that every class is on both sides. Each class needs images in at least "
                 "two groups, better in five."
             )
+        drawn = of_groups
     part[train[drawn]] = TEST
     return part
 

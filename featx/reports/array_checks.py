@@ -31,8 +31,8 @@ def check_arrays(results: BenchResults, album: Album) -> None:
     if results.groups is not None:
         _whole(results.groups, (n_test,), np.iinfo(np.int64).max, "groups")
     if results.answers is not None:
-        shape = (n_test,) if results.n_seeds == 1 else (results.n_seeds, n_test)
-        _whole(results.answers, shape, n_classes, "answers")
+        several = (results.n_seeds,) if results.n_seeds > 1 else ()
+        _whole(results.answers, (*several, n_test), n_classes, "answers")
     for row in results.rows:
         _check_row(row, results, n_classes)
     _images(results.examples, (None, None, None, None), "examples")

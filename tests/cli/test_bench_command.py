@@ -165,7 +165,7 @@ def test_nothing_is_left_of_a_run_that_failed(run):
 
 
 def test_runs_of_the_same_second_do_not_share_a_folder(run, monkeypatch):
-    monkeypatch.setattr("featx.cli.bench._run_name", lambda name: f"now-{name}")
+    monkeypatch.setattr("featx.cli.bench.run_name", lambda name: f"now-{name}")
     words = ["bench", "--encoders", "raw", "--clf", "knn", "--limit", "100", "--json"]
     folders = [json.loads(run(*words)[1])["folder"] for _ in range(2)]
     assert folders == ["runs/now-digits", "runs/now-digits-2"]

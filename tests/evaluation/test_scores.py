@@ -8,7 +8,6 @@ from sklearn.metrics import classification_report
 from featx.evaluation import compare, draw_evenly, score
 from featx.evaluation.comparisons import holm, sign_flips
 from featx.evaluation.intervals import interval_of_mean, wilson
-from featx.evaluation.scores import score_seeds
 
 
 def test_scores_agree_with_scikit_learn_and_with_wilson():
@@ -120,7 +119,7 @@ def test_scores_of_seeds_are_means_and_keep_every_prediction():
     rng = np.random.default_rng(0)
     y = np.repeat([0, 1, 2], [50, 30, 20])
     every = np.where(rng.random((3, 100)) < 0.7, y, rng.integers(0, 3, (3, 100)))
-    together = score_seeds(y, every, ["a", "b", "c"])
+    together = score(y, every, ["a", "b", "c"])
     each = [score(y, said, ["a", "b", "c"]) for said in every]
     for name in ("accuracy", "balanced_accuracy", "macro_f1"):
         mean = np.mean([getattr(one, name) for one in each])

@@ -140,23 +140,6 @@ def test_folders_inside_a_class_are_told(large, cache):
     )
 
 
-@pytest.mark.parametrize("name", ["unlabelled", "Unlabeled"])
-@pytest.mark.parametrize("home", [".", "train"])
-def test_unlabeled_images_are_no_class(large, cache, name, home):
-    if home == "train":
-        (large / "train").mkdir()
-        for one in ("cat", "dog"):
-            (large / one).rename(large / "train" / one)
-    for i in range(3):
-        save(large / home / name / f"{i}.png", 7)
-    data = load_dataset(large, cache_dir=cache)
-    assert data.class_names == ("cat", "dog")
-    where = name if home == "." else f"train/{name}"
-    assert data.notes[0] == (
-        f"left out, {where}: 3 images; images without a label are not used yet"
-    )
-
-
 def test_files_that_are_left_out_are_counted_by_kind(large, cache, monkeypatch):
     without_heif(monkeypatch)
     data = load_dataset(large, cache_dir=cache)

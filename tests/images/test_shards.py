@@ -189,7 +189,8 @@ def test_images_without_a_label_or_damaged(tmp_path):
         tar.addfile(link)
     data = featx.load_dataset(path, cache_dir=tmp_path / "cache")
     assert len(data.train) + len(data.test) == 58
-    assert "without a label: 1 images, such as set.tar/0000.png" in data.notes[0]
+    assert "without a label: 1 image, such as set.tar/0000.png" in data.notes[0]
+    assert data.unlabeled.ids.tolist() == ["set.tar/0000.png"]
     assert [one.id for one in data.skipped] == ["set.tar/0001.png"]
     assert "not an image" in data.skipped[0].reason
 

@@ -127,7 +127,7 @@ def test_json_holds_the_contract(results):
         "comparisons",
     }
     for row in document["rows"]:
-        assert set(row) - {"notes", "repeats"} == CONTRACT
+        assert set(row) - {"notes", "repeats", "held_out"} == CONTRACT
         assert row["classifier_params"] == {"C": 10.0, "gamma": None}
         assert set(row["cached"]) == {"encoder", "features"}
     best = document["rows"][2]
