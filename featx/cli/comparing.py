@@ -42,7 +42,8 @@ def compare(
     check_classifiers(names)  # before anything takes time
     with options.progress() as progress:
         dataset = options.load(progress)
-        tell_dataset(dataset, options.quiet)
+        folds = folds_for(dataset)
+        tell_dataset(dataset, options.quiet, folds=folds)
         names = names or default_classifiers(len(dataset.train))
         chosen = list(DEFAULT_ENCODERS) if encoders == "auto" else split_names(encoders)
         say(
@@ -53,7 +54,7 @@ def compare(
             dataset,
             options.make_encoders(dataset, chosen),
             names,
-            protocol=replace(protocol, folds=folds_for(dataset)),
+            protocol=replace(protocol, folds=folds),
             backend=Backend(**options.where, joblib=joblib, device=options.cuda_device),
             cache=options.cache(),
             budget=budget_for(len(dataset)),

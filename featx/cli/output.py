@@ -55,8 +55,10 @@ def print_json(document: Mapping[str, Any]) -> None:
     out.write(dumps({"featx": __version__, **document}, indent=2) + "\n")
 
 
-def tell_dataset(dataset: Dataset, quiet: bool) -> None:
+def tell_dataset(dataset: Dataset, quiet: bool, *, folds: int = 0) -> None:
     """Say what the user should know of the images."""
+    if folds:
+        dataset = dataset.whole  # and no word of a test part
     for note in dataset.notes:
         say(note, quiet)
     for skipped in dataset.skipped[:20]:
@@ -68,16 +70,17 @@ def tell_dataset(dataset: Dataset, quiet: bool) -> None:
         f"{len(part):,} {name}"
         for part, name in (
             (dataset.unlabeled, "unlabeled"),
-            (dataset.train, "training"),
+            (dataset.train, "labeled" if folds else "training"),
             (dataset.test, "test"),
         )
-        if len(part)
+        if len(part) and not (folds and name == "test")
     ]
     n_classes = len(dataset.class_names)
     say(
         f"{dataset.name}: {' and '.join(', '.join(counts).rsplit(', ', 1))} images, "
         f"{height} x {width} x {channels}"
-        + (f", {n_classes} classes." if n_classes else "."),
+        + (f", {n_classes} classes" if n_classes else "")
+        + (f", judged in {folds} folds." if folds else "."),
         quiet,
     )
 

@@ -38,8 +38,12 @@ class HeldOut(NamedTuple):
 
     @property
     def error(self) -> float:
-        """Standard error of the accuracy."""
-        return (self.accuracy * (1 - self.accuracy) / self.n_images) ** 0.5
+        """Standard error of the accuracy, with one image more right and one more wrong.
+
+        So it is not nought where all were right.
+        """
+        share = (self.accuracy * self.n_images + 1) / (self.n_images + 2)
+        return (share * (1 - share) / self.n_images) ** 0.5
 
 
 @dataclass(frozen=True)

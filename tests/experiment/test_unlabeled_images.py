@@ -147,4 +147,5 @@ def test_the_command_compares_with_and_without(run, folder, loose):
     names = [row["encoder"] for row in results["rows"]]
     assert names == ["pca", "patch", "patch (labeled only)"]
     code, out, err = run("bench", folder, "--unlabeled", "none", *words)
-    assert code == 0 and "unlabeled" not in out + err
+    assert code == 0 and "unlabeled images" not in out + err
+    assert "--unlabeled none" in out

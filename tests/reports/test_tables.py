@@ -133,7 +133,8 @@ def test_json_holds_the_contract(results):
     best = document["rows"][2]
     assert best["confusion"] == results.best.scores.confusion.tolist()
     assert list(best["per_class"]) == ["plane", "automobile", "cat"]
-    assert set(best["per_class"]["cat"]) == {"precision", "recall", "f1", "support"}
+    of_class = {"precision", "recall", "f1", "support", "recall_ci95"}
+    assert set(best["per_class"]["cat"]) == of_class
 
 
 def test_class_lines_are_aligned(results):
