@@ -60,7 +60,7 @@ def choice_lines(results: BenchResults) -> list[str]:
     if best.scores.accuracy > chosen.scores.accuracy:
         lines.append(
             f"The highest of {len(results.rows)} rows is {best.name} with "
-            f"{best.percent} %: a maximum, which flatters."
+            f"{best.percent} %: being a maximum, it flatters."
         )
     test = results.comparison_of(chosen.name, others[0].name)
     if test is None:

@@ -48,7 +48,7 @@ def answer(results: BenchResults, command: str = "") -> dict[str, Any]:
         if test is not None and test.verdict == "better"
         else "has the highest accuracy"
         if best.held_out is None
-        else "did best on held-out training images",
+        else "was chosen on held-out training images and reaches",
         "lines": [
             *filter(None, warnings),
             *choice_lines(results),

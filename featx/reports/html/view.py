@@ -44,7 +44,8 @@ def page_view(
     """
     results = run.results
     names = list(results.data["class_names"])
-    ordered = results.ranked
+    chosen = results.chosen
+    ordered = [chosen, *(row for row in results.ranked if row is not chosen)]
     ends = [end for row in ordered for end in row.scores.accuracy_ci95]
     low, high = 100 * min(ends), 100 * max(ends)
     margin = max(0.5, 0.04 * (high - low))
