@@ -95,11 +95,24 @@ def _times_right(
     right: NDArray[np.bool_], groups: NDArray[np.int64] | None
 ) -> NDArray[np.int64]:
     """Count how often each image, or those of each group, was predicted right."""
-    times = np.atleast_2d(right).sum(axis=0, dtype=np.int64)
+    return sum_groups(np.atleast_2d(right).sum(axis=0, dtype=np.int64), groups)
+
+
+def sum_groups(
+    counts: NDArray[np.int64], groups: NDArray[np.int64] | None
+) -> NDArray[np.int64]:
+    """Add up the counts of the images of each group; None leaves them as they are.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> sum_groups(np.array([1, -2, 3]), np.array([7, 5, 7]))
+    array([-2,  4])
+    """
     if groups is None:
-        return times
+        return counts
     _, of = np.unique(groups, return_inverse=True)
-    return np.bincount(of, times).astype(np.int64)
+    return np.bincount(of, counts).astype(np.int64)
 
 
 def sign_flips(differences: NDArray[np.int64]) -> float:

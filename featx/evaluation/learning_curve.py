@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import OptimizeWarning, curve_fit
 
-from featx.evaluation.comparisons import Comparison, holm, sign_flips
+from featx.evaluation.comparisons import Comparison, holm, sign_flips, sum_groups
 
 
 class Forecast(NamedTuple):
@@ -189,7 +189,11 @@ class LearningCurve:
             [row.times_right[point] - other.times_right[point] for row, other in pairs]
             for point in range(len(self.labels))
         ]
-        raw = [sign_flips(self._by_group(one)) for many in differences for one in many]
+        raw = [
+            sign_flips(sum_groups(one, self.groups))
+            for many in differences
+            for one in many
+        ]
         corrected = iter(holm(raw))
         return [
             [
@@ -204,12 +208,6 @@ class LearningCurve:
             ]
             for many in differences
         ]
-
-    def _by_group(self, difference: NDArray[np.int64]) -> NDArray[np.int64]:
-        if self.groups is None:
-            return difference
-        _, of = np.unique(self.groups, return_inverse=True)
-        return np.bincount(of, difference).astype(np.int64)
 
     def sentence(self) -> str:
         """Say what the last labels gave, and what more may give."""

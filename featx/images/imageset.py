@@ -190,7 +190,7 @@ class Dataset:
         return self.train.followed_by(self.test)
 
     def __len__(self) -> int:
-        return len(self.learning_images) + len(self.test)
+        return len(self.unlabeled) + len(self.train) + len(self.test)
 
     @property
     def image_shape(self) -> tuple[int, int, int]:

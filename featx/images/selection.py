@@ -246,8 +246,8 @@ def copies_of_labeled(
     array([1])
     """
     unlabeled = part == UNLABELED
-    copied = np.isin(digests, digests[~unlabeled])
-    return np.flatnonzero(unlabeled & copied)
+    rows = np.flatnonzero(unlabeled)
+    return rows[np.isin(digests[rows], digests[~unlabeled])] if len(rows) else rows
 
 
 def copies_note(n_copies: int) -> tuple[str, ...]:
