@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,15 +48,12 @@ class CurveRow:
         Labels in all, by point.
     accuracies : list of ndarray of float64, shape (n_draws,)
         By point, the test accuracy of every draw of labels, in [0, 1].
-    times_right : ndarray of int64, shape (n_points, n_test)
-        In how many draws each test image was named rightly.
     """
 
     encoder: str
     classifier: str
     n_labels: NDArray[np.int64]
     accuracies: list[NDArray[np.float64]]
-    times_right: NDArray[np.int64]
 
     @property
     def name(self) -> str:
@@ -73,6 +71,13 @@ class CurveRow:
         return np.array(
             [one.std(ddof=1) if len(one) > 1 else np.nan for one in self.accuracies]
         )
+
+    def percents(self) -> list[str]:
+        """Write by point the mean in %, and where there are draws the spread."""
+        return [
+            f"{100 * mean:.1f}" + ("" if np.isnan(spread) else f" ± {100 * spread:.1f}")
+            for mean, spread in zip(self.means, self.spreads, strict=True)
+        ]
 
     def forecast(self, n_more: int = 100) -> Forecast | None:
         """Carry the curve on: what more labels may give.
@@ -132,13 +137,23 @@ class CurveRow:
         return Forecast(n_more, *points)
 
     def to_dict(self) -> dict[str, Any]:
-        """Give all but what single images say, as plain data."""
+        """Give it as plain data."""
         return {
             "encoder": self.encoder,
             "classifier": self.classifier,
             "n_labels": self.n_labels.tolist(),
             "accuracies": [one.tolist() for one in self.accuracies],
         }
+
+    @classmethod
+    def from_dict(cls, plain: Mapping[str, Any]) -> Self:
+        """Build a row of what `to_dict` made."""
+        return cls(
+            plain["encoder"],
+            plain["classifier"],
+            np.asarray(plain["n_labels"], np.int64),
+            [np.asarray(one, np.float64) for one in plain["accuracies"]],
+        )
 
 
 def _power_law(n: Any, a: Any, b: Any, c: Any) -> Any:
@@ -151,6 +166,8 @@ class LearningCurve:
 
     Parameters
     ----------
+    version : str
+        The version of featx.
     data, protocol, machine : dict
         What was learned from, how, and where; plain data.
     labels : list of int
@@ -159,63 +176,35 @@ class LearningCurve:
         In the order they were asked for.
     controls : tuple of str
         Encoders that the others are tested against.
-    groups : ndarray of int64, shape (n_test,), or None
-        Groups of the test images.
+    comparisons : list of list of Comparison
+        By point, each learned row against each control with its classifier.
     """
 
+    version: str
     data: dict[str, Any]
     protocol: dict[str, Any]
     machine: dict[str, Any]
     labels: list[int]
     rows: list[CurveRow]
     controls: tuple[str, ...]
-    groups: NDArray[np.int64] | None = None
+    comparisons: list[list[Comparison]]
 
-    def comparisons(self) -> list[list[Comparison]]:
-        """Test at every point each learned row against the controls with its classifier.
-
-        Differences are paired over test images, or groups of them, counted over all draws,
-        and all p-values are corrected together.
-        """
-        by_name = {row.name: row for row in self.rows}
-        pairs = [
-            (row, by_name[name])
-            for row in self.rows
-            if row.encoder not in self.controls
-            for control in self.controls
-            if (name := f"{control} + {row.classifier}") in by_name
-        ]
-        differences = [
-            [row.times_right[point] - other.times_right[point] for row, other in pairs]
-            for point in range(len(self.labels))
-        ]
-        raw = [
-            sign_flips(sum_groups(one, self.groups))
-            for many in differences
-            for one in many
-        ]
-        corrected = iter(holm(raw))
-        return [
-            [
-                Comparison(
-                    row.name,
-                    other.name,
-                    int(one.clip(0).sum()),
-                    int((-one).clip(0).sum()),
-                    float(next(corrected)),
-                )
-                for (row, other), one in zip(pairs, many, strict=True)
-            ]
-            for many in differences
-        ]
+    @property
+    def highest(self) -> list[CurveRow]:
+        """Of each encoder, in order, the row that is highest with all labels."""
+        highest: dict[str, CurveRow] = {}
+        for row in self.rows:
+            before = highest.setdefault(row.encoder, row)
+            if row.means[-1] > before.means[-1]:
+                highest[row.encoder] = row
+        return list(highest.values())
 
     def sentence(self) -> str:
         """Say what the last labels gave, and what more may give."""
-        last = len(self.labels) - 1
-        row = max(self.rows, key=lambda row: row.means[last])
+        row = max(self.highest, key=lambda row: row.means[-1])
         said = (
             f"{row.name} is the highest of {len(self.rows)} rows with all labels, "
-            f"{100 * row.means[last]:.1f} %."
+            f"{100 * row.means[-1]:.1f} %."
         )
         found = row.forecast()
         if found is None:
@@ -229,13 +218,15 @@ class LearningCurve:
     def to_dict(self) -> dict[str, Any]:
         """Flatten to the documented JSON document."""
         return {
+            "featx": self.version,
             "data": self.data,
             "protocol": self.protocol,
             "machine": self.machine,
             "labels": self.labels,
             "rows": [row.to_dict() for row in self.rows],
+            "controls": list(self.controls),
             "comparisons": [
-                [test.to_dict() for test in tests] for tests in self.comparisons()
+                [test.to_dict() for test in tests] for tests in self.comparisons
             ],
             "forecasts": {
                 row.name: found and found._asdict()
@@ -244,3 +235,71 @@ class LearningCurve:
             },
             "sentence": self.sentence(),
         }
+
+    @classmethod
+    def from_dict(cls, document: Mapping[str, Any]) -> Self:
+        """Build curves of the document that `to_dict` made."""
+        return cls(
+            version=document["featx"],
+            data=document["data"],
+            protocol=document["protocol"],
+            machine=document["machine"],
+            labels=document["labels"],
+            rows=[CurveRow.from_dict(one) for one in document["rows"]],
+            controls=tuple(document["controls"]),
+            comparisons=[
+                [Comparison.from_dict(one) for one in tests]
+                for tests in document["comparisons"]
+            ],
+        )
+
+
+def compare_by_labels(
+    rows: Sequence[CurveRow],
+    times_right: Sequence[NDArray[np.int64]],
+    controls: Sequence[str],
+    groups: NDArray[np.int64] | None = None,
+) -> list[list[Comparison]]:
+    """Test at every point each learned row against the controls with its classifier.
+
+    Differences are paired over test images, or groups of them, counted over all draws,
+    and all p-values are corrected together.
+
+    Parameters
+    ----------
+    rows : sequence of CurveRow
+        In the order of the results.
+    times_right : sequence of ndarray of int64, shape (n_points, n_test)
+        For each row, in how many draws each test image was named rightly.
+    controls : sequence of str
+        Encoders that the others are tested against.
+    groups : ndarray of int64, shape (n_test,), optional
+        Groups of the test images.
+
+    Returns
+    -------
+    list of list of Comparison
+        By point.
+    """
+    right = {row.name: one for row, one in zip(rows, times_right, strict=True)}
+    pairs = [
+        (row.name, other)
+        for row in rows
+        if row.encoder not in controls
+        for control in controls
+        if (other := f"{control} + {row.classifier}") in right
+    ]
+    tests: list[list[Comparison]] = []
+    n_points = len(rows[0].n_labels)
+    for point in range(n_points):
+        tests.append([])
+        for name, other in pairs:
+            difference = right[name][point] - right[other][point]
+            wins, losses = difference.clip(0).sum(), (-difference).clip(0).sum()
+            p = sign_flips(sum_groups(difference, groups))
+            tests[point].append(Comparison(name, other, int(wins), int(losses), p))
+    corrected = iter(holm([test.p_value for many in tests for test in many]))
+    return [
+        [replace(test, p_value=float(next(corrected))) for test in many]
+        for many in tests
+    ]

@@ -24,7 +24,11 @@ from featx.classifiers import (
 )
 from featx.errors import ParameterError
 from featx.evaluation import is_uneven
-from featx.evaluation.learning_curve import CurveRow, LearningCurve
+from featx.evaluation.learning_curve import (
+    CurveRow,
+    LearningCurve,
+    compare_by_labels,
+)
 from featx.experiment.budget import Budget
 from featx.experiment.encoder_runs import encode_planned
 from featx.experiment.fit_notes import notes_of
@@ -116,20 +120,32 @@ def learning_curve(
         observer.on_message(note)
     largest = int(dataset.train.class_counts.max())
     points = [*(n for n in wanted if n < largest), 0]
-    rows = [row for name in plan.encoders for row in _rows(plan, name, points, draws)]
+    measured = [
+        row for name in plan.encoders for row in _rows(plan, name, points, draws)
+    ]
+    rows = [row for row, _ in measured]
+    controls = tuple(name for name in protocol.controls if name in plan.encoders)
     return LearningCurve(
+        version=__version__,
         data=dataset.describe(),
-        protocol=plan.describe() | {"draws": draws, "featx": __version__},
+        protocol=plan.describe() | {"draws": draws},
         machine=describe_machine(),
         labels=points,
         rows=rows,
-        controls=tuple(name for name in protocol.controls if name in plan.encoders),
-        groups=dataset.test.groups,
+        controls=controls,
+        comparisons=compare_by_labels(
+            rows, [right for _, right in measured], controls, dataset.test.groups
+        ),
     )
 
 
-def _rows(plan: Plan, name: str, points: list[int], draws: int) -> Iterator[CurveRow]:
-    """Encode with one encoder, and measure each classifier on its features."""
+def _rows(
+    plan: Plan, name: str, points: list[int], draws: int
+) -> Iterator[tuple[CurveRow, NDArray[np.int64]]]:
+    """Encode with one encoder, and measure each classifier on its features.
+
+    Beside a row stands how often each test image was named rightly, (n_points, n_test).
+    """
     encoded = encode_planned(plan, name)
     y, y_test = plan.dataset.train.y, plan.dataset.test.y
     for classifier in plan.classifiers:
@@ -146,12 +162,10 @@ def _rows(plan: Plan, name: str, points: list[int], draws: int) -> Iterator[Curv
             accuracies.append((predicted == y_test).mean(axis=1))
             right.append((predicted == y_test).sum(axis=0))
             n_labels.append(len(drawn[0]))
-        row = CurveRow(
-            name, classifier, np.array(n_labels), accuracies, np.array(right, np.int64)
-        )
+        row = CurveRow(name, classifier, np.array(n_labels), accuracies)
         means = ", ".join(f"{100 * mean:.1f}" for mean in row.means)
         plan.observer.on_message(f"{row.name}: {means} %")
-        yield row
+        yield row, np.array(right, np.int64)
 
 
 def draw_labels(y: Rows, n: int, draws: int, seed: int) -> Iterator[Rows]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from featx.reports.curve import curve_csv, curve_lines, curve_table
 from featx.reports.documents import to_json
 from featx.reports.files import (
+    check_curve_folder,
     check_run_folder,
     new_run_folder,
     save_curve,
@@ -50,6 +51,7 @@ __all__ = [
     "Run",
     "advice",
     "cache_table",
+    "check_curve_folder",
     "check_run_folder",
     "class_lines",
     "comparison_table",

@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike
 
-from featx.evaluation.learning_curve import CurveRow, LearningCurve
+from featx.evaluation.learning_curve import LearningCurve
 from featx.evaluation.result import Result
 from featx.evaluation.results import BenchResults
 from featx.reports.canvas import (
@@ -278,14 +278,8 @@ def plot_curve(curve: LearningCurve, *, ax: Axes | None = None) -> Axes:
     ('log', ['raw + svm', 'conv + svm'])
     """
     ax = axes_for(ax, 6.0, 4.0)
-    last = len(curve.labels) - 1
-    best: dict[str, CurveRow] = {}
-    for row in curve.rows:
-        before = best.setdefault(row.encoder, row)
-        if row.means[last] > before.means[last]:
-            best[row.encoder] = row
-    colors = sns.color_palette("colorblind", len(best))
-    for color, row in zip(colors, best.values(), strict=True):
+    colors = sns.color_palette("colorblind", len(curve.highest))
+    for color, row in zip(colors, curve.highest, strict=True):
         control = row.encoder in curve.controls
         ax.errorbar(
             row.n_labels,

@@ -74,6 +74,11 @@ _ROW: dict[Any, Any] = {
     "repeats?": [SHARE],
     "held_out?": _Kind("null or an accuracy of some images", lambda v: _held_out(v)),
 }
+_TEST: dict[Any, Any] = {
+    **dict.fromkeys(("row", "other"), TEXT),
+    **dict.fromkeys(("only_row", "only_other"), COUNT),
+    "p_value": SHARE,
+}
 _DOCUMENT: dict[Any, Any] = {
     "featx": TEXT,
     "data": {
@@ -94,14 +99,24 @@ _DOCUMENT: dict[Any, Any] = {
     },
     "machine": _FACTS,
     "rows": [_ROW],
-    "comparisons": [
+    "comparisons": [_TEST],
+    "histories?": {str: {str: [_LOSS]}},
+}
+_CURVE: dict[Any, Any] = {
+    "featx": TEXT,
+    "data": {"name": TEXT, "class_names": [TEXT], "test_digest?": TEXT},
+    "protocol": {"draws": COUNT},
+    "machine": _FACTS,
+    "labels": [COUNT],
+    "rows": [
         {
-            **dict.fromkeys(("row", "other"), TEXT),
-            **dict.fromkeys(("only_row", "only_other"), COUNT),
-            "p_value": SHARE,
+            **dict.fromkeys(("encoder", "classifier"), TEXT),
+            "n_labels": [COUNT],
+            "accuracies": [[SHARE]],
         }
     ],
-    "histories?": {str: {str: [_LOSS]}},
+    "controls": [TEXT],
+    "comparisons": [[_TEST]],
 }
 
 
@@ -148,6 +163,34 @@ def check_document(document: Any) -> None:
                 f"comparisons has {test['row']} and {test['other']}, but "
                 "expected rows of the table"
             )
+
+
+def check_curve(document: Any) -> None:
+    """Check what stands in curve.json.
+
+    Raises
+    ------
+    ValueError
+        If it is not what a learning curve writes, with the place and what stands there.
+
+    Examples
+    --------
+    >>> check_curve({"featx": 1})
+    Traceback (most recent call last):
+    ValueError: featx is 1, but expected text
+    """
+    if not _is_flat(document, _DEEPEST):
+        raise ValueError("it nests too deep")
+    check_value(document, _CURVE, "")
+    rows, n = document["rows"], len(document["labels"])
+    if not rows or not n:
+        raise ValueError("it has no rows or no labels, but expected some")
+    check_same(len(document["comparisons"]), n, "comparisons", "points")
+    for number, row in enumerate(rows):
+        for key in ("n_labels", "accuracies"):
+            check_same(len(row[key]), n, f"rows[{number}].{key}", "points")
+        if not all(row["accuracies"]) or not all(row["n_labels"]):
+            raise ValueError(f"rows[{number}] has a point without labels or draws")
 
 
 def _check_confusion(confusion: Sequence[Sequence[int]], n: int, where: str) -> None:

@@ -9,7 +9,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from featx.evaluation.learning_curve import CurveRow, LearningCurve
+from featx.evaluation.learning_curve import LearningCurve
 
 
 def curve_table(curve: LearningCurve) -> Table:
@@ -29,8 +29,7 @@ def curve_table(curve: LearningCurve) -> Table:
     for point in curve.labels:
         table.add_column(f"{point:,}" if point else "all", justify="right")
     for row in curve.rows:
-        cells = [Text(_cell(row, point)) for point in range(len(curve.labels))]
-        table.add_row(Text(row.encoder), Text(row.classifier), *cells)
+        table.add_row(row.encoder, row.classifier, *row.percents())
     draws = curve.protocol["draws"]
     table.caption = Text(
         f"Mean over {draws} draws of labels ± their standard deviation, the same draws for "
@@ -39,15 +38,10 @@ def curve_table(curve: LearningCurve) -> Table:
     return table
 
 
-def _cell(row: CurveRow, point: int) -> str:
-    mean, spread = 100 * row.means[point], 100 * row.spreads[point]
-    return f"{mean:.1f}" if spread != spread else f"{mean:.1f} ± {spread:.1f}"
-
-
 def curve_lines(curve: LearningCurve) -> list[str]:
     """Say how the highest learned row stands to its controls, and what labels give."""
     lines = []
-    for point, tests in enumerate(curve.comparisons()):
+    for point, tests in enumerate(curve.comparisons):
         learned = [row for row in curve.rows if row.encoder not in curve.controls]
         if not learned or not tests:
             continue

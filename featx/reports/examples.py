@@ -5,7 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from featx.evaluation.comparisons import compare
-from featx.evaluation.learning_curve import CurveRow, LearningCurve
+from featx.evaluation.learning_curve import (
+    CurveRow,
+    LearningCurve,
+    compare_by_labels,
+)
 from featx.evaluation.result import Result
 from featx.evaluation.results import BenchResults
 from featx.evaluation.scores import score
@@ -81,24 +85,20 @@ def example_curve() -> LearningCurve:
         np.random.default_rng(0),
         np.array([10, 20, 50, 100, 200, 500]),
     )
-    rows = []
+    rows, times_right = [], []
     for encoder, steepness in (("raw", 1.2), ("conv", 0.8)):
         chance = 0.95 - steepness * n_labels**-0.5
         right = [rng.random((10, 200)) < p for p in chance]
-        rows.append(
-            CurveRow(
-                encoder,
-                "svm",
-                n_labels,
-                [one.mean(axis=1) for one in right],
-                np.array([one.sum(axis=0) for one in right]),
-            )
-        )
+        accuracies = [one.mean(axis=1) for one in right]
+        rows.append(CurveRow(encoder, "svm", n_labels, accuracies))
+        times_right.append(np.array([one.sum(axis=0) for one in right]))
     return LearningCurve(
+        version="0",
         data={"name": "pets", "class_names": ["cat", "dog"]},
         protocol={"draws": 10},
         machine={"cores": 2},
         labels=[5, 10, 25, 50, 100, 0],
         rows=rows,
         controls=("raw",),
+        comparisons=compare_by_labels(rows, times_right, ("raw",)),
     )

@@ -11,9 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from featx._version import __version__
 from featx.catalog import MAP_METHODS
-from featx.errors import CacheError, FeatxError, unknown_name
+from featx.errors import CacheError, FeatxError, ParameterError, unknown_name
 from featx.evaluation.learning_curve import LearningCurve
 from featx.evaluation.results import BenchResults
 from featx.images.imageset import Dataset
@@ -22,7 +21,7 @@ from featx.output_files import check_folder, write_whole
 from featx.reports.album import Album, make_album
 from featx.reports.curve import curve_csv
 from featx.reports.documents import dumps, to_json
-from featx.reports.html import html_page
+from featx.reports.html import curve_page, html_page
 from featx.reports.page import markdown_page
 from featx.reports.runs import (
     Run,
@@ -37,6 +36,7 @@ from featx.reports.table import csv_table
 _FILES = (
     *("results.json", "table.md", "table.csv", "predictions.npz", "predictions.csv"),
     *("pictures.npz", "diagnostics.npz", "command.txt", "report.html"),
+    *("curve.json", "curve.csv", "curve.png"),
 )
 _THUMBNAIL = re.compile(r"\d{3,}\.(png|jpg)")
 _FIGURE = re.compile(
@@ -103,24 +103,53 @@ def save_run(
     return written + (_save_figures(results, folder) if figures else [])
 
 
-def save_curve(curve: LearningCurve, folder: str | Path) -> None:
-    """Write ``curve.json``, ``curve.csv`` and ``curve.png`` into a folder.
+def save_curve(curve: LearningCurve, folder: str | Path, command: str = "") -> None:
+    """Write ``curve.json``, ``curve.csv``, ``curve.png`` and a page into a folder.
+
+    In the folder of a comparison, its page gets a section.
 
     Raises
     ------
     CacheError
         If the folder cannot be written.
+    DataError
+        If the folder holds a comparison that is damaged.
     """
     from featx.reports.canvas import render
     from featx.reports.charts import plot_curve  # slow
 
     folder = Path(folder)
-    document = dumps({"featx": __version__, **curve.to_dict()}, indent=2)
     with _told(folder):
         folder.mkdir(parents=True, exist_ok=True)
+        document = dumps(curve.to_dict(), indent=2)
         write_whole(folder / "curve.json", _text(document))
         write_whole(folder / "curve.csv", _text(curve_csv(curve)))
         write_whole(folder / "curve.png", render(plot_curve(curve)))
+        if (folder / "results.json").is_file():
+            save_page(folder)
+        else:
+            write_whole(folder / "report.html", _text(curve_page(curve, command)))
+
+
+def check_curve_folder(folder: Path, dataset: Dataset) -> None:
+    """Refuse the folder of a comparison of other images.
+
+    Raises
+    ------
+    ParameterError
+        If the folder holds one.
+    DataError
+        If the folder holds a comparison that is damaged.
+    """
+    if not (folder / "results.json").is_file():
+        return
+    there = load_run(folder).results.data
+    if there.get("test_digest") != dataset.test.digest:
+        raise ParameterError(
+            f"Got the folder {folder}, which holds a comparison of {there['name']} with "
+            f"other test images, but expected one of {dataset.name} or none. Name another "
+            "folder with --out."
+        )
 
 
 def save_figures(folder: str | Path) -> list[Path]:

@@ -22,12 +22,13 @@ from PIL import Image
 from featx.errors import DataError, MissingDataError
 from featx.evaluation.duplicates import Duplicates
 from featx.evaluation.feature_diagnostics import FeatureDiagnostics
+from featx.evaluation.learning_curve import LearningCurve
 from featx.evaluation.results import BenchResults
 from featx.images.pixels import strict_pillow
 from featx.names import safe_cell
 from featx.reports.album import Album, is_png
 from featx.reports.array_checks import check_arrays
-from featx.reports.checks import check_document
+from featx.reports.checks import check_curve, check_document
 
 # what files raise that are damaged, and RuntimeError what zipfile raises of flags in them
 _UNREADABLE = (
@@ -50,11 +51,14 @@ class Run:
         Small pictures of the images that matter.
     command : str
         The command line.
+    curve : LearningCurve or None
+        Accuracy by the number of labels, where it was measured too.
     """
 
     results: BenchResults
     album: Album
     command: str
+    curve: LearningCurve | None = None
 
 
 def predictions_npz(results: BenchResults) -> bytes:
@@ -195,8 +199,7 @@ def load_run(folder: str | Path) -> Run:
 
 
 def _load(folder: Path) -> Run:
-    text = (folder / "results.json").read_text(encoding="utf-8")
-    document = json.loads(text, parse_constant=_no_number)
+    document = _read_json(folder / "results.json")
     check_document(document)
     named = _read_npz(folder / "predictions.npz")
     drawn = _read_npz(folder / "pictures.npz")
@@ -242,11 +245,19 @@ def _load(folder: Path) -> Run:
         check_arrays(results, album)
     command = (folder / "command.txt").read_text(encoding="utf-8").rstrip("\n")
     shlex.split(command)  # as the page does, to say how a row is saved
-    return Run(results, album, command)
+    curve = None
+    if (folder / "curve.json").is_file():
+        measured = _read_json(folder / "curve.json")
+        check_curve(measured)
+        curve = LearningCurve.from_dict(measured)
+    return Run(results, album, command, curve)
 
 
-def _no_number(name: str) -> None:
-    raise ValueError(f"{name} in results.json, but expected numbers")
+def _read_json(path: Path) -> Any:
+    def refuse(name: str) -> None:
+        raise ValueError(f"{name} in {path.name}, but expected numbers")
+
+    return json.loads(path.read_text(encoding="utf-8"), parse_constant=refuse)
 
 
 def _sheet(name: str) -> str:

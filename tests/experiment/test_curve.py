@@ -12,12 +12,17 @@ from sklearn.decomposition import PCA
 from sklearn.pipeline import make_pipeline
 
 from featx import FeatureCache, Observer, RawPixels, learning_curve
-from featx.errors import ParameterError
-from featx.evaluation.learning_curve import CurveRow
+from featx.errors import DataError, ParameterError
+from featx.evaluation.learning_curve import (
+    CurveRow,
+    LearningCurve,
+    compare_by_labels,
+)
 from featx.experiment import curve as curve_module
 from featx.experiment.curve import draw_labels
 from featx.images import Dataset
-from featx.reports.examples import example_curve
+from featx.reports import check_curve_folder, load_run, save_curve
+from featx.reports.examples import example_curve, example_results
 
 
 @pytest.fixture
@@ -51,12 +56,11 @@ def test_more_labels_are_better(dataset, cache):
         assert row.n_labels.tolist() == [6, 15, 60, 300]
         assert [len(one) for one in row.accuracies] == [4, 4, 4, 1]
         assert row.means[0] < row.means[2] + 0.05 and row.means[3] > 0.6
-        assert row.times_right.shape == (4, 60)
-        for point, accuracies in enumerate(row.accuracies):
-            right = row.times_right[point].sum() / (60 * len(accuracies))
-            assert right == pytest.approx(accuracies.mean())
-    tests = curve.comparisons()
-    assert [[test.other for test in point] for point in tests] == [["raw + ridge"]] * 4
+    raw, five = curve.rows
+    for point, (test,) in enumerate(curve.comparisons):
+        assert test.other == "raw + ridge"
+        more = 60 * (five.accuracies[point].sum() - raw.accuracies[point].sum())
+        assert test.only_row - test.only_other == round(more)
 
 
 def test_draws_are_nested_and_those_of_all_rows():
@@ -115,7 +119,8 @@ def test_interrupted_it_goes_on(dataset, cache):
     assert sum(entry.kind == "rows" for entry in cache.store.entries()) == 5
     again = measure(dataset, cache)
     for before, after in zip(whole.rows, again.rows, strict=True):
-        assert np.array_equal(before.times_right, after.times_right)
+        assert np.array_equal(before.means, after.means)
+    assert whole.comparisons == again.comparisons
 
 
 @pytest.mark.parametrize(
@@ -134,13 +139,8 @@ def test_refused(dataset, cache, how, words):
 def row_of(chance, n_labels, draws=10, n_test=2000, seed=0):
     rng = np.random.default_rng(seed)
     right = [rng.random((draws, n_test)) < p for p in chance]
-    return CurveRow(
-        "raw",
-        "svm",
-        np.asarray(n_labels),
-        [one.mean(axis=1) for one in right],
-        np.array([one.sum(axis=0) for one in right]),
-    )
+    accuracies = [one.mean(axis=1) for one in right]
+    return CurveRow("raw", "svm", np.asarray(n_labels), accuracies)
 
 
 def test_a_forecast_is_what_a_power_law_gives():
@@ -161,12 +161,63 @@ def test_no_forecast_of_few_points_or_of_noise():
 
 
 def test_groups_are_the_units_of_the_tests():
+    rng, groups = np.random.default_rng(0), np.arange(200) // 20
+    rows = [CurveRow(name, "svm", np.array([9]), [rng.random(2)]) for name in "ab"]
+    right = [rng.integers(0, 6, (1, 200)) for _ in rows]
+    right[0][:, groups < 3] = 10
+    (alone,), (together,) = (
+        compare_by_labels(rows, right, ("a",), units)[0] for units in (None, groups)
+    )
+    assert alone.only_row == together.only_row and alone.verdict == "worse"
+    assert alone.p_value < 1e-4 < together.p_value
+
+
+def test_read_back_it_is_the_same():
     curve = example_curve()
-    alone = curve.comparisons()
-    together = replace(curve, groups=np.arange(200) // 50).comparisons()
-    for (one,), (other,) in zip(alone, together, strict=True):
-        assert one.p_value <= other.p_value and one.only_row == other.only_row
-    assert alone[0][0].p_value < together[0][0].p_value
+    again = LearningCurve.from_dict(json.loads(json.dumps(curve.to_dict())))
+    assert again.to_dict() == curve.to_dict()
+    assert again.controls == curve.controls and again.comparisons == curve.comparisons
+
+
+def test_the_page_of_a_comparison_gets_a_section(tmp_path, dataset):
+    example_results().save(tmp_path, command="featx bench pets")
+    before = (tmp_path / "report.html").read_text()
+    save_curve(example_curve(), tmp_path)
+    page = (tmp_path / "report.html").read_text()
+    assert "How many labels?" in page and "How many labels?" not in before
+    assert 'href="#labels"' in page and "conv + svm" in page
+    with pytest.raises(ParameterError, match="other test images"):
+        check_curve_folder(tmp_path, dataset)
+    example_results().save(tmp_path, command="featx bench pets")  # of other images, say
+    assert not (tmp_path / "curve.json").exists()
+    assert (tmp_path / "report.html").read_text() == before
+
+
+def test_a_curve_alone_has_a_page(tmp_path):
+    save_curve(example_curve(), tmp_path, "featx curve <pets>")
+    page = (tmp_path / "report.html").read_text()
+    assert "How many labels?" in page and "featx curve &lt;pets&gt;" in page
+    assert page.count("<polyline") == 2 and "the highest of 2 rows" in page
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"labels": []}, "no rows or no labels"),
+        ({"rows": []}, "no rows or no labels"),
+        ({"labels": [5, 0]}, "points"),
+        ({"controls": "raw"}, "expected a list"),
+        ({"protocol": {}}, "draws"),
+    ],
+)
+def test_a_damaged_curve_is_told(tmp_path, change, words):
+    example_results().save(tmp_path)
+    save_curve(example_curve(), tmp_path)
+    load_run(tmp_path)
+    document = example_curve().to_dict() | change
+    (tmp_path / "curve.json").write_text(json.dumps(document))
+    with pytest.raises(DataError, match=words):
+        load_run(tmp_path)
 
 
 def test_the_command(run):
@@ -181,6 +232,7 @@ def test_the_command(run):
     with Path("curve/curve.csv").open() as file:
         assert len(list(csv.DictReader(file))) == 2 * (3 * 3 + 1)
     assert Path("curve/curve.png").stat().st_size > 5000
+    assert "How many labels?" in Path("curve/report.html").read_text()
     code, out, _ = run("curve", *words, "--labels", "2", "--draws", "2", "--json")
     assert code == 0 and json.loads(out)["labels"] == [2, 0]
     code, _, err = run("curve", *words, "--labels", "few")

@@ -5,13 +5,15 @@ from __future__ import annotations
 import base64
 import hashlib
 from importlib.resources import files
+from typing import Any
 
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
+from featx.evaluation.learning_curve import LearningCurve
 from featx.reports.album import COLUMNS, PER_SHEET
 from featx.reports.documents import dumps
-from featx.reports.html.view import page_view
+from featx.reports.html.view import curve_page_view, page_view
 from featx.reports.runs import Run
 
 _PARTS = files("featx.reports.html")
@@ -31,6 +33,23 @@ def html_page(run: Run, other: Run | None = None, *, map_method: str = "pca") ->
     for sign in "<>&":  # they have a meaning inside a script element
         document = document.replace(sign, f"\\u{ord(sign):04x}")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    return _render(
+        "report.html.jinja",
+        **view,
+        document=Markup(document),
+        per_sheet=PER_SHEET,
+        columns=COLUMNS,
+        script=Markup(script),
+        script_hash=f"sha256-{digest}",
+    )
+
+
+def curve_page(curve: LearningCurve, command: str) -> str:
+    """Write learning curves as one HTML page, without a script."""
+    return _render("curve.html.jinja", **curve_page_view(curve, command))
+
+
+def _render(template: str, **view: Any) -> str:
     environment = Environment(
         loader=FunctionLoader(_part),
         autoescape=True,
@@ -38,15 +57,8 @@ def html_page(run: Run, other: Run | None = None, *, map_method: str = "pca") ->
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    return environment.get_template("report.html.jinja").render(
-        **view,
-        document=Markup(document),
-        per_sheet=PER_SHEET,
-        columns=COLUMNS,
-        script=Markup(script),
-        script_hash=f"sha256-{digest}",
-        style=Markup(_part("report.css")),
-    )
+    style = Markup(_part("report.css"))
+    return environment.get_template(template).render(**view, style=style)
 
 
 def _part(name: str) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 from PIL import Image
 
 from featx.classifiers import PROBABILITIES
+from featx.evaluation.learning_curve import LearningCurve
 from featx.evaluation.result import Result
 from featx.evaluation.results import BenchResults
 from featx.reports.album import COLUMNS, PER_CELL, PER_SHEET, Album, cells
@@ -22,6 +23,7 @@ from featx.reports.html.findings import (
     neighbors,
     tile_by_test_row,
 )
+from featx.reports.html.labels import curve_view
 from featx.reports.html.rows import answer, compared, row_view
 from featx.reports.runs import Run
 from featx.reports.sentences import remarks, shown_protocol
@@ -51,7 +53,7 @@ def page_view(
     margin = max(0.5, 0.04 * (high - low))
     axis = (max(0.0, low - margin), min(100.0, high + margin))
     return {
-        "title": _title(results),
+        "title": _title(results.data),
         "version": results.version,
         "answer": answer(results, run.command),
         "uneven": results.uneven,
@@ -64,6 +66,7 @@ def page_view(
         "time": results.protocol.get("time", ()),
         "classes": names,
         "counts": _counts(results.data, names),
+        "curve": run.curve and curve_view(run.curve),
         "encoders": encoders(results),
         "map": feature_map(run, names, map_method),
         "neighbors": neighbors(run, names),
@@ -71,7 +74,7 @@ def page_view(
         "copies": copies(run, names),
         "facts": _facts(results, run.command),
         "compared": compared(results, other.results) if other else None,
-        "other_title": _title(other.results) if other else "",
+        "other_title": _title(other.results.data) if other else "",
         "sheets": [uri(sheet) for sheet in run.album.sheets],
         "sizes": _tile_sizes(run.album),
         "per_cell": PER_CELL,
@@ -79,9 +82,27 @@ def page_view(
     }
 
 
-def _title(results: BenchResults) -> str:
+def curve_page_view(curve: LearningCurve, command: str) -> dict[str, Any]:
+    """Collect what the page of learning curves alone shows."""
+    data = curve.data | {"skipped images": len(curve.data.get("skipped", ()))}
+    return {
+        "title": _title(curve.data),
+        "version": curve.version,
+        "curve": curve_view(curve),
+        "command": command,
+        "facts": {
+            "Data": _readable(_without_shown(data)),
+            "Protocol": _readable(curve.protocol),
+            "Machine and versions": _readable(
+                {"featx": curve.version, **curve.machine}
+            ),
+        },
+    }
+
+
+def _title(data: Mapping[str, Any]) -> str:
     """Name the data set; of a path, its last part."""
-    name = str(results.data.get("name", "Data"))
+    name = str(data.get("name", "Data"))
     return name.rstrip("/").rpartition("/")[2] or name
 
 
@@ -119,17 +140,20 @@ def _facts(results: BenchResults, command: str) -> dict[str, Any]:
     """Collect what was run, on what, and where."""
     data = results.data
     skipped = data.get("skipped", ())
-    shown = {key: value for key, value in data.items() if key not in _SHOWN_ELSEWHERE}
     params: dict[str, Any] = {row.encoder: row.encoder_params for row in results.rows}
     return {
         "command": command,
-        "data": _readable(shown | {"skipped images": len(skipped)}),
+        "data": _readable(_without_shown(data) | {"skipped images": len(skipped)}),
         "notes": list(data.get("notes", ())),
         "skipped": [f"{image['id']}: {image['reason']}" for image in skipped],
         "protocol": _readable(shown_protocol(results)),
         "machine": _readable({"featx": results.version, **results.machine}),
         "encoders": {name: dumps(values, indent=1) for name, values in params.items()},
     }
+
+
+def _without_shown(data: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in data.items() if key not in _SHOWN_ELSEWHERE}
 
 
 def _readable(facts: Mapping[str, Any]) -> dict[str, str]:
