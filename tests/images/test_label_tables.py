@@ -250,3 +250,24 @@ def test_the_command_line_names_columns(run, home):
     assert code == 0 and json.loads(out)["data"]["n_groups"] == 20
     code, _, err = run("data", home / "labels.csv", "--column", "group")
     assert code == 1 and "expected WHAT=NAME" in err
+
+
+def test_test_rows_without_a_label_are_no_test_images(home, load):
+    table = rows(
+        label=lambda i: "" if i in (36, 37, 38) else kind(i),
+        split=lambda i: "test" if i >= 30 else "train",
+    )
+    data = load(write(home / "labels.csv", table))
+    assert (len(data.train), len(data.test)) == (30, 7)
+    assert_right(data, n=37)
+    unlabeled = {int(one.rpartition("/")[2][:-4]) for one in data.unlabeled.ids}
+    assert not unlabeled & {36, 37, 38}, "of the test part, so nothing learns from them"
+
+
+@pytest.mark.parametrize("empty", ["-1", " -1", ""])
+def test_minus_one_is_no_label_among_names_too(home, load, empty):
+    table = rows(label=lambda i: empty if i < 4 else kind(i))
+    data = load(write(home / "labels.csv", table))
+    assert data.class_names == ("a", "b")
+    assert len(data.unlabeled) == 4
+    assert_right(data, n=36)

@@ -208,3 +208,56 @@ def test_stl10_has_such_a_part(tmp_path, monkeypatch):
     assert (len(data.unlabeled), len(data.train), len(data.test)) == (30, 30, 30)
     assert set(data.unlabeled.y) == {-1}
     assert len(load_dataset("stl10", data_dir=tmp_path, unlabeled=False).unlabeled) == 0
+
+
+def test_images_of_groups_that_are_tested_are_left_out(tmp_path, load):
+    """More pictures of a patient whose labeled ones are in the test part."""
+    root = tmp_path / "patients"
+    for number in range(60):
+        save(root / "ab"[number % 2] / f"p{number // 3}-{number}.png", number)
+    for number in range(100, 120):
+        save(root / "unlabeled" / f"p{number - 100}-{number}.png", number)
+    data = load(root, group_by=r"(p\d+)-")
+
+    def patients(part):
+        return {id_.rpartition("/")[2].partition("-")[0] for id_ in part.ids}
+
+    assert patients(data.test) and not patients(data.test) & patients(data.train)
+    assert patients(data.unlabeled) == patients(data.train)
+    told = f"{20 - len(data.unlabeled)} unlabeled images"
+    assert any(told in note and "test" in note for note in data.notes), data.notes
+
+
+def test_damaged_labeled_images_beside_good_unlabeled_ones(tmp_path, load):
+    root = tmp_path / "set"
+    for number in range(6):
+        path = root / "ab"[number % 2] / f"{number}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"no picture")
+        save(root / "unlabeled" / f"{number + 100}.png", number + 100)
+    with pytest.raises(
+        DataError, match="no readable test image in .* 6 damaged images"
+    ):
+        load(root)
+
+
+def test_a_folder_of_shards_beside_a_folder_of_images(tmp_path, load):
+    root = tmp_path / "set"
+    root.mkdir()
+    for part, numbers in (("train", range(40)), ("test", range(40, 60))):
+        with tarfile.open(root / f"{part}-0.tar", "w") as tar:
+            for number in numbers:
+                stream = io.BytesIO()
+                Image.fromarray(picture(number)).save(stream, "PNG")
+                for name, content in (
+                    (f"{number}.png", stream.getvalue()),
+                    (f"{number}.cls", str(number % 2).encode()),
+                ):
+                    info = tarfile.TarInfo(name)
+                    info.size = len(content)
+                    tar.addfile(info, io.BytesIO(content))
+    save(root / "unlabeled" / "100.png", 100)
+    data = load(root)
+    assert (len(data.train), len(data.test)) == (40, 20)
+    assert data.unlabeled.ids.tolist() == ["unlabeled/100.png"]
+    assert_pixels(data.unlabeled)
