@@ -235,9 +235,7 @@ def test_damaged_labeled_images_beside_good_unlabeled_ones(tmp_path, load):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(b"no picture")
         save(root / "unlabeled" / f"{number + 100}.png", number + 100)
-    with pytest.raises(
-        DataError, match="no readable test image in .* 6 damaged images"
-    ):
+    with pytest.raises(DataError, match="6 damaged images were skipped"):
         load(root)
 
 
