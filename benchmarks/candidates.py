@@ -33,10 +33,16 @@ class Candidate:
         pairs = [pair.split("=", 1) for pair in rest.split(",") if pair]
         return cls(text, name, {key: _value(value) for key, value in pairs})
 
-    def build(self, images: NDArray[Any]) -> BaseEstimator:
-        """Make the encoder, unfitted, for such images."""
+    def build(self, images: NDArray[Any], seed: int = 0) -> BaseEstimator:
+        """Make the encoder, unfitted, for such images; all that is random has the seed."""
         encoder = make_encoder(self.name, n_images=len(images), n_pixels=images[0].size)
-        return encoder.set_params(**self.parameters)
+        names = [
+            name
+            for name in encoder.get_params()
+            if name.split("__")[-1] == "random_state"
+        ]
+        seeded = encoder.set_params(**dict.fromkeys(names, seed))
+        return seeded.set_params(**self.parameters)
 
 
 def _value(text: str) -> Any:

@@ -55,11 +55,8 @@ def run(folder: str, text: str, seed: int, limit: int | None = None) -> dict[str
         dataset = load_dataset(folder, cache_dir=work, limit=limit, seed=seed)
         loaded = time.perf_counter()
         candidate = Candidate.read(text)
-        encoder = candidate.build(dataset.train.X)
-        parameters = encoder.get_params()
-        full = [key for key in parameters if key.split("__")[-1] == "random_state"]
-        encoder.set_params(**dict.fromkeys(full, seed))
-        if "device" in parameters:
+        encoder = candidate.build(dataset.train.X, seed)
+        if "device" in encoder.get_params():
             encoder.set_params(device="cpu")
         cache = FeatureCache(work)
         chosen: list[str] = []
