@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from joblib import Parallel, delayed
 
 from featx import FeatureCache, Protocol, bench
 from featx.images import Dataset, ImageSet
@@ -85,7 +86,8 @@ def main() -> None:
     options = parser.parse_args()
     document: dict[str, Any] = {"machine": describe_machine(), "designs": {}}
     for design in DESIGNS:
-        rows = [repetition(design, seed) for seed in range(options.repeats)]
+        calls = (delayed(repetition)(design, seed) for seed in range(options.repeats))
+        rows = Parallel(n_jobs=-1)(calls)
         means = {key: float(np.mean([row[key] for row in rows])) for key in rows[0]}
         document["designs"][design] = {"repeats": options.repeats} | means
         RESULTS.write_text(json.dumps(document, indent=1) + "\n")

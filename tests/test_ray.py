@@ -7,6 +7,7 @@ import signal
 import sys
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from blocks import make_images
 from featx import (
     Backend,
     PatchAutoencoder,
+    Protocol,
     RawPixels,
     UntrainedAutoencoder,
     bench,
@@ -25,7 +27,7 @@ from featx.cli import main
 from featx.errors import DataError, FeatxError
 from featx.features import FeatureCache, chunks
 from featx.features.engines import RayEngine, make_engine
-from featx.images import decode
+from featx.images import Dataset, decode
 from featx.workers import make_executor
 
 ray = pytest.importorskip("ray")
@@ -205,6 +207,35 @@ def test_a_whole_table_equals_the_local_one(dataset, tmp_path, capsys):
         )
         assert all(row.cached["classifier"] for row in again.rows)
     assert tables[0] == tables[1]
+
+
+def test_folds_of_groups_are_equal_too(tmp_path):
+    images = make_images(90, size=10)
+    images = replace(images, groups=np.arange(90) // 3)
+    train, test = images.take(np.arange(72)), images.take(np.arange(72, 90))
+    dataset = Dataset("blocks", train, test, np.arange(72) >= 63, test_given=False)
+    encoders = {
+        "raw": RawPixels(),
+        "patch": PatchAutoencoder(8, max_epochs=1, n_patches=500, random_state=0),
+    }
+    here, there = (
+        bench(
+            dataset,
+            encoders,
+            ["ridge", "knn"],
+            cache=FeatureCache(tmp_path / engine),
+            backend=Backend(engine=engine),
+            protocol=Protocol(folds=4),
+        )
+        for engine in ("local", "ray")
+    )
+    for row in here.rows:
+        assert np.array_equal(here.predictions[row.name], there.predictions[row.name])
+        assert row.scores.accuracy_ci95 == next(
+            one.scores.accuracy_ci95 for one in there.rows if one.name == row.name
+        )
+    assert np.array_equal(here.answers, there.answers)
+    assert here.comparisons == there.comparisons
 
 
 def test_the_command_line(tmp_path, capsys):

@@ -46,7 +46,8 @@ class PredictiveAutoencoder(Autoencoder):
     common. Then a convolutional network sees changed views only (moved, mirrored where
     that is natural, in other light and color) and is trained to predict those features
     of the image itself. What it needs for that, the outputs of its three stages, is more
-    than it was taught: its own features are what these have in common between views,
+    than it was taught. Their means and standard deviations in the four quarters of the
+    image are its code, and its features are what this code has in common between views,
     averaged over the image as it is and moved by a sixteenth of its side each way. Beside
     them stand those of the teacher, which knows details that are too small for the network
     to learn from few images: two thirds of the features of up to 5,000 images, a quarter
@@ -214,7 +215,7 @@ class PredictiveAutoencoder(Autoencoder):
             check_number("n_channels", self.n_channels, 1, MOST_CHANNELS, integer=True)
             width = int(self.n_channels)
         self.channels_ = (width, 2 * width, 4 * width)
-        self._n_code = 4 * sum(self.channels_)  # of two rows and columns of cells
+        self._n_code = 8 * sum(self.channels_)  # means and deviations of four cells
         share = float(np.interp(n, list(_SHARES), list(_SHARES.values())))
         n_learned = max(1, round(wanted * share))
         taught = self._unfitted_teacher().cost(n, shape)

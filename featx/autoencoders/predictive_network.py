@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -11,7 +13,8 @@ from featx.autoencoders.readout import Readout
 from featx.autoencoders.stable import Projection
 from featx.autoencoders.views import changed_views
 
-_POOLING = 2  # rows and columns of the grid over which maps are averaged
+_POOLING = 2  # rows and columns of the grid of cells over which maps are averaged
+_LEAST_VARIANCE = 1e-4  # within a cell, far above rounding
 
 
 class PredictiveNetwork(nn.Module):
@@ -70,7 +73,7 @@ class PredictiveNetwork(nn.Module):
             ]
         )
         self.head: nn.Linear | None = None
-        n_code = 7 * n_channels * _POOLING**2
+        n_code = 2 * 7 * n_channels * _POOLING**2  # means and deviations
         self.n_features = sum(widths)
         self.register_buffer("center", torch.zeros(n_code))
         self.register_buffer("scale", torch.ones(n_code))
@@ -89,12 +92,23 @@ class PredictiveNetwork(nn.Module):
             images, generator, mirror=False, value_range=self.value_range
         )
         assert self.head is not None
-        predicted = self.head(self._maps(views)[-1])
+        *_, last = self._maps(views)
+        predicted = self.head(F.adaptive_avg_pool2d(last, _POOLING).flatten(1))
         return F.mse_loss(predicted.float(), targets)
 
     def code(self, images: Tensor) -> Tensor:
-        """(B, h, w, c) -> what all stages say (B, n_code), float32."""
-        return torch.cat([one.float() for one in self._maps(images)], dim=1)
+        """(B, h, w, c) -> what all stages say (B, n_code), float32.
+
+        It is the mean and the standard deviation of their outputs in each cell.
+        """
+        said = []
+        for maps in self._maps(images):
+            maps = maps.float()
+            mean = F.adaptive_avg_pool2d(maps, _POOLING)
+            variance = F.adaptive_avg_pool2d(maps.square(), _POOLING) - mean.square()
+            deviation = (variance.clamp(min=0) + _LEAST_VARIANCE).sqrt()
+            said += [mean.flatten(1), deviation.flatten(1)]
+        return torch.cat(said, dim=1)
 
     def encode(self, images: Tensor) -> Tensor:
         """(B, h, w, c) -> features of the network (B, widths[0]), float32.
@@ -117,8 +131,8 @@ class PredictiveNetwork(nn.Module):
         self.scale.copy_(torch.from_numpy(learned.scale))
         self.components.copy_(torch.from_numpy(learned.components))
 
-    def _maps(self, images: Tensor) -> list[Tensor]:
-        """Output of each stage, averaged over the grid: (B, channels * cells) each."""
+    def _maps(self, images: Tensor) -> Iterator[Tensor]:
+        """Output of each stage: (B, channels, rows, columns)."""
         x = self.normalization(images)
         size = self.patch_size
         if size > 1:
@@ -126,11 +140,9 @@ class PredictiveNetwork(nn.Module):
             x = F.pad(x, (0, -width % size, 0, -height % size), mode="replicate")
             x = F.pixel_unshuffle(x, size)
             x = x.contiguous(memory_format=torch.channels_last)
-        pooled = []
         for stage in self.stages:
             x = stage(x)
-            pooled.append(F.adaptive_avg_pool2d(x, _POOLING).flatten(1))
-        return pooled
+            yield x
 
 
 def _moved(images: Tensor, down: int, right: int) -> Tensor:

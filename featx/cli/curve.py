@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import typer
@@ -42,9 +42,7 @@ class CurveOptions(EncoderOptions):
         metavar="MINUTES",
     )
     out: Path | None = option(
-        None,
-        "Write curve.json, curve.csv, curve.png and report.html to this folder; the "
-        "page of a comparison of the same images gets a section.",
+        None, "Write curve.html, curve.json, curve.csv and curve.png to this folder."
     )
 
 
@@ -59,7 +57,6 @@ def curve(context: typer.Context, options: CurveOptions) -> None:
         learning_curve,
     )
     from featx.reports import (
-        check_curve_folder,
         check_run_folder,
         curve_lines,
         curve_table,
@@ -75,8 +72,6 @@ def curve(context: typer.Context, options: CurveOptions) -> None:
     with options.progress() as progress:
         dataset = options.load(progress)
         tell_dataset(dataset, options.quiet)
-        if options.out:
-            check_curve_folder(options.out, dataset)
         minutes = options.budget or default_minutes(len(dataset))
         measured = learning_curve(
             dataset,
@@ -92,13 +87,14 @@ def curve(context: typer.Context, options: CurveOptions) -> None:
                 on_progress=progress, on_message=lambda line: say(line, options.quiet)
             ),
         )
+    measured = replace(measured, command=context.obj)
     folder = options.out or new_run_folder(RUNS, f"{run_name(dataset.name)}-curve")
-    save_curve(measured, folder, context.obj)
+    save_curve(measured, folder)
     if options.as_json:
         print_json(measured.to_dict() | {"folder": str(folder)})
     else:
         out.print(curve_table(measured))
         for line in ("", *curve_lines(measured)):
             out.print(line)
-        say(f"Folder: {folder}, page: {folder / 'report.html'}", options.quiet)
+        say(f"Folder: {folder}, page: {folder / 'curve.html'}", options.quiet)
     end(options.strict, len(dataset.skipped))

@@ -18,6 +18,11 @@ class ReportOptions:
     compare: Path | None = option(
         None, "Compare it row by row with this run.", metavar="RUN2"
     )
+    curve: Path | None = option(
+        None,
+        "Add a section with the learning curves that 'featx curve' wrote here.",
+        metavar="FOLDER",
+    )
     map: str = option(
         "pca", f"How the map of the features is drawn: {one_of(MAP_METHODS)}."
     )
@@ -31,7 +36,9 @@ def report(options: ReportOptions) -> None:
     """Make the page of a run anew, report.html in its folder."""
     from featx.reports import save_figures, save_page
 
-    page = save_page(options.run, options.compare, map_method=options.map)
+    page = save_page(
+        options.run, options.compare, curve=options.curve, map_method=options.map
+    )
     out.print(str(page), soft_wrap=True)
     if options.figures:
         drawn = save_figures(options.run)

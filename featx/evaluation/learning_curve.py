@@ -178,6 +178,8 @@ class LearningCurve:
         Encoders that the others are tested against.
     comparisons : list of list of Comparison
         By point, each learned row against each control with its classifier.
+    command : str, default=""
+        The command line that made it.
     """
 
     version: str
@@ -188,6 +190,12 @@ class LearningCurve:
     rows: list[CurveRow]
     controls: tuple[str, ...]
     comparisons: list[list[Comparison]]
+    command: str = ""
+
+    @property
+    def points(self) -> list[str]:
+        """Labels of each class by point, as text."""
+        return [f"{n:,}" if n else "all" for n in self.labels]
 
     @property
     def highest(self) -> list[CurveRow]:
@@ -203,7 +211,7 @@ class LearningCurve:
         """Say what the last labels gave, and what more may give."""
         row = max(self.highest, key=lambda row: row.means[-1])
         said = (
-            f"{row.name} is the highest of {len(self.rows)} rows with all labels, "
+            f"With all labels {row.name} is the highest of {len(self.rows)}, "
             f"{100 * row.means[-1]:.1f} %."
         )
         found = row.forecast()
@@ -234,6 +242,7 @@ class LearningCurve:
                 for found in [row.forecast()]
             },
             "sentence": self.sentence(),
+            "command": self.command,
         }
 
     @classmethod
@@ -251,6 +260,7 @@ class LearningCurve:
                 [Comparison.from_dict(one) for one in tests]
                 for tests in document["comparisons"]
             ],
+            command=document["command"],
         )
 
 

@@ -128,7 +128,7 @@ def learning_curve(
     return LearningCurve(
         version=__version__,
         data=dataset.describe(),
-        protocol=plan.describe() | {"draws": draws},
+        protocol=_describe(plan, draws),
         machine=describe_machine(),
         labels=points,
         rows=rows,
@@ -137,6 +137,29 @@ def learning_curve(
             rows, [right for _, right in measured], controls, dataset.test.groups
         ),
     )
+
+
+def _describe(plan: Plan, draws: int) -> dict[str, Any]:
+    """Describe the protocol as plain data."""
+    whole, grouped = plan.describe(), plan.dataset.test.groups is not None
+    kept = (
+        "encoder_sees",
+        "seed",
+        "scikit_learn_intelex",
+        "controls",
+        "reduced",
+        "time",
+    )
+    return {
+        "draws": draws,
+        "labels_drawn": "nested, the same for every row",
+        "settings_chosen": "on the labels drawn",
+        "test": "sign flips of the "
+        + ("groups'" if grouped else "images'")
+        + " differences, counted over all draws, Holm-corrected",
+        "test_part_read": "once for every row and draw; nothing was chosen on it",
+        **{key: whole[key] for key in kept},
+    }
 
 
 def _rows(

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 from featx.reports.curve import curve_csv, curve_lines, curve_table
 from featx.reports.documents import to_json
 from featx.reports.files import (
-    check_curve_folder,
     check_run_folder,
     new_run_folder,
     save_curve,
@@ -24,7 +23,7 @@ from featx.reports.html import html_page
 from featx.reports.listings import cache_table, data_table
 from featx.reports.page import markdown_page
 from featx.reports.recommendation import advice
-from featx.reports.runs import Run, load_run
+from featx.reports.runs import Run, load_curve, load_run
 from featx.reports.sentences import class_lines, remarks
 from featx.reports.table import comparison_table, csv_table, markdown_table
 
@@ -51,7 +50,6 @@ __all__ = [
     "Run",
     "advice",
     "cache_table",
-    "check_curve_folder",
     "check_run_folder",
     "class_lines",
     "comparison_table",
@@ -62,6 +60,7 @@ __all__ = [
     "curve_table",
     "data_table",
     "html_page",
+    "load_curve",
     "load_run",
     "markdown_page",
     "markdown_table",

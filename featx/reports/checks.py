@@ -1,7 +1,8 @@
-"""What results.json must hold before anything of it is shown.
+"""What results.json and curve.json must hold before anything of them is shown.
 
-It may have been edited, cut short or mixed with another run. Whatever is read
-here raises ValueError for what it finds; `load_run` tells it with the remedy.
+They may have been edited, cut short or mixed with another run. Whatever is read
+here raises ValueError for what it finds; `load_run` and `load_curve` tell it with the
+remedy.
 """
 
 from __future__ import annotations
@@ -104,8 +105,15 @@ _DOCUMENT: dict[Any, Any] = {
 }
 _CURVE: dict[Any, Any] = {
     "featx": TEXT,
-    "data": {"name": TEXT, "class_names": [TEXT], "test_digest?": TEXT},
-    "protocol": {"draws": COUNT},
+    "data": {
+        "name": TEXT,
+        "class_names": [TEXT],
+        "train_per_class": [COUNT],
+        "test_per_class": [COUNT],
+        "skipped?": [{"id": TEXT, "reason": TEXT}],
+        "notes?": [TEXT],
+    },
+    "protocol": {"draws": COUNT, "time?": [TEXT]},
     "machine": _FACTS,
     "labels": [COUNT],
     "rows": [
@@ -117,6 +125,7 @@ _CURVE: dict[Any, Any] = {
     ],
     "controls": [TEXT],
     "comparisons": [[_TEST]],
+    "command": TEXT,
 }
 
 
@@ -157,12 +166,7 @@ def check_document(document: Any) -> None:
         if n_seeds == 1:
             raise ValueError(f"{name}: repeats has one seed, but expected none or more")
         _check_confusion(row["confusion"], len(names), f"{name}: confusion")
-    for test in document["comparisons"]:
-        if not {test["row"], test["other"]} <= {*known}:
-            raise ValueError(
-                f"comparisons has {test['row']} and {test['other']}, but "
-                "expected rows of the table"
-            )
+    _check_tests(document["comparisons"], known)
 
 
 def check_curve(document: Any) -> None:
@@ -182,15 +186,36 @@ def check_curve(document: Any) -> None:
     if not _is_flat(document, _DEEPEST):
         raise ValueError("it nests too deep")
     check_value(document, _CURVE, "")
-    rows, n = document["rows"], len(document["labels"])
-    if not rows or not n:
-        raise ValueError("it has no rows or no labels, but expected some")
+    data, rows, n = document["data"], document["rows"], len(document["labels"])
+    for key in ("train_per_class", "test_per_class"):
+        check_same(len(data[key]), len(data["class_names"]), f"data.{key}", "classes")
+    known = [f"{row['encoder']} + {row['classifier']}" for row in rows]
+    if not rows or not n or len({*known}) < len(known):
+        raise ValueError(
+            f"its rows are {known} with {n} points, but expected some of both, no two "
+            "rows alike"
+        )
     check_same(len(document["comparisons"]), n, "comparisons", "points")
-    for number, row in enumerate(rows):
-        for key in ("n_labels", "accuracies"):
-            check_same(len(row[key]), n, f"rows[{number}].{key}", "points")
-        if not all(row["accuracies"]) or not all(row["n_labels"]):
-            raise ValueError(f"rows[{number}] has a point without labels or draws")
+    n_labels = rows[0]["n_labels"]
+    if n_labels != sorted({*n_labels}) or not all(n_labels):
+        raise ValueError(f"{known[0]}: n_labels is {n_labels}, but expected it to rise")
+    for name, row in zip(known, rows, strict=True):
+        check_same(len(row["accuracies"]), n, f"{name}: accuracies", "points")
+        if row["n_labels"] != n_labels:
+            raise ValueError(f"{name}: n_labels differs from that of {known[0]}")
+        if not all(row["accuracies"]):
+            raise ValueError(f"{name}: accuracies has a point without draws")
+    check_same(len(n_labels), n, "n_labels", "points")
+    _check_tests([test for tests in document["comparisons"] for test in tests], known)
+
+
+def _check_tests(tests: Sequence[Any], known: Sequence[str]) -> None:
+    for test in tests:
+        if not {test["row"], test["other"]} <= {*known}:
+            raise ValueError(
+                f"comparisons has {test['row']} and {test['other']}, but "
+                "expected rows of the table"
+            )
 
 
 def _check_confusion(confusion: Sequence[Sequence[int]], n: int, where: str) -> None:

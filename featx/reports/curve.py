@@ -1,4 +1,4 @@
-"""Learning curves: the table, the figure and the files of a run."""
+"""Learning curves as a table, sentences and CSV."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ def curve_table(curve: LearningCurve) -> Table:
     )
     table.add_column("encoder", overflow="fold")
     table.add_column("classifier", overflow="fold")
-    for point in curve.labels:
-        table.add_column(f"{point:,}" if point else "all", justify="right")
+    for point in curve.points:
+        table.add_column(point, justify="right")
     for row in curve.rows:
-        table.add_row(row.encoder, row.classifier, *row.percents())
+        table.add_row(*map(Text, (row.encoder, row.classifier, *row.percents())))
     draws = curve.protocol["draws"]
     table.caption = Text(
         f"Mean over {draws} draws of labels ± their standard deviation, the same draws for "
@@ -57,7 +57,7 @@ def curve_lines(curve: LearningCurve) -> list[str]:
         n = curve.labels[point]
         lines.append(
             f"{f'{n:,} labels of each class' if n else 'All labels'}: {row.name} "
-            f"{100 * row.means[point]:.1f} %, {told} (sign flips, Holm)."
+            f"{100 * row.means[point]:.1f} %, {told}."
         )
     return [*lines, curve.sentence()]
 

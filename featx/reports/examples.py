@@ -77,9 +77,8 @@ def example_curve() -> LearningCurve:
     Examples
     --------
     >>> print(example_curve().sentence())
-    conv + svm is the highest of 2 rows with all labels, 92.5 %. The last 100 labels gave
-    +0.5 points, and 100 more may give +0.3 (+0.2 to +0.4), if the curve goes on as a power
-    law.
+    With all labels conv + svm is the highest of 2, 92.5 %. The last 100 labels gave +0.5
+    points, and 100 more may give +0.3 (+0.2 to +0.4), if the curve goes on as a power law.
     """
     rng, n_labels = (
         np.random.default_rng(0),
@@ -94,11 +93,17 @@ def example_curve() -> LearningCurve:
         times_right.append(np.array([one.sum(axis=0) for one in right]))
     return LearningCurve(
         version="0",
-        data={"name": "pets", "class_names": ["cat", "dog"]},
+        data={
+            "name": "pets",
+            "class_names": ["cat", "dog"],
+            "train_per_class": [250, 250],
+            "test_per_class": [100, 100],
+        },
         protocol={"draws": 10},
         machine={"cores": 2},
         labels=[5, 10, 25, 50, 100, 0],
         rows=rows,
         controls=("raw",),
         comparisons=compare_by_labels(rows, times_right, ("raw",)),
+        command="featx curve pets",
     )

@@ -25,6 +25,7 @@ from featx.reports.html import curve_page, html_page
 from featx.reports.page import markdown_page
 from featx.reports.runs import (
     Run,
+    load_curve,
     load_run,
     pictures_npz,
     predictions_csv,
@@ -36,7 +37,6 @@ from featx.reports.table import csv_table
 _FILES = (
     *("results.json", "table.md", "table.csv", "predictions.npz", "predictions.csv"),
     *("pictures.npz", "diagnostics.npz", "command.txt", "report.html"),
-    *("curve.json", "curve.csv", "curve.png"),
 )
 _THUMBNAIL = re.compile(r"\d{3,}\.(png|jpg)")
 _FIGURE = re.compile(
@@ -103,53 +103,26 @@ def save_run(
     return written + (_save_figures(results, folder) if figures else [])
 
 
-def save_curve(curve: LearningCurve, folder: str | Path, command: str = "") -> None:
-    """Write ``curve.json``, ``curve.csv``, ``curve.png`` and a page into a folder.
-
-    In the folder of a comparison, its page gets a section.
+def save_curve(curve: LearningCurve, folder: str | Path) -> None:
+    """Write ``curve.csv``, ``curve.png``, ``curve.json`` and ``curve.html`` to a folder.
 
     Raises
     ------
     CacheError
         If the folder cannot be written.
-    DataError
-        If the folder holds a comparison that is damaged.
     """
     from featx.reports.canvas import render
     from featx.reports.charts import plot_curve  # slow
 
-    folder = Path(folder)
+    folder, picture = Path(folder), render(plot_curve(curve))
+    document = dumps(curve.to_dict(), indent=2)
+    page = curve_page(curve)
     with _told(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        document = dumps(curve.to_dict(), indent=2)
-        write_whole(folder / "curve.json", _text(document))
         write_whole(folder / "curve.csv", _text(curve_csv(curve)))
-        write_whole(folder / "curve.png", render(plot_curve(curve)))
-        if (folder / "results.json").is_file():
-            save_page(folder)
-        else:
-            write_whole(folder / "report.html", _text(curve_page(curve, command)))
-
-
-def check_curve_folder(folder: Path, dataset: Dataset) -> None:
-    """Refuse the folder of a comparison of other images.
-
-    Raises
-    ------
-    ParameterError
-        If the folder holds one.
-    DataError
-        If the folder holds a comparison that is damaged.
-    """
-    if not (folder / "results.json").is_file():
-        return
-    there = load_run(folder).results.data
-    if there.get("test_digest") != dataset.test.digest:
-        raise ParameterError(
-            f"Got the folder {folder}, which holds a comparison of {there['name']} with "
-            f"other test images, but expected one of {dataset.name} or none. Name another "
-            "folder with --out."
-        )
+        write_whole(folder / "curve.png", picture)
+        write_whole(folder / "curve.json", _text(document))
+        write_whole(folder / "curve.html", _text(page))
 
 
 def save_figures(folder: str | Path) -> list[Path]:
@@ -216,7 +189,11 @@ def _told(folder: str | Path) -> Iterator[None]:
 
 
 def save_page(
-    folder: str | Path, other: str | Path | None = None, *, map_method: str = "pca"
+    folder: str | Path,
+    other: str | Path | None = None,
+    *,
+    curve: str | Path | None = None,
+    map_method: str = "pca",
 ) -> Path:
     """Make the page of a run anew from its files.
 
@@ -226,6 +203,8 @@ def save_page(
         The run's folder; ``report.html`` in it is replaced.
     other : str or Path, optional
         Folder of a run to compare it with.
+    curve : str or Path, optional
+        Folder of learning curves of the same data, which become a section.
     map_method : {"pca", "tsne"}, default="pca"
         How the map of the features is drawn.
 
@@ -243,16 +222,32 @@ def save_page(
     CacheError
         If the page cannot be written.
     ParameterError
-        If the method is not known.
+        If the method is not known, or the curves are of other classes.
     """
     if map_method not in MAP_METHODS:  # before anything takes time
         raise unknown_name("map", map_method, MAP_METHODS)
     run = load_run(folder)
-    page = html_page(run, load_run(other) if other else None, map_method=map_method)
+    page = html_page(
+        run,
+        load_run(other) if other else None,
+        curve=_curve_of(run, curve) if curve else None,
+        map_method=map_method,
+    )
     path = Path(folder, "report.html")
     with _told(folder):
         write_whole(path, _text(page))
     return path
+
+
+def _curve_of(run: Run, folder: str | Path) -> LearningCurve:
+    """Read learning curves; refuse those of other classes."""
+    curve, data = load_curve(folder), run.results.data
+    if curve.data["class_names"] != data["class_names"]:
+        raise ParameterError(
+            f"Got learning curves of {curve.data['name']} in {folder}, whose classes are "
+            f"not those of {data['name']}, but expected curves of the same data."
+        )
+    return curve
 
 
 def save_samples(dataset: Dataset, path: str | Path) -> None:

@@ -51,14 +51,11 @@ class Run:
         Small pictures of the images that matter.
     command : str
         The command line.
-    curve : LearningCurve or None
-        Accuracy by the number of labels, where it was measured too.
     """
 
     results: BenchResults
     album: Album
     command: str
-    curve: LearningCurve | None = None
 
 
 def predictions_npz(results: BenchResults) -> bytes:
@@ -198,6 +195,43 @@ def load_run(folder: str | Path) -> Run:
         ) from error
 
 
+def load_curve(folder: str | Path) -> LearningCurve:
+    """Read learning curves that ``featx curve`` wrote.
+
+    Parameters
+    ----------
+    folder : str or Path
+        Where ``curve.json`` is.
+
+    Returns
+    -------
+    LearningCurve
+        All of them.
+
+    Raises
+    ------
+    MissingDataError
+        If the folder holds none.
+    DataError
+        If the file is damaged, or was written by another version of featx.
+    """
+    path = Path(folder) / "curve.json"
+    try:
+        document = _read_json(path)
+        check_curve(document)
+        return LearningCurve.from_dict(document)
+    except FileNotFoundError as error:
+        raise MissingDataError(
+            f"Got {str(folder)!r}, but expected a folder with curve.json in it. Make one "
+            "with 'featx curve DATA --out FOLDER'."
+        ) from error
+    except _UNREADABLE as error:
+        raise DataError(
+            f"Got {path}, which cannot be read ({type(error).__name__}: {error}), but "
+            "expected what this version of featx writes. Run featx curve again."
+        ) from error
+
+
 def _load(folder: Path) -> Run:
     document = _read_json(folder / "results.json")
     check_document(document)
@@ -245,12 +279,7 @@ def _load(folder: Path) -> Run:
         check_arrays(results, album)
     command = (folder / "command.txt").read_text(encoding="utf-8").rstrip("\n")
     shlex.split(command)  # as the page does, to say how a row is saved
-    curve = None
-    if (folder / "curve.json").is_file():
-        measured = _read_json(folder / "curve.json")
-        check_curve(measured)
-        curve = LearningCurve.from_dict(measured)
-    return Run(results, album, command, curve)
+    return Run(results, album, command)
 
 
 def _read_json(path: Path) -> Any:

@@ -7,6 +7,7 @@ from typing import Any
 from rich.cells import cell_len
 
 from featx.evaluation.comparisons import Comparison
+from featx.evaluation.learning_curve import LearningCurve
 from featx.evaluation.result import Result
 from featx.evaluation.results import BenchResults
 
@@ -84,7 +85,7 @@ def seconds(value: float) -> str:
     return f"{value:.1f}" if value < 10 else f"{value:,.0f}"
 
 
-def shown_protocol(results: BenchResults) -> dict[str, Any]:
+def shown_protocol(results: BenchResults | LearningCurve) -> dict[str, Any]:
     """Give the facts of the protocol that no sentence of a page tells.
 
     Examples

@@ -17,7 +17,7 @@ from featx._version import __version__
 from featx.errors import CacheError, FeatxError
 from featx.store.checksums import check, seal
 
-FORMAT = 5  # of everything in the cache; a new number makes every entry anew
+FORMAT = 6  # of everything in the cache; a new number makes every entry anew
 MANIFEST = "manifest.json"
 PARTIAL = ".partial"  # ends the name of a folder that an interrupted process can resume
 

@@ -162,6 +162,34 @@ def test_features_are_means_over_the_image_as_it_is_and_moved(fitted):
     assert not torch.allclose(codes[0], codes[1], atol=1e-2)
 
 
+def test_the_code_is_mean_and_deviation_of_every_channel_in_each_quarter(fitted):
+    network = fitted.module_
+    with torch.inference_mode():
+        images = torch.from_numpy(X[:5, :, :, None].astype(np.float32))
+        maps = [one.numpy() for one in network._maps(images)]
+        code = network.code(images).numpy()
+    expected = []
+    for stage in maps:
+        middle = stage.shape[2] // 2
+        quarters = [
+            stage[:, :, rows, columns].reshape(5, stage.shape[1], -1)
+            for rows in (slice(middle), slice(middle, None))
+            for columns in (slice(middle), slice(middle, None))
+        ]
+        means = [one.mean(axis=2) for one in quarters]
+        deviations = [np.sqrt(one.var(axis=2) + 1e-4) for one in quarters]
+        for cells in (means, deviations):
+            expected.append(np.stack(cells, axis=2).reshape(5, -1))
+    np.testing.assert_allclose(code, np.hstack(expected), rtol=1e-4, atol=1e-4)
+
+
+def test_flat_images_have_features_that_no_batch_changes(fitted):
+    flat = np.repeat(np.arange(0, 17, 2), 64).reshape(-1, 8, 8).astype(np.float64)
+    images = np.concatenate([flat, X[:30]])
+    alone = np.concatenate([fitted.transform(one[None]) for one in images])
+    np.testing.assert_allclose(fitted.transform(images), alone, atol=1e-4)
+
+
 def test_a_single_feature_is_of_the_network():
     encoder = quick(n_components=1, max_epochs=1).fit(X[:60])
     assert encoder.transform(X).shape == (len(X), 1)

@@ -12,7 +12,9 @@ from sklearn.decomposition import PCA
 from sklearn.pipeline import make_pipeline
 
 from featx import FeatureCache, Observer, RawPixels, learning_curve
-from featx.errors import DataError, ParameterError
+from featx.catalog import DEFAULT_ENCODERS
+from featx.errors import DataError, MissingDataError, ParameterError
+from featx.evaluation import CONTROLS
 from featx.evaluation.learning_curve import (
     CurveRow,
     LearningCurve,
@@ -21,8 +23,9 @@ from featx.evaluation.learning_curve import (
 from featx.experiment import curve as curve_module
 from featx.experiment.curve import draw_labels
 from featx.images import Dataset
-from featx.reports import check_curve_folder, load_run, save_curve
+from featx.reports import load_curve, save_curve, save_page
 from featx.reports.examples import example_curve, example_results
+from featx.reports.html.curve import curve_view
 
 
 @pytest.fixture
@@ -179,45 +182,97 @@ def test_read_back_it_is_the_same():
     assert again.controls == curve.controls and again.comparisons == curve.comparisons
 
 
-def test_the_page_of_a_comparison_gets_a_section(tmp_path, dataset):
+def test_the_page_of_a_comparison_gets_a_section(tmp_path):
     example_results().save(tmp_path, command="featx bench pets")
     before = (tmp_path / "report.html").read_text()
     save_curve(example_curve(), tmp_path)
-    page = (tmp_path / "report.html").read_text()
-    assert "How many labels?" in page and "How many labels?" not in before
-    assert 'href="#labels"' in page and "conv + svm" in page
-    with pytest.raises(ParameterError, match="other test images"):
-        check_curve_folder(tmp_path, dataset)
-    example_results().save(tmp_path, command="featx bench pets")  # of other images, say
-    assert not (tmp_path / "curve.json").exists()
     assert (tmp_path / "report.html").read_text() == before
+    page = save_page(tmp_path, curve=tmp_path).read_text()
+    assert 'href="#curve"' in page and "How many labels?" in page
+    assert page.count("<polyline") - before.count("<polyline") == 2
+    others = example_curve()
+    save_curve(
+        replace(others, data=others.data | {"class_names": ["a", "b"]}), tmp_path
+    )
+    with pytest.raises(ParameterError, match="curves of the same data"):
+        save_page(tmp_path, curve=tmp_path)
+    with pytest.raises(MissingDataError, match=r"featx curve DATA"):
+        save_page(tmp_path, curve=tmp_path / "nothing")
 
 
 def test_a_curve_alone_has_a_page(tmp_path):
-    save_curve(example_curve(), tmp_path, "featx curve <pets>")
-    page = (tmp_path / "report.html").read_text()
+    save_curve(replace(example_curve(), command="featx curve <pets>"), tmp_path)
+    page = (tmp_path / "curve.html").read_text()
     assert "How many labels?" in page and "featx curve &lt;pets&gt;" in page
-    assert page.count("<polyline") == 2 and "the highest of 2 rows" in page
+    assert page.count("<polyline") == 2 and "the highest of 2" in page
+    assert "Images per class" in page
+
+
+def drawn(*rows, controls=()):
+    """View curves of (encoder, accuracies of two draws by point)."""
+    n = np.array([10, 11, 100, 5000])
+    rows = [
+        CurveRow(name, "svm", n[: len(of)], [np.array(one) for one in of])
+        for name, of in rows
+    ]
+    labels = [1] * (len(rows[0].accuracies) - 1) + [0]
+    curve = replace(
+        example_curve(), rows=rows, labels=labels, controls=controls, comparisons=[]
+    )
+    return curve_view(curve)
+
+
+def test_nothing_leaves_the_drawing():
+    perfect = drawn(("raw", [[1, 1]]))
+    assert [tick for _, tick in perfect["up"]] == [99, 100]
+    wide = drawn(("raw", [[0, 0.9], [0, 1], [1, 1], [0.4, 1]]))
+    assert [text for _, text in wide["across"]] == ["5,000", "100", "11"]
+    for x, *ys in wide["lines"][0]["bars"]:
+        assert 48 <= float(x) <= 625
+        assert all(15 <= float(y) <= 255 for y in ys)
+
+
+def test_lines_can_be_told_apart():
+    names = [*DEFAULT_ENCODERS, *(f"own{i}" for i in range(9))]
+    view = drawn(*((name, [[0.5, 0.6]]) for name in names), controls=CONTROLS)
+    styles = [(line["kind"], line["dashes"]) for line in view["lines"]]
+    assert len({*styles}) == len(names)
+    for line in view["lines"]:
+        assert (line["kind"] == "plain") == (line["name"].split(" ")[0] in CONTROLS)
+    assert [row["control"] for row in view["rows"]].count(True) == len(CONTROLS)
+
+
+def test_names_cannot_break_the_page(tmp_path):
+    curve = example_curve()
+    rows = [replace(row, encoder=f"<b>{row.encoder}&") for row in curve.rows]
+    save_curve(replace(curve, rows=rows, controls=(), comparisons=[[]] * 6), tmp_path)
+    page = (tmp_path / "curve.html").read_text()
+    assert "&lt;b&gt;conv&amp; + svm" in page and "<b>conv" not in page
 
 
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"labels": []}, "no rows or no labels"),
-        ({"rows": []}, "no rows or no labels"),
+        ({"labels": [], "rows": []}, "some of both"),
+        ({"rows": []}, "some of both"),
         ({"labels": [5, 0]}, "points"),
         ({"controls": "raw"}, "expected a list"),
         ({"protocol": {}}, "draws"),
+        ({"rows": [example_curve().rows[0].to_dict()]}, "expected rows of the table"),
+        ({"rows": [example_curve().rows[0].to_dict()] * 2}, "no two rows alike"),
+        ({"data": {"name": "pets"}}, "class_names"),
     ],
 )
 def test_a_damaged_curve_is_told(tmp_path, change, words):
-    example_results().save(tmp_path)
     save_curve(example_curve(), tmp_path)
-    load_run(tmp_path)
+    assert load_curve(tmp_path).to_dict() == example_curve().to_dict()
     document = example_curve().to_dict() | change
     (tmp_path / "curve.json").write_text(json.dumps(document))
     with pytest.raises(DataError, match=words):
-        load_run(tmp_path)
+        load_curve(tmp_path)
+    (tmp_path / "curve.json").write_text("no JSON")
+    with pytest.raises(DataError, match="Run featx curve again"):
+        load_curve(tmp_path)
 
 
 def test_the_command(run):
@@ -226,13 +281,18 @@ def test_the_command(run):
         "curve", *words, "--labels", "2,5,10", "--draws", "3", "--out", "curve"
     )
     assert code == 0 and "by labels of each class" in out
-    assert "raw + knn: " in err and "is the highest of 2 rows" in out
+    assert "raw + knn: " in err and "is the highest of 2" in out
     document = json.loads(Path("curve/curve.json").read_text())
     assert document["labels"] == [2, 5, 10, 0]
     with Path("curve/curve.csv").open() as file:
         assert len(list(csv.DictReader(file))) == 2 * (3 * 3 + 1)
     assert Path("curve/curve.png").stat().st_size > 5000
-    assert "How many labels?" in Path("curve/report.html").read_text()
+    assert "How many labels?" in Path("curve/curve.html").read_text()
+    assert document["command"].startswith("featx curve digits")
+    words_of_bench = [*words, "--out", "run"]
+    assert run("bench", *words_of_bench)[0] == 0
+    assert run("report", "run", "--curve", "curve")[0] == 0
+    assert "How many labels?" in Path("run/report.html").read_text()
     code, out, _ = run("curve", *words, "--labels", "2", "--draws", "2", "--json")
     assert code == 0 and json.loads(out)["labels"] == [2, 0]
     code, _, err = run("curve", *words, "--labels", "few")

@@ -13,22 +13,31 @@ from markupsafe import Markup
 from featx.evaluation.learning_curve import LearningCurve
 from featx.reports.album import COLUMNS, PER_SHEET
 from featx.reports.documents import dumps
+from featx.reports.html.curve import curve_view
 from featx.reports.html.view import curve_page_view, page_view
 from featx.reports.runs import Run
 
 _PARTS = files("featx.reports.html")
 
 
-def html_page(run: Run, other: Run | None = None, *, map_method: str = "pca") -> str:
+def html_page(
+    run: Run,
+    other: Run | None = None,
+    *,
+    curve: LearningCurve | None = None,
+    map_method: str = "pca",
+) -> str:
     """Write a run as one HTML page that shows the images behind every figure.
 
-    With `other`, the two runs are compared row by row. `map_method`, "pca" or "tsne", says
+    With `other`, the two runs are compared row by row; with `curve`, there is a section
+    about accuracy by the number of labels. `map_method`, "pca" or "tsne", says
     how the map of the features is drawn; ParameterError otherwise. Styles, script and
     pictures are inside: the page loads nothing, and its content security policy allows
     no other script.
     """
     script = _part("report.js")
     view = page_view(run, other, map_method=map_method)
+    view["curve"] = curve and curve_view(curve)
     document = dumps(view.pop("document"))
     for sign in "<>&":  # they have a meaning inside a script element
         document = document.replace(sign, f"\\u{ord(sign):04x}")
@@ -44,9 +53,9 @@ def html_page(run: Run, other: Run | None = None, *, map_method: str = "pca") ->
     )
 
 
-def curve_page(curve: LearningCurve, command: str) -> str:
+def curve_page(curve: LearningCurve) -> str:
     """Write learning curves as one HTML page, without a script."""
-    return _render("curve.html.jinja", **curve_page_view(curve, command))
+    return _render("curve.html.jinja", **curve_page_view(curve))
 
 
 def _render(template: str, **view: Any) -> str:

@@ -15,6 +15,7 @@ from featx.evaluation.result import Result
 from featx.evaluation.results import BenchResults
 from featx.reports.album import COLUMNS, PER_CELL, PER_SHEET, Album, cells
 from featx.reports.documents import dumps
+from featx.reports.html.curve import curve_view
 from featx.reports.html.encoders import encoders, uri
 from featx.reports.html.findings import (
     copies,
@@ -23,7 +24,6 @@ from featx.reports.html.findings import (
     neighbors,
     tile_by_test_row,
 )
-from featx.reports.html.labels import curve_view
 from featx.reports.html.rows import answer, compared, row_view
 from featx.reports.runs import Run
 from featx.reports.sentences import remarks, shown_protocol
@@ -66,13 +66,13 @@ def page_view(
         "time": results.protocol.get("time", ()),
         "classes": names,
         "counts": _counts(results.data, names),
-        "curve": run.curve and curve_view(run.curve),
         "encoders": encoders(results),
         "map": feature_map(run, names, map_method),
         "neighbors": neighbors(run, names),
         "label_issues": label_issues(run, names),
         "copies": copies(run, names),
-        "facts": _facts(results, run.command),
+        "facts": _facts(results)
+        | {"command": run.command, "encoders": _parameters(results)},
         "compared": compared(results, other.results) if other else None,
         "other_title": _title(other.results.data) if other else "",
         "sheets": [uri(sheet) for sheet in run.album.sheets],
@@ -82,21 +82,15 @@ def page_view(
     }
 
 
-def curve_page_view(curve: LearningCurve, command: str) -> dict[str, Any]:
+def curve_page_view(curve: LearningCurve) -> dict[str, Any]:
     """Collect what the page of learning curves alone shows."""
-    data = curve.data | {"skipped images": len(curve.data.get("skipped", ()))}
+    names = list(curve.data["class_names"])
     return {
         "title": _title(curve.data),
         "version": curve.version,
         "curve": curve_view(curve),
-        "command": command,
-        "facts": {
-            "Data": _readable(_without_shown(data)),
-            "Protocol": _readable(curve.protocol),
-            "Machine and versions": _readable(
-                {"featx": curve.version, **curve.machine}
-            ),
-        },
+        "counts": _counts(curve.data, names),
+        "facts": _facts(curve),
     }
 
 
@@ -136,24 +130,24 @@ def _tile_sizes(album: Album) -> dict[str, Any]:
     }
 
 
-def _facts(results: BenchResults, command: str) -> dict[str, Any]:
+def _facts(measured: BenchResults | LearningCurve) -> dict[str, Any]:
     """Collect what was run, on what, and where."""
-    data = results.data
+    data = measured.data
     skipped = data.get("skipped", ())
-    params: dict[str, Any] = {row.encoder: row.encoder_params for row in results.rows}
+    shown = {key: value for key, value in data.items() if key not in _SHOWN_ELSEWHERE}
     return {
-        "command": command,
-        "data": _readable(_without_shown(data) | {"skipped images": len(skipped)}),
+        "data": _readable(shown | {"skipped images": len(skipped)}),
         "notes": list(data.get("notes", ())),
         "skipped": [f"{image['id']}: {image['reason']}" for image in skipped],
-        "protocol": _readable(shown_protocol(results)),
-        "machine": _readable({"featx": results.version, **results.machine}),
-        "encoders": {name: dumps(values, indent=1) for name, values in params.items()},
+        "protocol": _readable(shown_protocol(measured)),
+        "time": measured.protocol.get("time", ()),
+        "machine": _readable({"featx": measured.version, **measured.machine}),
     }
 
 
-def _without_shown(data: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in data.items() if key not in _SHOWN_ELSEWHERE}
+def _parameters(results: BenchResults) -> dict[str, str]:
+    params: dict[str, Any] = {row.encoder: row.encoder_params for row in results.rows}
+    return {name: dumps(values, indent=1) for name, values in params.items()}
 
 
 def _readable(facts: Mapping[str, Any]) -> dict[str, str]:

@@ -1,0 +1,125 @@
+"""Nothing leaks from what judges: labels without meaning, and images that are copied.
+
+    python -m benchmarks.leakage            handwritten digits, about 20 minutes
+
+*Shuffled labels.* Every row of `featx bench` with one test part, of `featx bench --folds 5`
+and of `featx curve` should stand at chance, which its 95 % interval misses in one of
+twenty. *Copies.* Each image stands there five times. Where copies are a group, the table
+should say what it says of the images alone; where they are not, it is far above, and copies
+are told. Results go to benchmarks/results/leakage.json.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.random_labels import dataset
+from featx import FeatureCache, Observer, Protocol, bench, learning_curve, load_dataset
+from featx.evaluation import BenchResults
+from featx.evaluation.intervals import wilson
+from featx.images import Dataset, ImageSet
+from featx.machine import describe_machine
+
+RESULTS = Path(__file__).parent / "results" / "leakage.json"
+N_IMAGES, COPIES = 600, 5
+FOLDS = {"one test part": 0, "folds": 5}
+
+
+def digits(n: int) -> ImageSet:
+    """Draw some of the handwritten digits."""
+    whole = load_dataset("digits").whole.labeled_images
+    rows = np.random.default_rng(0).permutation(len(whole))[:n]
+    return whole.take(np.sort(rows))
+
+
+def table(data: Dataset, folds: int) -> tuple[BenchResults, list[str]]:
+    """Compare the default rows; give what was told on the way, too."""
+    told: list[str] = []
+    with tempfile.TemporaryDirectory() as folder:
+        results = bench(
+            data,
+            protocol=Protocol(folds=folds, n_examples=0, diagnose=False),
+            cache=FeatureCache(folder),
+            observer=Observer(on_message=told.append),
+        )
+    return results, told
+
+
+def shuffled() -> dict[str, Any]:
+    """Count the rows whose interval covers chance."""
+    images = digits(N_IMAGES)
+    y = np.random.default_rng(1).permutation(images.y)
+    data = dataset(replace(images, y=y))
+    found: dict[str, Any] = {}
+    for design, folds in FOLDS.items():
+        rows = table(data, folds)[0].rows
+        ends = [row.scores.accuracy_ci95 for row in rows]
+        found[design] = _cover(
+            [row.name for row in rows], [row.scores.accuracy for row in rows], ends
+        )
+    with tempfile.TemporaryDirectory() as folder:
+        curve = learning_curve(data, labels=(5, 20), cache=FeatureCache(folder))
+    n_test = len(data.test)
+    means = [float(row.means[-1]) for row in curve.rows]
+    ends = [wilson(round(mean * n_test), n_test) for mean in means]
+    found["curve, all labels"] = _cover([row.name for row in curve.rows], means, ends)
+    return found
+
+
+def _cover(
+    names: list[str], accuracies: list[float], ends: list[Any]
+) -> dict[str, Any]:
+    outside = [
+        name
+        for name, (low, high) in zip(names, ends, strict=True)
+        if not low <= 0.1 <= high
+    ]
+    return {
+        "rows": len(names),
+        "mean_accuracy": float(np.mean(accuracies)),
+        "outside": outside,
+    }
+
+
+def copied() -> dict[str, Any]:
+    """Compare images alone, their copies as groups, and their copies as they are."""
+    images = digits(N_IMAGES // COPIES * 2)
+    groups = np.arange(len(images)).repeat(COPIES)
+    many = images.take(groups)
+    many = replace(many, ids=np.array([f"{i}.png" for i in range(len(many))]))
+    sets = {
+        "alone": images,
+        "copies as groups": replace(many, groups=groups),
+        "copies as they are": many,
+    }
+    found: dict[str, Any] = {}
+    for design, folds in FOLDS.items():
+        for name, one in sets.items():
+            results, told = table(dataset(one), folds)
+            answer = results.answer
+            found[f"{name}, {design}"] = {
+                "accuracy": answer.accuracy,
+                "interval": list(answer.ci95),
+                "told": next((line for line in told if "copies" in line), ""),
+            }
+    return found
+
+
+def main() -> None:
+    """Run both checks, and print what they found."""
+    document: dict[str, Any] = {"machine": describe_machine()}
+    for check in (shuffled, copied):
+        document[check.__name__] = check()
+        RESULTS.write_text(json.dumps(document, indent=1) + "\n")
+        for name, one in document[check.__name__].items():
+            print(name, one, flush=True)
+
+
+if __name__ == "__main__":
+    main()
