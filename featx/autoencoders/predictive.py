@@ -34,8 +34,8 @@ _TAUGHT = 512  # features of the teacher, of which all or some are features here
 _SHARES = {5000: 1 / 3, 15_000: 3 / 4}
 _AT_ONCE = 1024  # images, as the teacher encodes well
 _N_IMAGES = 10_000  # that the projection to features is learned from
-_VIEWS = 60_000  # of which training sees at least so many, if epochs allow
-_EPOCHS = (16, 200)
+# channels of the first stage for each position along the longer side, likewise
+_CHANNELS = {5000: 8, 15_000: 10}
 _MOVED = 16  # features are averaged over images moved by this part of a side
 
 
@@ -62,7 +62,8 @@ class PredictiveAutoencoder(Autoencoder):
         Patch filters of the teacher, see `CompactAutoencoder`.
     n_channels : int or "auto", default="auto"
         Channels of the first stage; the second has twice, the third four times as many.
-        ``"auto"`` is 8 for every position along the longer side: at most 128.
+        ``"auto"`` is 8 for every position along the longer side, and 10 for 15,000 images
+        or more: at most 160.
     patch_size : int or "auto", default="auto"
         Side of the squares of pixels that become channels of one position before the
         first stage. ``"auto"`` makes at most 16 positions along the longer side.
@@ -76,8 +77,8 @@ class PredictiveAutoencoder(Autoencoder):
         Height, width (and channels) when images come as flat rows; without it, rows are
         one-dimensional signals.
     max_epochs : int or "auto", default="auto"
-        Passes over the images; ``"auto"`` is about 60,000 views in all, at least 16 and at
-        most 200 epochs.
+        Passes over the images; ``"auto"`` is about 60,000 views in all, but at most 200
+        epochs, at least 16 of up to 5,000 images, and at least 10 of more.
     batch_size : int, default=128
         Images per step, and per batch when encoding.
     learning_rate : float, default=3e-3
@@ -210,14 +211,13 @@ class PredictiveAutoencoder(Autoencoder):
         if self.patch_size != "auto":
             check_number("patch_size", self.patch_size, 1, longer, integer=True)
             self.patch_size_ = int(self.patch_size)
-        width = 8 * -(-longer // self.patch_size_)
+        width = round(_by_number(n, _CHANNELS)) * -(-longer // self.patch_size_)
         if self.n_channels != "auto":
             check_number("n_channels", self.n_channels, 1, MOST_CHANNELS, integer=True)
             width = int(self.n_channels)
         self.channels_ = (width, 2 * width, 4 * width)
         self._n_code = 8 * sum(self.channels_)  # means and deviations of four cells
-        share = float(np.interp(n, list(_SHARES), list(_SHARES.values())))
-        n_learned = max(1, round(wanted * share))
+        n_learned = max(1, round(wanted * _by_number(n, _SHARES)))
         taught = self._unfitted_teacher().cost(n, shape)
         self._widths = (
             min(n_learned, basis_size(n, _N_IMAGES, self._n_code)),
@@ -241,10 +241,11 @@ class PredictiveAutoencoder(Autoencoder):
         )
 
     def _resolve_epochs(self, n_images: int) -> int:
-        """About 60,000 views of few images, 16 of each of many."""
+        """About 60,000 views of few images, 10 of each of many."""
         if self.max_epochs != "auto":
             return int(self.max_epochs)
-        return int(np.clip(_VIEWS / n_images, *_EPOCHS))
+        few = min(max(60_000 / n_images, 16), 200)
+        return int(max(10, min(few, 80_000 / n_images)))
 
     def _unfitted_teacher(self) -> CompactAutoencoder:
         return CompactAutoencoder(
@@ -361,6 +362,11 @@ class PredictiveAutoencoder(Autoencoder):
         products = float(places * side**2 * self.image_shape_[2] * width)
         products += (quarter * (2 + 8) + sixteenth * 8) * width**2
         return 18.0 * products
+
+
+def _by_number(n_images: int, known: dict[int, float]) -> float:
+    """Interpolate between what is known for two numbers of images."""
+    return float(np.interp(n_images, list(known), list(known.values())))
 
 
 def half_whitened(features: Array, most: int) -> NDArray[np.float32]:
