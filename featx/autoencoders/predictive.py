@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -364,7 +365,7 @@ class PredictiveAutoencoder(Autoencoder):
         return 18.0 * products
 
 
-def _by_number(n_images: int, known: dict[int, float]) -> float:
+def _by_number(n_images: int, known: Mapping[int, float]) -> float:
     """Interpolate between what is known for two numbers of images."""
     return float(np.interp(n_images, list(known), list(known.values())))
 
