@@ -10,15 +10,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.neighbors import NearestNeighbors
 
+from featx.evaluation.nearness import CHANCE, nearest
 from featx.memory_maps import release_pages
 
 SIMILARITY = 0.9
-CHANCE = 1e-3
 N_SEARCHED = 50_000
 _N_TRAIN = 200_000
-_N_NEIGHBORS = 64
 _SIDE = 16
 _BATCH = 4096
 
@@ -89,19 +87,11 @@ def find_duplicates(
     """Find test images that equal or nearly equal a training image.
 
     Equal ones are found by a digest of their pixels, near ones by the distance to the
-    nearest training image. How near chance alone would bring it is estimated from the
-    farther neighbors, which a few copies cannot move: in a space of m dimensions, the
-    number of images within a distance grows with its m-th power, and m follows from the
-    distances to the 32nd and the 64th neighbor [1]_. An image is a copy if fewer than 1 in
-    1,000 would have a neighbor so near by chance, and the two correlate with at least 0.9.
+    nearest training image. An image is a copy if fewer than 1 in 1,000 would have a
+    neighbor so near by chance, see `nearest`, and the two correlate with at least 0.9.
 
     Images are uint8 of shape (n, h, w, c). Near copies of at most 50,000 test images are
     searched, among at most 200,000 training images, both chosen by `seed`.
-
-    References
-    ----------
-    .. [1] E. Levina and P. J. Bickel, "Maximum likelihood estimation of intrinsic
-       dimension", NIPS (2004).
 
     Examples
     --------
@@ -191,21 +181,10 @@ def _near(
     train: NDArray[np.float32], test: NDArray[np.float32]
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     """Find the nearest training image; -1 if chance alone brings one as near."""
-    none = np.full(len(test), -1), np.zeros(len(test), np.float32)
-    k = min(_N_NEIGHBORS, len(train) // 2)
-    if k < 4:
-        return none
-    search = NearestNeighbors(n_neighbors=k, algorithm="brute").fit(train)
-    distances, rows = search.kneighbors(test)
-    nearest, middle, far = distances[:, 0], distances[:, k // 2 - 1], distances[:, -1]
-    apart = middle > 0
-    if not apart.any():
-        return none
-    growth = float(np.median(far[apart] / middle[apart]))
-    dimension = np.log(k / (k // 2)) / np.log(max(growth, 1 + 1e-6))
-    ratio = np.divide(nearest, far, out=np.ones_like(far), where=far > 0)
-    by_chance = k * ratio**dimension
-    correlation = (1 - np.square(nearest) / 2).astype(np.float32)
+    found = nearest(train, test)
+    if found is None:
+        return np.full(len(test), -1), np.zeros(len(test), np.float32)
+    correlation = (1 - np.square(found.distances) / 2).astype(np.float32)
     flat = ~test.any(axis=1)
-    found = (by_chance < CHANCE) & (correlation >= SIMILARITY) & ~flat
-    return np.where(found, rows[:, 0], -1), correlation
+    copies = (found.by_chance < CHANCE) & (correlation >= SIMILARITY) & ~flat
+    return np.where(copies, found.rows, -1), correlation

@@ -16,6 +16,7 @@ from featx.catalog import MAP_METHODS
 from featx.errors import CacheError, unknown_name
 from featx.evaluation.components import components
 from featx.evaluation.label_issues import find_label_issues, find_neighbors
+from featx.evaluation.nearness import CHANCE, nearest
 from featx.features import EncodedDataset
 from featx.images import Dataset
 
@@ -54,6 +55,10 @@ class FeatureDiagnostics:
         Training images that were looked at; all, or 200,000 chosen by a fixed seed.
     left_out_accuracy : float
         Accuracy of the leave-one-out predictions behind the label issues, in [0, 1].
+    n_alike, n_compared : int
+        Of so many test images, all or 2,000 chosen by a fixed seed, those that are much
+        nearer to a training image than chance would bring one, see `nearest`. Where there
+        are groups, none is compared.
     """
 
     encoder: str
@@ -67,6 +72,8 @@ class FeatureDiagnostics:
     n_issues: int
     n_judged: int
     left_out_accuracy: float
+    n_alike: int
+    n_compared: int
 
     def to_npz(self) -> bytes:
         """Write all fields as a NumPy archive."""
@@ -166,6 +173,11 @@ def diagnose(
         train[judged], dataset.train.y[judged], len(dataset.class_names), seed=seed
     )
     neighbors = find_neighbors(train[judged], test[query_rows])
+    n_alike = n_compared = 0
+    if dataset.test.groups is None:
+        found = nearest(train[judged], test[on_map])
+        n_compared = len(on_map)
+        n_alike = 0 if found is None else int((found.by_chance < CHANCE).sum())
     return FeatureDiagnostics(
         encoder=encoder,
         map_rows=on_map.astype(np.int64),
@@ -178,4 +190,6 @@ def diagnose(
         n_issues=len(wrong.rows),
         n_judged=n_judged,
         left_out_accuracy=wrong.accuracy,
+        n_alike=n_alike,
+        n_compared=n_compared,
     )

@@ -16,8 +16,9 @@ _FILTERS = (50, 100, 200, 400, 800, 1200, 1600)
 _PLANNED = 0.85  # of the time; the rest is for scores and the page
 _PER_IMAGE = 3e-4  # seconds to read it and to look for copies
 _MOST_FOR_A_CONTROL = 1 / 8
-# these encoders get time before all others: what is good for little time, and controls
-PRECEDENCE = ("patch", "compact", "pca", "raw", "random-patches", "untrained")
+# these get time before all others: cheap controls, and what is good for little time
+PRECEDENCE = ("pca", "raw", "compact", "patch", "random-patches", "untrained")
+_GROWN_FIRST = "compact"  # the most accurate for its time: others get what it leaves
 
 
 def default_minutes(n_images: int) -> float:
@@ -88,8 +89,9 @@ def fit_budget(
 ) -> AffordableEncoders:
     """Choose epochs and filters so that all encoders and classifiers keep to a budget.
 
-    Each first gets its least, then all grow in turn, a step each, while there is time;
-    those of `PRECEDENCE` come first. A control whose least would take more than an eighth
+    Each first gets its least, but ``compact`` all that it usually takes, as far as there is
+    time; then the others grow in turn, a step each. Those of `PRECEDENCE` come first. A
+    control whose least would take more than an eighth
     of the time does not fit, unless nothing else does. Parameters that are not ``"auto"``
     stay as they are. The result is in the order of `encoders`.
     """
@@ -111,11 +113,14 @@ def fit_budget(
             if price(least) > min(left, most) and budget.may_leave_out:
                 result.notes.append(_left_out(name, price(ladders[name][-1])))
                 continue
-            chosen[name] = least
-            left -= price(least)
+            affordable = [one for one in ladders[name] if price(one) <= min(left, most)]
+            grown = affordable[-1:] if name == _GROWN_FIRST else []
+            (chosen[name],) = grown or [least]
+            left -= price(chosen[name])
         if chosen:
             break
-    growing = [_Grown(group, ladders) for group in _grown_together(chosen, ladders)]
+    others = [name for name in chosen if name != _GROWN_FIRST]
+    growing = [_Grown(group, ladders) for group in _grown_together(others, ladders)]
     while growing:
         for group in list(growing):
             more = sum(map(price, group.next)) - sum(

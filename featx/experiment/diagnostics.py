@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from featx._version import __version__
 from featx.evaluation import Duplicates, FeatureDiagnostics, diagnose, find_duplicates
-from featx.evaluation.duplicates import CHANCE, SIMILARITY
+from featx.evaluation.duplicates import SIMILARITY
+from featx.evaluation.nearness import CHANCE
 from featx.features import EncodedDataset
 from featx.features.digest import digest_array, digest_json
 from featx.images import Dataset

@@ -108,7 +108,7 @@ def _check_diagnostics(
     found: FeatureDiagnostics, n_test: int, n_train: int, n_classes: int
 ) -> None:
     check_value(found.encoder, TEXT, "diagnostics.encoder")
-    for name in ("n_issues", "n_judged"):
+    for name in ("n_issues", "n_judged", "n_alike", "n_compared"):
         check_value(getattr(found, name), COUNT, f"diagnostics.{name}")
     check_value(found.left_out_accuracy, SHARE, "diagnostics.left_out_accuracy")
     arrays = {name: np.asarray(value) for name, value in vars(found).items()}

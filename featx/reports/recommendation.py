@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from featx.evaluation.result import Result
 from featx.evaluation.results import BenchResults
-from featx.reports.sentences import remark, seconds
+from featx.reports.sentences import alike_line, remark, seconds
 
 # Options of featx bench and featx fit that a command to save a row sets anew or has no
 # use for, and whether a value follows.
@@ -48,8 +48,10 @@ def choice_lines(results: BenchResults) -> list[str]:
     """Say how the row was chosen, how it stands to others, and which is the cheapest."""
     chosen, best = results.chosen, results.best
     others = [row for row in results.ranked if row is not chosen]
+    asked = [line for line in [alike_line(results)] if line]
     if not others:
-        return ["It is the only row, so there is nothing to compare it with."]
+        only = "It is the only row, so there is nothing to compare it with."
+        return [only, *asked]
     lines = []
     if chosen.held_out is not None:
         lines.append(
@@ -76,7 +78,7 @@ def choice_lines(results: BenchResults) -> list[str]:
             f"{choice.percent} against {chosen.percent} %, {seconds(choice.seconds)} "
             f"against {seconds(chosen.seconds)} s (train, encode, fit, predict)."
         )
-    return [*lines, cheap]
+    return [*lines, cheap, *asked]
 
 
 def _judged(results: BenchResults) -> str:

@@ -12,6 +12,8 @@ from featx.evaluation.result import Result
 from featx.evaluation.results import BenchResults
 
 _NAMED = 5  # classes in a sentence, of more only how many there are
+# test images that resemble training images before anybody is asked, and their share
+_FEW_ALIKE, _MANY_ALIKE = 5, 0.1
 
 
 def class_lines(result: Result) -> str:
@@ -143,6 +145,27 @@ def duplicates_line(results: BenchResults) -> str:
     return (
         f"{found} Without them {best.name} reaches {100 * without:.1f} %, not "
         f"{100 * best.scores.accuracy:.1f} %."
+    )
+
+
+def alike_line(results: BenchResults) -> str:
+    """Ask whether images belong together, where many test images resemble training images.
+
+    Examples
+    --------
+    >>> from featx.reports.examples import example_results
+    >>> alike_line(example_results())
+    ''
+    """
+    found = results.diagnostics
+    if found is None or found.n_alike < max(_FEW_ALIKE, _MANY_ALIKE * found.n_compared):
+        return ""
+    return (
+        f"{found.n_alike:,} of {found.n_compared:,} test images are much nearer to a "
+        f"training image, in the features of {found.encoder}, than chance would bring one. "
+        "Do they show the same object, person or place? Then say which images belong "
+        "together, with --group-by or a column group, or new images will do worse than "
+        "these."
     )
 
 

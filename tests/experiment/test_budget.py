@@ -80,7 +80,7 @@ def photographs():
     return Dataset("photographs", train, test, np.zeros(3000, bool))
 
 
-def test_time_is_spread_a_step_for_each_in_turn(photographs):
+def test_compact_goes_first_and_the_others_grow_in_turn(photographs):
     encoders = {
         "patch": PatchAutoencoder(random_state=0),
         "compact": CompactAutoencoder(random_state=0),
@@ -88,16 +88,20 @@ def test_time_is_spread_a_step_for_each_in_turn(photographs):
     }
     usual = plan(photographs, 1e6, encoders=encoders).encoders
     assert usual == encoders
-    seen = set()
-    for seconds in np.geomspace(1, 1000, 30):
+    filters, epochs, compact_filters = set(), set(), []
+    for seconds in np.geomspace(1, 1000, 40):
         reduced = plan(photographs, seconds, encoders=encoders).reduced
-        if set(reduced) == set(encoders):
-            filters = [
-                reduced["patch"]["n_components"],
-                reduced["compact"]["n_filters"],
-            ]
-            seen.add(tuple(filters))
-    assert len(seen) > 1 and all(max(pair) <= 4 * min(pair) for pair in seen)
+        if (
+            "compact" in reduced
+        ):  # the others have their least as long as it is not whole
+            assert reduced["patch"] == {"n_components": 50}
+            assert reduced["predictive"] == {"max_epochs": 6}
+            compact_filters.append(reduced["compact"]["n_filters"])
+        elif {"patch", "predictive"} <= set(reduced):
+            filters.add(reduced["patch"]["n_components"])
+            epochs.add(reduced["predictive"]["max_epochs"])
+    assert compact_filters == sorted(compact_filters) and len({*compact_filters}) > 2
+    assert len(filters) > 1 and len(epochs) > 1
 
 
 def test_controls_leave_the_time_to_what_learns(photographs):

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from featx.evaluation.duplicates import CHANCE, SIMILARITY
+from featx.evaluation.duplicates import SIMILARITY
 from featx.evaluation.feature_diagnostics import map_positions
+from featx.evaluation.nearness import CHANCE
 from featx.reports.album import Album
 from featx.reports.runs import Run
 from featx.reports.sentences import duplicates_line
