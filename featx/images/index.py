@@ -32,9 +32,8 @@ _OTHER_KINDS = frozenset(
     ".heic .heif .hif .raw .cr2 .cr3 .nef .dng .arw .orf .rw2 .svg .pdf .psd .eps .ico "
     ".tga .exr .jxl .mp4 .mov .avi .mkv .webm".split()
 )
-Locations = (
-    Files | Pieces | Several
-)  # where images lie, small, for they travel to workers
+# where images lie, small, for they travel to workers
+Locations = Files | Pieces | Several
 LAYOUT = "but expected CLASS/*.png, or train/CLASS/* and test/CLASS/*"
 
 

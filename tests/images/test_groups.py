@@ -5,7 +5,6 @@ import pytest
 from PIL import Image
 
 from featx.errors import DataError, ParameterError
-from featx.images import load_dataset
 from featx.images.split import draw_groups
 
 
@@ -20,14 +19,6 @@ def tree(tmp_path):
             pixels = np.full((5, 5), 20 * patient + picture, np.uint8)
             Image.fromarray(pixels).save(path)
     return root
-
-
-@pytest.fixture
-def load(tmp_path):
-    def call(source, **options):
-        return load_dataset(source, cache_dir=tmp_path / "cache", **options)
-
-    return call
 
 
 def patients(images):

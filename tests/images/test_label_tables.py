@@ -12,7 +12,6 @@ from PIL import Image
 from pyarrow import parquet
 
 from featx.errors import DataError, MissingDataError, ParameterError
-from featx.images import load_dataset
 
 
 def value(number):
@@ -27,14 +26,6 @@ def home(tmp_path):
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(np.full((5, 5), value(number), np.uint8)).save(path)
     return tmp_path / "home"
-
-
-@pytest.fixture
-def load(tmp_path):
-    def call(source, **options):
-        return load_dataset(source, cache_dir=tmp_path / "cache", **options)
-
-    return call
 
 
 def rows(n=40, **columns):

@@ -34,14 +34,6 @@ def tree(tmp_path):
     return root
 
 
-@pytest.fixture
-def load(tmp_path):
-    def call(source, **options):
-        return load_dataset(source, cache_dir=tmp_path / "cache", **options)
-
-    return call
-
-
 def assert_pixels(images):
     """Every image is the one that its name tells."""
     for x, id_ in zip(images.X, images.ids, strict=True):
