@@ -58,6 +58,7 @@ def curve(context: typer.Context, options: CurveOptions) -> None:
     )
     from featx.reports import (
         check_run_folder,
+        curve_caption,
         curve_lines,
         curve_table,
         new_run_folder,
@@ -94,7 +95,7 @@ def curve(context: typer.Context, options: CurveOptions) -> None:
         print_json(measured.to_dict() | {"folder": str(folder)})
     else:
         out.print(curve_table(measured))
-        for line in ("", *curve_lines(measured)):
+        for line in (curve_caption(measured), "", *curve_lines(measured)):
             out.print(line)
         say(f"Folder: {folder}, page: {folder / 'curve.html'}", options.quiet)
     end(options.strict, len(dataset.skipped))

@@ -47,12 +47,13 @@ class LocalFolder:
         Its one name, however it was reached.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, called: str = "") -> None:
         self.root = root
         self.key = str(root.resolve())
+        self._called = called or str(root)
 
     def __str__(self) -> str:
-        return str(self.root)
+        return self._called
 
     def subfolders(self, folder: str = "") -> list[str]:
         """Names of the folders inside a folder, sorted."""

@@ -96,7 +96,8 @@ def load_folder(
         return index, ()
 
     # Notes are of today: what they tell of is not in the key.
-    return decoded_once(store, key, root, list_, options, notes + chosen)
+    dataset = decoded_once(store, key, root, list_, options, notes + chosen)
+    return replace(dataset, name=f"{root.key}/{table}") if table else dataset
 
 
 def _load_shards(
@@ -198,7 +199,7 @@ def _choose(
 def _check_labels(index: Index, options: Options, root: Folder) -> None:
     if options.need_labels and not index.class_names:
         raise DataError(
-            f"Got {len(index.ids):,} images but no label in the table of {root}. Name the "
+            f"Got {len(index.ids):,} images but no label in {root}. Name the "
             "column of labels with --column label=NAME."
         )
 

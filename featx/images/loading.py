@@ -186,7 +186,7 @@ def _find_table(
         return None, ""
     if not os.path.isfile(place):
         raise MissingDataError(f"Got {place}, but there is no such table of labels.")
-    return LocalFolder(Path(place).parent), name
+    return LocalFolder(Path(place).parent, place), name
 
 
 def _find(source: str | os.PathLike[str]) -> Folder | str:

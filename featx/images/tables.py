@@ -242,8 +242,8 @@ def _without_doubles(rows: Sequence[_Row], notes: list[str]) -> list[_Row]:
             continue
         if _told(before) != _told(row):
             raise DataError(
-                f"Got {row.file} twice with different words: {_words(before)} in "
-                f"{before.place}, {_words(row)} in {row.place}. Remove one of them."
+                f"Got {row.file} twice: {_words(before)} in {before.place}, but "
+                f"{_words(row)} in {row.place}. Remove one of them."
             )
         doubles.append(f"{row.file} ({row.place})")
     if doubles:
@@ -256,7 +256,9 @@ def _told(row: _Row) -> tuple[str, str, int]:
 
 
 def _words(row: _Row) -> str:
-    return ", ".join(word or "nothing" for word in (row.label, row.group, row.split))
+    said = {"label": row.label, "group": row.group, "split": row.split}
+    words = [f"{name} {word}" for name, word in said.items() if word]
+    return ", ".join(words) or "nothing"
 
 
 def _part(row: _Row) -> int:

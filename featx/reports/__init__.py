@@ -8,7 +8,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from featx.reports.curve import curve_csv, curve_lines, curve_table
+from featx.reports.curve import curve_caption, curve_csv, curve_lines, curve_table
 from featx.reports.documents import to_json
 from featx.reports.files import (
     check_run_folder,
@@ -55,6 +55,7 @@ __all__ = [
     "comparison_table",
     "confusion_display",
     "csv_table",
+    "curve_caption",
     "curve_csv",
     "curve_lines",
     "curve_table",

@@ -14,7 +14,6 @@ from featx.evaluation.learning_curve import LearningCurve
 
 def curve_table(curve: LearningCurve) -> Table:
     """Build the table for the terminal: rows by labels of each class."""
-    n_classes = len(curve.data["class_names"])
     table = Table(
         title=Text(f"{curve.data['name']}: test accuracy in % by labels of each class"),
         box=box.SIMPLE_HEAD,
@@ -22,7 +21,6 @@ def curve_table(curve: LearningCurve) -> Table:
         pad_edge=False,
         show_edge=False,
         title_justify="left",
-        caption_justify="left",
     )
     table.add_column("encoder", overflow="fold")
     table.add_column("classifier", overflow="fold")
@@ -30,12 +28,15 @@ def curve_table(curve: LearningCurve) -> Table:
         table.add_column(point, justify="right")
     for row in curve.rows:
         table.add_row(*map(Text, (row.encoder, row.classifier, *row.percents())))
-    draws = curve.protocol["draws"]
-    table.caption = Text(
-        f"Mean over {draws} draws of labels ± their standard deviation, the same draws for "
-        f"all rows; {n_classes} classes."
-    )
     return table
+
+
+def curve_caption(curve: LearningCurve) -> str:
+    """Say what stands in the table."""
+    return (
+        f"Mean over {curve.protocol['draws']} draws of labels ± their standard deviation, "
+        f"the same draws for all rows; {len(curve.data['class_names'])} classes."
+    )
 
 
 def curve_lines(curve: LearningCurve) -> list[str]:

@@ -70,6 +70,7 @@ def test_a_table_beside_the_images(home, load, end):
         )
     data = load(path)
     assert data.class_names == ("a", "b")
+    assert data.name == str(path)
     assert_right(data)
 
 
@@ -165,8 +166,7 @@ def spoiled(**change):
         (
             [*rows(), rows()[2] | {"label": "b"}],
             {},
-            r"images/2.png twice with different words: a, nothing, nothing in line 4 of "
-            "labels.csv, b, nothing, nothing in line 42",
+            r"images/2.png twice: label a in line 4 of labels.csv, but label b in line 42",
         ),
         (rows(split=lambda i: "fold7"), {}, "split 'fold7' in line 2 of labels.csv"),
         (rows(file_name=lambda i: f"{i}.jpg"), {}, "40 file names but no such file"),
