@@ -79,7 +79,7 @@ class PredictiveAutoencoder(Autoencoder):
         one-dimensional signals.
     max_epochs : int or "auto", default="auto"
         Passes over the images; ``"auto"`` is about 60,000 views in all, but at most 200
-        epochs, at least 16 of up to 5,000 images, and at least 10 of more.
+        epochs, at least 16 of up to 5,000 images, and at least 8 of more.
     batch_size : int, default=128
         Images per step, and per batch when encoding.
     learning_rate : float, default=3e-3
@@ -242,11 +242,11 @@ class PredictiveAutoencoder(Autoencoder):
         )
 
     def _resolve_epochs(self, n_images: int) -> int:
-        """About 60,000 views of few images, 10 of each of many."""
+        """About 60,000 views of few images, 8 of each of many."""
         if self.max_epochs != "auto":
             return int(self.max_epochs)
         few = min(max(60_000 / n_images, 16), 200)
-        return int(max(10, min(few, 80_000 / n_images)))
+        return int(max(8, min(few, 80_000 / n_images)))
 
     def _unfitted_teacher(self) -> CompactAutoencoder:
         return CompactAutoencoder(

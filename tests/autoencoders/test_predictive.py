@@ -206,7 +206,7 @@ def test_constant_images_have_features():
 def test_few_images_are_seen_more_often():
     encoder = PredictiveAutoencoder()
     epochs = [encoder._resolve_epochs(n) for n in (50, 1000, 50_000)]
-    assert epochs == [200, 60, 10]
+    assert epochs == [200, 60, 8]
     assert PredictiveAutoencoder(max_epochs=3)._resolve_epochs(50) == 3
 
 
