@@ -85,6 +85,7 @@ def run(folder: str, text: str, seed: int, limit: int | None = None) -> dict[str
         "n_train": len(dataset.train),
         "n_test": len(dataset.test),
         "n_features": first.n_features,
+        "epochs": getattr(encoded.encoder.encoder, "n_iter_", 0),
         "load_seconds": round(loaded - start, 1),
         "train_seconds": round(first.train_seconds, 1),
         "encode_seconds": round(first.encode_seconds, 1),

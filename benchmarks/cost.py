@@ -76,7 +76,8 @@ def measured() -> tuple[dict[str, Measured], float]:
 
         train = cores * statistics.median(run["train_seconds"] for run in mine)
         encode = cores * statistics.median(run["encode_seconds"] for run in mine)
-        views = n_train * epochs(name, n_train)
+        # as many as they had when they were run
+        views = n_train * mine[0].get("epochs", epochs(name, n_train))
         fit = statistics.median(
             row["fit_seconds"]
             for run in mine
