@@ -85,6 +85,8 @@ class RayEngine:
         FeatxError
             If the cluster cannot be reached or a worker cannot read the images.
         """
+        if not len(chunks):  # all images are known, as in a second fold
+            return iter(())
         ray = start_ray(self.address)
         gpus = ray.cluster_resources().get("GPU", 0)
         workers = int(gpus or ray.cluster_resources().get("CPU", 1))
