@@ -66,15 +66,18 @@ def learn(train: Part, judged: Part, n: int, n_draws: int) -> list[dict[str, Any
                 for drawn in draws(y, n, n_draws)
             ]
         )
-        rows.append(
-            {
-                "labels": n,
-                "classifier": name,
-                "accuracies": (100 * right.mean(axis=1)).round(2).tolist(),
-                "times_right": packed(right.sum(axis=0)),
-            }
-        )
+        rows.append(row_of(n, name, right))
     return rows
+
+
+def row_of(n: int, classifier: str, right: NDArray[np.bool_]) -> dict[str, Any]:
+    """Say of n labels which images (n_draws, n_images) were named rightly."""
+    return {
+        "labels": n,
+        "classifier": classifier,
+        "accuracies": (100 * right.mean(axis=1)).round(2).tolist(),
+        "times_right": packed(right.sum(axis=0)),
+    }
 
 
 def packed(counts: NDArray[Any]) -> str:

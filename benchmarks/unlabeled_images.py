@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from benchmarks import cifar10_accuracy
 from benchmarks.candidates import Candidate
 from benchmarks.cifar10_accuracy import DRAWS, FEW, spread
-from benchmarks.few_labels import CLASSIFIERS, draws, packed, predicted, unpacked
+from benchmarks.few_labels import CLASSIFIERS, draws, predicted, row_of, unpacked
 from featx import load_dataset
 from featx.evaluation.comparisons import sign_flips
 from featx.images import Dataset
@@ -57,14 +57,7 @@ def labeled_only(dataset: Dataset, text: str) -> list[dict[str, Any]]:
             for name in CLASSIFIERS:
                 right[name].append(predicted(name, part, features) == z)
         for name, one in right.items():
-            rows.append(
-                {
-                    "labels": n,
-                    "classifier": name,
-                    "accuracies": (100 * np.mean(one, axis=1)).round(2).tolist(),
-                    "times_right": packed(np.sum(one, axis=0)),
-                }
-            )
+            rows.append(row_of(n, name, np.array(one)))
             print(text, n, name, rows[-1]["accuracies"], flush=True)
     return rows
 

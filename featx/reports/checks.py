@@ -75,6 +75,14 @@ _ROW: dict[Any, Any] = {
     "repeats?": [SHARE],
     "held_out?": _Kind("null or an accuracy of some images", lambda v: _held_out(v)),
 }
+_DATA: dict[Any, Any] = {
+    "name": TEXT,
+    "class_names": [TEXT],
+    "train_per_class": [COUNT],
+    "test_per_class": [COUNT],
+    "skipped?": [{"id": TEXT, "reason": TEXT}],
+    "notes?": [TEXT],
+}
 _TEST: dict[Any, Any] = {
     **dict.fromkeys(("row", "other"), TEXT),
     **dict.fromkeys(("only_row", "only_other"), COUNT),
@@ -82,14 +90,7 @@ _TEST: dict[Any, Any] = {
 }
 _DOCUMENT: dict[Any, Any] = {
     "featx": TEXT,
-    "data": {
-        "name": TEXT,
-        "class_names": [TEXT],
-        "train_per_class": [COUNT],
-        "test_per_class": [COUNT],
-        "skipped?": [{"id": TEXT, "reason": TEXT}],
-        "notes?": [TEXT],
-    },
+    "data": _DATA,
     "protocol": {
         "seed?": COUNT,
         "folds?": COUNT,
@@ -105,14 +106,7 @@ _DOCUMENT: dict[Any, Any] = {
 }
 _CURVE: dict[Any, Any] = {
     "featx": TEXT,
-    "data": {
-        "name": TEXT,
-        "class_names": [TEXT],
-        "train_per_class": [COUNT],
-        "test_per_class": [COUNT],
-        "skipped?": [{"id": TEXT, "reason": TEXT}],
-        "notes?": [TEXT],
-    },
+    "data": _DATA,
     "protocol": {"draws": COUNT, "time?": [TEXT]},
     "machine": _FACTS,
     "labels": [COUNT],
@@ -143,14 +137,8 @@ def check_document(document: Any) -> None:
     Traceback (most recent call last):
     ValueError: featx is 1, but expected text
     """
-    if not _is_flat(document, _DEEPEST):
-        raise ValueError("it nests too deep")
-    check_value(document, _DOCUMENT, "")
-    data, rows = document["data"], document["rows"]
-    names = data["class_names"]
-    for key in ("train_per_class", "test_per_class"):
-        check_same(len(data[key]), len(names), f"data.{key}", "classes")
-    known = [f"{row['encoder']} + {row['classifier']}" for row in rows]
+    known = _check_head(document, _DOCUMENT)
+    rows, names = document["rows"], document["data"]["class_names"]
     if not rows or not names or len({*known}) < len(known):
         raise ValueError(f"its rows are {known}, but expected some, no two alike")
     for name, row in zip(known, rows, strict=True):
@@ -183,13 +171,8 @@ def check_curve(document: Any) -> None:
     Traceback (most recent call last):
     ValueError: featx is 1, but expected text
     """
-    if not _is_flat(document, _DEEPEST):
-        raise ValueError("it nests too deep")
-    check_value(document, _CURVE, "")
-    data, rows, n = document["data"], document["rows"], len(document["labels"])
-    for key in ("train_per_class", "test_per_class"):
-        check_same(len(data[key]), len(data["class_names"]), f"data.{key}", "classes")
-    known = [f"{row['encoder']} + {row['classifier']}" for row in rows]
+    known = _check_head(document, _CURVE)
+    rows, n = document["rows"], len(document["labels"])
     if not rows or not n or len({*known}) < len(known):
         raise ValueError(
             f"its rows are {known} with {n} points, but expected some of both, no two "
@@ -207,6 +190,17 @@ def check_curve(document: Any) -> None:
             raise ValueError(f"{name}: accuracies has a point without draws")
     check_same(len(n_labels), n, "n_labels", "points")
     _check_tests([test for tests in document["comparisons"] for test in tests], known)
+
+
+def _check_head(document: Any, wanted: dict[Any, Any]) -> list[str]:
+    """Check kinds of values, and classes; return the names of the rows."""
+    if not _is_flat(document, _DEEPEST):
+        raise ValueError("it nests too deep")
+    check_value(document, wanted, "")
+    data = document["data"]
+    for key in ("train_per_class", "test_per_class"):
+        check_same(len(data[key]), len(data["class_names"]), f"data.{key}", "classes")
+    return [f"{row['encoder']} + {row['classifier']}" for row in document["rows"]]
 
 
 def _check_tests(tests: Sequence[Any], known: Sequence[str]) -> None:

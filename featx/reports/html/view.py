@@ -63,7 +63,6 @@ def page_view(
         "axis": axis,
         "rows": [row_view(row, results, names, axis) for row in ordered],
         "remarks": remarks(results),
-        "time": results.protocol.get("time", ()),
         "classes": names,
         "counts": _counts(results.data, names),
         "encoders": encoders(results),
