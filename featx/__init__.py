@@ -15,7 +15,6 @@ if TYPE_CHECKING:  # the same names once more, for type checkers and editors
     from featx.autoencoders import PredictiveAutoencoder as PredictiveAutoencoder
     from featx.autoencoders import RawPixels as RawPixels
     from featx.autoencoders import UntrainedAutoencoder as UntrainedAutoencoder
-    from featx.autoencoders import make_encoders as make_encoders
     from featx.autoencoders import resumable as resumable
     from featx.bundle import load as load
     from featx.bundle import save as save
@@ -23,6 +22,8 @@ if TYPE_CHECKING:  # the same names once more, for type checkers and editors
     from featx.classifiers import WideLinearSVC as WideLinearSVC
     from featx.classifiers import WideLogisticRegression as WideLogisticRegression
     from featx.classifiers import make_classifier as make_classifier
+    from featx.encoders import TorchEncoder as TorchEncoder
+    from featx.encoders import make_encoders as make_encoders
     from featx.errors import FeatxError as FeatxError
     from featx.errors import FeatxWarning as FeatxWarning
     from featx.evaluation import BenchResults as BenchResults
@@ -56,6 +57,7 @@ _HOMES = {
     "PredictiveAutoencoder": "featx.autoencoders",
     "Protocol": "featx.experiment",
     "RawPixels": "featx.autoencoders",
+    "TorchEncoder": "featx.encoders",
     "UntrainedAutoencoder": "featx.autoencoders",
     "WhitenedPCA": "featx.classifiers",
     "WideLinearSVC": "featx.classifiers",
@@ -66,7 +68,7 @@ _HOMES = {
     "load": "featx.bundle",
     "load_dataset": "featx.images",
     "make_classifier": "featx.classifiers",
-    "make_encoders": "featx.autoencoders",
+    "make_encoders": "featx.encoders",
     "resumable": "featx.autoencoders",
     "save": "featx.bundle",
 }

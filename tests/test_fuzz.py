@@ -20,9 +20,10 @@ from test_bundle import remade, write
 
 import featx
 from featx.autoencoders import registry
-from featx.autoencoders.registry import ENCODERS, make_encoders
+from featx.catalog import ENCODERS
 from featx.classifiers import make_classifier
 from featx.cli import app, main
+from featx.encoders import make_encoders
 
 pytestmark = [
     pytest.mark.torture,

@@ -6,7 +6,6 @@ from featx.autoencoders.conv import ConvAutoencoder
 from featx.autoencoders.patch import PatchAutoencoder
 from featx.autoencoders.predictive import PredictiveAutoencoder
 from featx.autoencoders.raw import RawPixels
-from featx.autoencoders.registry import make_encoders
 from featx.autoencoders.untrained import UntrainedAutoencoder
 
 __all__ = [
@@ -16,6 +15,5 @@ __all__ = [
     "PredictiveAutoencoder",
     "RawPixels",
     "UntrainedAutoencoder",
-    "make_encoders",
     "resumable",
 ]

@@ -60,8 +60,8 @@ class ImageTransformer(
 ):
     """Base of every transformer of images. Think twice before adding to it.
 
-    A subclass has `transform`, `inverse_transform`, a parameter `image_shape`, and the
-    attributes below after `_check_images(X, reset=True)`.
+    A subclass has `transform`, a parameter `image_shape`, and the attributes below after
+    `_check_images(X, reset=True)`.
     """
 
     image_shape: tuple[int, ...] | None
@@ -72,7 +72,6 @@ class ImageTransformer(
     pixel_range_: tuple[float, float]
     _n_features_out: int
     transform: Any  # X -> features
-    inverse_transform: Any  # features -> images in the range of X
 
     def _check_images(self, X: ArrayLike, *, reset: bool, minimum: int = 1) -> Array:
         """Validate X and return it as images (n, h, w, c) in the dtype they came in.
@@ -128,6 +127,18 @@ class ImageTransformer(
         check_is_fitted(self)
         return self._check_images(X, reset=False)
 
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True
+        tags.transformer_tags.preserves_dtype = ["float32"]
+        return tags
+
+
+class ReconstructingTransformer(ImageTransformer):
+    """A transformer that also makes images of features, by `inverse_transform`."""
+
+    inverse_transform: Any  # features -> images in the range of X
+
     def _check_features(self, X: ArrayLike) -> NDArray[np.float32]:
         """Validate X as features that `transform` makes."""
         check_is_fitted(self)
@@ -138,12 +149,6 @@ class ImageTransformer(
                 "as transform makes them."
             )
         return features
-
-    def __sklearn_tags__(self) -> Tags:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.three_d_array = True
-        tags.transformer_tags.preserves_dtype = ["float32"]
-        return tags
 
     def reconstruct(self, X: ArrayLike) -> NDArray[np.float32]:
         """Encode and decode images.

@@ -13,7 +13,7 @@ from featx.autoencoders.base import (
     MOST_CHANNELS,
     Array,
     Cost,
-    ImageTransformer,
+    ReconstructingTransformer,
     batches,
     check_number,
 )
@@ -32,7 +32,7 @@ _MOST_FILTERS = 400
 _AT_ONCE = 2**24  # values of codes at a time, when encoding
 
 
-class CompactAutoencoder(ImageTransformer):
+class CompactAutoencoder(ReconstructingTransformer):
     """A linear denoising autoencoder on the code of another encoder.
 
     Its input is the code of a changed view of an image: moved a little, mirrored where

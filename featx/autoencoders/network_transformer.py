@@ -17,7 +17,7 @@ from sklearn.utils import check_random_state
 from featx.autoencoders.base import (
     Array,
     Cost,
-    ImageTransformer,
+    ReconstructingTransformer,
     batches,
     check_number,
 )
@@ -30,7 +30,7 @@ _BATCH_PIXELS = 2**26  # encoded or decoded at once, at most
 _BATCH_FEATURES = 2**22  # likewise: memory beyond 32 MiB is given back and mapped anew
 
 
-class NetworkTransformer(ImageTransformer):
+class NetworkTransformer(ReconstructingTransformer):
     """A transformer whose features are the code of a network, trained or not.
 
     After `_initialize` it has `module_`, `augment_` and `device_`; a pickle (or any

@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_array, check_is_fitted
 
-from featx.autoencoders.base import ImageTransformer
+from featx.autoencoders.base import ReconstructingTransformer
 
 
-class RawPixels(ImageTransformer):
+class RawPixels(ReconstructingTransformer):
     """Pixels as features: the control that every encoder should beat.
 
     Parameters

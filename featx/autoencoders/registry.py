@@ -1,9 +1,8 @@
-"""Encoders by the names they have on the command line."""
+"""Autoencoders and controls by the names they have on the command line."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable
 
 from sklearn.base import BaseEstimator
 
@@ -13,9 +12,8 @@ from featx.autoencoders.patch import PatchAutoencoder
 from featx.autoencoders.predictive import PredictiveAutoencoder
 from featx.autoencoders.raw import RawPixels
 from featx.autoencoders.untrained import UntrainedAutoencoder
-from featx.catalog import DEFAULT_ENCODERS, ENCODERS
-from featx.errors import ParameterError, unknown_name
-from featx.machine import check_device
+from featx.catalog import ENCODERS
+from featx.errors import unknown_name
 
 
 def _pca() -> BaseEstimator:
@@ -79,72 +77,6 @@ def make_encoder(name: str, *, n_images: int, n_pixels: int) -> BaseEstimator:
     return encoder
 
 
-def make_encoders(
-    names: Sequence[str] = DEFAULT_ENCODERS,
-    *,
-    n_images: int,
-    n_pixels: int,
-    options: Mapping[str, Any] | None = None,
-    settings: Mapping[str, Any] | None = None,
-) -> dict[str, BaseEstimator]:
-    """Build several unfitted encoders and set their parameters.
-
-    Parameters
-    ----------
-    names : sequence of str
-        Their names on the command line; by default those that ``featx bench`` compares.
-    n_images, n_pixels : int
-        Training images and values per image.
-    options : mapping of str to object, optional
-        Parameters for every encoder that has them, such as `random_state`.
-    settings : mapping of str to object, optional
-        Parameters that at least one of the encoders must have; ``"conv.batch_size"``
-        reaches just one of them.
-
-    Returns
-    -------
-    dict of str to estimator
-        The encoders by name.
-
-    Raises
-    ------
-    ParameterError
-        If a name or a parameter is not known.
-
-    Examples
-    --------
-    >>> make_encoders(
-    ...     ["raw", "conv"],
-    ...     n_images=9,
-    ...     n_pixels=64,
-    ...     options={"random_state": 0},
-    ...     settings={"max_epochs": 3},
-    ... )
-    {'raw': RawPixels(), 'conv': ConvAutoencoder(max_epochs=3, random_state=0)}
-    """
-    encoders = {
-        name: make_encoder(name, n_images=n_images, n_pixels=n_pixels) for name in names
-    }
-    for key, value in (options or {}).items():
-        for name in encoders:
-            _set(encoders, name, key, value)
-    for key, value in (settings or {}).items():
-        owner, _, parameter = key.rpartition(".")
-        if owner and owner not in encoders:
-            raise unknown_name("encoder", owner, encoders)
-        chosen = [owner] if owner else list(encoders)
-        if not any([_set(encoders, name, parameter, value) for name in chosen]):
-            known = sorted({p for name in chosen for p in _parameters(encoders[name])})
-            raise (
-                unknown_name("parameter", parameter, known)
-                if known
-                else ParameterError(
-                    f"Got parameter {parameter!r}, but {', '.join(names)} has none."
-                )
-            )
-    return encoders
-
-
 def describe_choices(encoder: BaseEstimator) -> str:
     """Say what a fitted encoder chose for its images; empty if there was no choice.
 
@@ -181,25 +113,3 @@ def describe_choices(encoder: BaseEstimator) -> str:
         "images and their mirror images" if mirrored else "images as they are"
     )
     return ", ".join([*choices, encoder.device_])
-
-
-def _parameters(encoder: BaseEstimator) -> dict[str, str]:
-    """Names people use, and the full names that `set_params` wants."""
-    known = {}
-    for full in encoder.get_params():
-        short = full.rpartition("__")[2]
-        if full not in ("raw", "pca", "steps", "memory", "transform_input", "verbose"):
-            known[short] = full
-    return known
-
-
-def _set(
-    encoders: Mapping[str, BaseEstimator], name: str, parameter: str, value: Any
-) -> bool:
-    full = _parameters(encoders[name]).get(parameter)
-    if full is None or (name, parameter) == ("random-patches", "max_epochs"):
-        return False  # that control stays untrained
-    if parameter == "device":  # what is cached would not ask for it
-        check_device(value)
-    encoders[name].set_params(**{full: value})
-    return True

@@ -187,7 +187,7 @@ class EncoderOptions(DataOptions):
 
     def make_encoders(self, dataset: Dataset, names: Sequence[str]) -> dict[str, Any]:
         """Build unfitted encoders for a data set."""
-        from featx.autoencoders.registry import make_encoders
+        from featx.encoders.registry import make_encoders
 
         if self.device not in ("auto", "cpu"):
             from featx.autoencoders.device import choose_device

@@ -11,9 +11,9 @@ from typing import Any, Self
 import numpy as np
 from sklearn.base import BaseEstimator, clone
 
-from featx.autoencoders.registry import make_encoders
 from featx.catalog import DEFAULT_ENCODERS
 from featx.classifiers import accelerated, check_classifiers, default_classifiers
+from featx.encoders.registry import make_encoders
 from featx.errors import DataError, ParameterError
 from featx.evaluation import how_judged, is_uneven
 from featx.experiment.budget import Budget, fit_budget

@@ -188,7 +188,8 @@ class FeatureCache:
                 try:
                     content = dump_encoder(encoder, manifest["digest"])
                 except UnknownContentError as error:
-                    _warn_unkept(name, str(error))
+                    if getattr(encoder, "learns", True):
+                        _warn_unkept(name, str(error))
                 else:
                     with self.store.new_entry("encoders", key, manifest) as work:
                         (work / FILE).write_bytes(content)

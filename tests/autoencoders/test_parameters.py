@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from featx import ConvAutoencoder
-from featx.autoencoders.registry import make_encoders
+from featx.encoders.registry import make_encoders
 from featx.errors import ParameterError
 
 X = np.random.default_rng(0).integers(0, 256, (30, 8, 8, 1), np.uint8)

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from featx.autoencoders import registry
-from featx.autoencoders.registry import ENCODERS, make_encoder, make_encoders
+from featx.autoencoders.registry import ENCODERS, make_encoder
+from featx.encoders import make_encoders
 from featx.errors import ParameterError
 
 

@@ -1,0 +1,159 @@
+"""All encoders by the names they have on the command line: ours, and anyone's."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sklearn.base import BaseEstimator
+
+from featx.autoencoders.registry import make_encoder
+from featx.catalog import DEFAULT_ENCODERS
+from featx.encoders.named import import_named, made
+from featx.encoders.pretrained import SOURCES, pretrained
+from featx.encoders.torch_encoder import TorchEncoder
+from featx.errors import ParameterError, unknown_name
+from featx.machine import check_device
+
+
+def make_any_encoder(name: str, *, n_images: int, n_pixels: int) -> BaseEstimator:
+    """Build an unfitted encoder, see `make_encoders`."""
+    if ":" not in name:
+        return make_encoder(name, n_images=n_images, n_pixels=n_pixels)
+    if name.partition(":")[0] in SOURCES:
+        return pretrained(name)
+    return as_encoder(import_named(name), name)
+
+
+def as_encoder(thing: Any, name: str) -> BaseEstimator:
+    """Make a transformer of what a user named: one, a torch module, or what makes either.
+
+    Raises
+    ------
+    ParameterError
+        If it is neither, or raises an error.
+
+    Examples
+    --------
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> as_encoder(StandardScaler, "sklearn.preprocessing:StandardScaler")
+    StandardScaler()
+    """
+    encoder = made(thing, name) if _makes_one(thing) else thing
+    if _is_module(encoder):
+        # a function is kept as such: what it makes can be made again
+        return TorchEncoder(encoder if _is_module(thing) else thing)
+    for method in ("fit", "transform", "get_params"):
+        if not hasattr(encoder, method):
+            raise ParameterError(
+                f"Got encoder {name!r}, which gives {type(encoder).__name__} without "
+                f"{method}, but expected a transformer of scikit-learn, a torch module, or "
+                "what makes one."
+            )
+    return encoder
+
+
+def _makes_one(thing: Any) -> bool:
+    """Whether it is a class or a function, not what they make."""
+    return isinstance(thing, type) or not (hasattr(thing, "fit") or _is_module(thing))
+
+
+def _is_module(thing: Any) -> bool:
+    import sys
+
+    torch = sys.modules.get("torch")  # without it nothing is a module of it
+    return torch is not None and isinstance(thing, torch.nn.Module)
+
+
+def make_encoders(
+    names: Sequence[str] = DEFAULT_ENCODERS,
+    *,
+    n_images: int,
+    n_pixels: int,
+    options: Mapping[str, Any] | None = None,
+    settings: Mapping[str, Any] | None = None,
+) -> dict[str, BaseEstimator]:
+    """Build several unfitted encoders and set their parameters.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Their names on the command line; by default those that ``featx bench`` compares.
+        Beside those of featx, ``"torchvision:resnet18"`` and ``"timm:NAME"`` are pretrained
+        networks, and ``"package.module:Thing"`` or ``"file.py:Thing"`` a transformer, a
+        torch module, or a class or function that makes one.
+    n_images, n_pixels : int
+        Training images and values per image.
+    options : mapping of str to object, optional
+        Parameters for every encoder that has them, such as `random_state`.
+    settings : mapping of str to object, optional
+        Parameters that at least one of the encoders must have; ``"conv.batch_size"``
+        reaches just one of them.
+
+    Returns
+    -------
+    dict of str to estimator
+        The encoders by name.
+
+    Raises
+    ------
+    ParameterError
+        If a name or a parameter is not known.
+    MissingDataError
+        If there is no such file.
+
+    Examples
+    --------
+    >>> make_encoders(
+    ...     ["raw", "conv"],
+    ...     n_images=9,
+    ...     n_pixels=64,
+    ...     options={"random_state": 0},
+    ...     settings={"max_epochs": 3},
+    ... )
+    {'raw': RawPixels(), 'conv': ConvAutoencoder(max_epochs=3, random_state=0)}
+    """
+    encoders = {
+        name: make_any_encoder(name, n_images=n_images, n_pixels=n_pixels)
+        for name in names
+    }
+    for key, value in (options or {}).items():
+        for name in encoders:
+            _set(encoders, name, key, value)
+    for key, value in (settings or {}).items():
+        owner, _, parameter = key.rpartition(".")
+        if owner and owner not in encoders:
+            raise unknown_name("encoder", owner, encoders)
+        chosen = [owner] if owner else list(encoders)
+        if not any([_set(encoders, name, parameter, value) for name in chosen]):
+            known = sorted({p for name in chosen for p in _parameters(encoders[name])})
+            raise (
+                unknown_name("parameter", parameter, known)
+                if known
+                else ParameterError(
+                    f"Got parameter {parameter!r}, but {', '.join(names)} has none."
+                )
+            )
+    return encoders
+
+
+def _parameters(encoder: BaseEstimator) -> dict[str, str]:
+    """Names people use, and the full names that `set_params` wants."""
+    known = {}
+    for full in encoder.get_params():
+        short = full.rpartition("__")[2]
+        if full not in ("raw", "pca", "steps", "memory", "transform_input", "verbose"):
+            known[short] = full
+    return known
+
+
+def _set(
+    encoders: Mapping[str, BaseEstimator], name: str, parameter: str, value: Any
+) -> bool:
+    full = _parameters(encoders[name]).get(parameter)
+    if full is None or (name, parameter) == ("random-patches", "max_epochs"):
+        return False  # that control stays untrained
+    if parameter == "device":  # what is cached would not ask for it
+        check_device(value)
+    encoders[name].set_params(**{full: value})
+    return True

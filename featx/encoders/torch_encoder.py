@@ -1,0 +1,396 @@
+"""TorchEncoder: any torch module as a transformer of images."""
+
+from __future__ import annotations
+
+import copy
+import difflib
+import os
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from featx.autoencoders.base import (
+    Array,
+    Cost,
+    ImageTransformer,
+    batches,
+    check_number,
+)
+from featx.encoders.named import first_line, import_named, made
+from featx.encoders.weights import load_weights
+from featx.errors import DataError, ParameterError
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+_IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # mean, standard deviation
+_BATCH_PIXELS = 2**25  # that go through a module at once, at most
+
+
+class TorchEncoder(ImageTransformer):
+    """Any `torch.nn.Module` as an encoder: frozen, in evaluation mode.
+
+    Images become float tensors of shape (B, C, H, W) in [0, 1], then what `preprocess`
+    makes of them. What the module says, or what some of its layers say, is averaged over a
+    grid and becomes features. Nothing is trained.
+
+    Parameters
+    ----------
+    module : torch.nn.Module, callable or str
+        The module; a function without parameters that makes it; or the name of one,
+        ``"package.module:function"``.
+    weights : path-like, default=None
+        File of weights for the module, a `state_dict` as `torch.save` or safetensors
+        write it.
+    layers : sequence of str, default=None
+        Names of layers, as `named_modules` has them, whose outputs become features, side
+        by side; without it, the output of the module.
+    pool : int, default=1
+        Outputs of shape (B, C, H, W) are averaged over so many rows and columns of cells.
+        Outputs of shape (B, tokens, C) are averaged over the tokens.
+    size : int or tuple of int, default=None
+        Height and width that images are resized to; as they are without it.
+    preprocess : callable or "imagenet", default=None
+        Takes and returns images as tensors of shape (B, C, H, W); ``"imagenet"`` subtracts
+        the mean of each color of that set and divides by its deviation. A gray image has
+        one channel; where the module begins with a convolution of three channels, it is
+        repeated.
+    image_shape : tuple of int, default=None
+        Height, width (and channels) when images come as flat rows; without it, rows are
+        one-dimensional signals.
+    batch_size : int, default=128
+        Images per batch.
+    device : str, default="auto"
+        ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:1"`` or ``"mps"``.
+    precision : {"auto", "float32", "bfloat16"}, default="float32"
+        Number format of the matrix products. ``"auto"`` is bfloat16 where the device has
+        instructions for it.
+
+    Attributes
+    ----------
+    module_ : torch.nn.Module
+        A copy of the module, in evaluation mode.
+    n_features_in_ : int
+        Values per image.
+    image_shape_ : tuple of int
+        Height, width and channels.
+
+    See Also
+    --------
+    PredictiveAutoencoder : A network that learns from the images themselves.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklearn.datasets import load_digits
+    >>> from featx import TorchEncoder
+    >>> with torch.random.fork_rng():
+    ...     _ = torch.manual_seed(0)
+    ...     module = torch.nn.Sequential(torch.nn.Conv2d(1, 16, 3), torch.nn.ReLU())
+    >>> X = load_digits().images.astype("uint8")
+    >>> TorchEncoder(module, pool=2).fit_transform(X).shape
+    (1797, 64)
+    >>> TorchEncoder(module, layers=["0", "1"]).fit_transform(X).shape
+    (1797, 32)
+    """
+
+    module_: nn.Module
+    learns = False  # so nothing is lost where it cannot be kept
+
+    def __init__(
+        self,
+        module: nn.Module | Callable[[], nn.Module] | str,
+        *,
+        weights: str | os.PathLike[str] | None = None,
+        layers: Sequence[str] | None = None,
+        pool: int = 1,
+        size: int | tuple[int, int] | None = None,
+        preprocess: Callable[[Tensor], Tensor] | str | None = None,
+        image_shape: tuple[int, ...] | None = None,
+        batch_size: int = 128,
+        device: str = "auto",
+        precision: str = "float32",
+    ) -> None:
+        self.module = module
+        self.weights = weights
+        self.layers = layers
+        self.pool = pool
+        self.size = size
+        self.preprocess = preprocess
+        self.image_shape = image_shape
+        self.batch_size = batch_size
+        self.device = device
+        self.precision = precision
+
+    def fit(self, X: ArrayLike, y: object = None) -> Self:
+        """Copy the module and find out how many features it gives; nothing is learned.
+
+        Parameters
+        ----------
+        X : array-like, shape (n, h, w, c), (n, h, w) or (n, d)
+            Images; two of them are looked at.
+        y : ignored
+            Present for scikit-learn's conventions.
+
+        Returns
+        -------
+        self : TorchEncoder
+            Fitted.
+
+        Raises
+        ------
+        ParameterError
+            If the module cannot be made, or a layer does not exist.
+        MissingDataError
+            If there is no file of weights.
+        DataError
+            If the module does not take the images, or gives no tensor of their number.
+        """
+        import torch
+
+        images = self._check_images(X, reset=True)
+        self._check_parameters()
+        with torch.random.fork_rng(devices=[]):
+            torch.default_generator.manual_seed(0)
+            self.module_ = _made(self.module, self.weights).eval()
+            if self.layers is not None:
+                _check_layers(self.module_, self.layers)
+            few = images[:2]
+            with torch.no_grad():
+                self._said(self.module_, self._prepared(few))  # lazy layers take shape
+            self.module_.requires_grad_(False)
+            self.module_.to(memory_format=torch.channels_last)
+            self._n_features_out = self._encoded(few).shape[1]
+        return self
+
+    def _check_parameters(self) -> None:
+        from featx.autoencoders.device import choose_device, choose_dtype
+
+        check_number("batch_size", self.batch_size, 1, integer=True)
+        check_number("pool", self.pool, 1, 1024, integer=True)
+        choose_dtype(self.precision, choose_device(self.device))
+        sides = self.size if isinstance(self.size, tuple | list) else (self.size,) * 2
+        if self.size is not None:
+            for side in sides:
+                check_number("size", side, 1, 2**14, integer=True)
+        if isinstance(self.preprocess, str) and self.preprocess != "imagenet":
+            raise ParameterError(
+                f"Got preprocess={self.preprocess!r}, but expected 'imagenet', a callable "
+                "or None."
+            )
+        if isinstance(self.layers, str) or (
+            self.layers is not None and not len(self.layers)
+        ):
+            raise ParameterError(
+                f"Got layers={self.layers!r}, but expected a list of names of layers."
+            )
+
+    def cost(self, n_images: int, image_shape: tuple[int, int, int]) -> Cost:
+        """Count what encoding costs, by running the module on one black image."""
+        from torch.utils.flop_counter import FlopCounterMode
+
+        fitted = copy.copy(self)
+        with FlopCounterMode(display=False) as counter:
+            fitted.fit(np.zeros((1, *image_shape), np.uint8))
+        passes = 2  # of that one image in fit
+        operations = counter.get_total_flops() / passes
+        return Cost(0.0, operations, fitted._n_features_out)
+
+    def transform(self, X: ArrayLike) -> NDArray[np.float32]:
+        """Encode images.
+
+        Parameters
+        ----------
+        X : array-like, shape (n, h, w, c), (n, h, w) or (n, d)
+            Images like those seen in `fit`.
+
+        Returns
+        -------
+        ndarray of float32, shape (n, n_features)
+            Features.
+
+        Raises
+        ------
+        ValueError
+            If the images differ in shape from those seen in `fit`.
+        DataError
+            If the module gives values that are no numbers.
+        """
+        images = self._check_fitted_images(X)
+        features = np.empty((len(images), self._n_features_out), np.float32)
+        for rows in self._batches(len(images)):
+            features[rows] = self._encoded(images[rows])
+        return features
+
+    def _batches(self, n: int) -> Iterator[slice]:
+        height, width, depth = self.image_shape_
+        if self.size is not None:
+            height, width = _sides(self.size)
+        most = _BATCH_PIXELS // (height * width * depth)
+        return batches(n, max(1, min(self.batch_size, most)))
+
+    def _encoded(self, images: Array) -> NDArray[np.float32]:
+        """Run one batch through the module; its features (B, n_features)."""
+        import torch
+
+        from featx.autoencoders.device import choose_device, choose_dtype
+
+        device = choose_device(self.device)
+        module = self.module_.to(device)
+        dtype = choose_dtype(self.precision, device)
+        with (
+            torch.inference_mode(),
+            torch.autocast(device.type, dtype, enabled=dtype != torch.float32),
+        ):
+            said = self._said(module, self._prepared(images).to(device))
+            features = torch.cat([_pooled(one, self.pool) for one in said], dim=1)
+            found: NDArray[np.float32] = features.float().cpu().numpy()
+        if len(found) != len(images):
+            raise DataError(
+                f"Got {len(found)} rows of {_name(self.module)} for {len(images)} images, "
+                "but expected one for each image."
+            )
+        if not np.isfinite(found).all():
+            raise DataError(
+                f"Got values of {_name(self.module)} that are no finite numbers, but "
+                "expected features. Check its weights, and how images are preprocessed."
+            )
+        return found
+
+    def _prepared(self, images: Array) -> Tensor:
+        """(B, h, w, c) -> what the module is given (B, C, H, W), float32."""
+        import torch
+        from torch.nn import functional as F
+
+        from featx.autoencoders.tensors import to_tensor
+
+        x = to_tensor(images).permute(0, 3, 1, 2).float()
+        low, high = self.pixel_range_ if self.pixel_kind_ == "f" else (0.0, 255.0)
+        x = x if self.pixel_kind_ == "f" and high <= 1 else (x - low) / (high - low)
+        if x.shape[1] == 1 and _first_channels(self.module_) == 3:
+            x = x.expand(-1, 3, -1, -1)
+        if self.size is not None:
+            x = F.interpolate(
+                x,
+                _sides(self.size),
+                mode="bilinear",
+                align_corners=False,
+                antialias=True,
+            )
+        if self.preprocess == "imagenet":
+            mean, deviation = (torch.tensor(v).view(1, 3, 1, 1) for v in _IMAGENET)
+            x = (x - mean) / deviation
+        elif callable(self.preprocess):
+            at_size = getattr(self.preprocess, "at_size", self.preprocess)
+            x = (self.preprocess if self.size is None else at_size)(x)
+        return x.contiguous(memory_format=torch.channels_last)
+
+    def _said(self, module: nn.Module, x: Tensor) -> list[Tensor]:
+        """Return the output of the module, or those of its layers."""
+        outputs: dict[str, Any] = {}
+        hooks: list[Any] = []
+        for name in self.layers or ():
+
+            def keep(_: Any, __: Any, output: Any, name: str = name) -> None:
+                outputs[name] = output
+
+            hooks.append(module.get_submodule(name).register_forward_hook(keep))
+        try:
+            whole = module(x)
+        except (RuntimeError, ValueError, TypeError, IndexError) as error:
+            raise DataError(
+                f"Got images of shape {tuple(x.shape[1:])} that {_name(self.module)} "
+                f"cannot take: {first_line(error)}. Set size, or give it other images."
+            ) from error
+        finally:
+            for hook in hooks:
+                hook.remove()
+        said: dict[str, Any] = {name: outputs.get(name) for name in self.layers or ()}
+        said = said or {"its output": whole}
+        for name, one in said.items():
+            _check_output(one, f"{_name(self.module)}, {name}")
+        return list(said.values())
+
+
+def _made(module: Any, weights: str | os.PathLike[str] | None) -> nn.Module:
+    """Copy or make the module, and load its weights."""
+    from torch import nn
+
+    named = import_named(module) if isinstance(module, str) else module
+    if isinstance(named, nn.Module):
+        network: Any = copy.deepcopy(named)
+    else:
+        network = made(named, _name(module))
+    if not isinstance(network, nn.Module):
+        raise ParameterError(
+            f"Got {_name(module)}, which gives {type(network).__name__}, but expected a "
+            "torch.nn.Module or what makes one."
+        )
+    if weights is not None:
+        load_weights(network, weights, _name(module))
+    return network
+
+
+def _check_layers(module: nn.Module, layers: Sequence[str]) -> None:
+    names = [name for name, _ in module.named_modules() if name]
+    for layer in layers:
+        if layer not in names:
+            near = difflib.get_close_matches(str(layer), names, n=3, cutoff=0.3)
+            raise ParameterError(
+                f"Got layer {layer!r}, but expected one of the module's {len(names)}, such "
+                f"as {', '.join(near or names[-3:])}."
+            )
+
+
+def _check_output(output: Any, what: str) -> None:
+    import torch
+
+    if not isinstance(output, torch.Tensor):
+        kind = "nothing" if output is None else type(output).__name__
+        raise DataError(
+            f"Got {kind} from {what}, but expected a tensor. Name a layer whose output is "
+            "one, or wrap the module."
+        )
+    if output.ndim < 2 or not output.dtype.is_floating_point:
+        raise DataError(
+            f"Got {output.dtype} of shape {tuple(output.shape)} from {what}, but expected "
+            "floating-point numbers with one row for each image."
+        )
+
+
+def _pooled(output: Tensor, pool: int) -> Tensor:
+    """Average over a grid of cells, or over tokens: (B, n_features)."""
+    from torch.nn import functional as F
+
+    if output.ndim == 4:
+        output = F.adaptive_avg_pool2d(output.float(), pool)
+    elif output.ndim == 3:
+        output = output.float().mean(dim=1)
+    return output.flatten(1)
+
+
+def _first_channels(module: nn.Module) -> int | None:
+    """Channels that the first convolution takes; None without one."""
+    from torch import nn
+
+    for one in module.modules():
+        if isinstance(one, nn.Conv2d):
+            return one.in_channels
+    return None
+
+
+def _sides(size: int | tuple[int, int]) -> tuple[int, int]:
+    height, width = size if isinstance(size, tuple | list) else (size, size)
+    return int(height), int(width)
+
+
+def _name(module: Any) -> str:
+    """Name a module for people."""
+    if isinstance(module, str):
+        return module
+    named = (
+        module if callable(module) and hasattr(module, "__qualname__") else type(module)
+    )
+    return str(named.__qualname__)

@@ -1,0 +1,121 @@
+"""Networks of others: their weights from files, never random ones."""
+
+import urllib.error
+
+import numpy as np
+import pytest
+import torch
+from torchvision import models
+
+from featx.encoders import make_encoders, pretrained
+from featx.encoders.pretrained import find_weights, weights_at_hand, without_head
+from featx.errors import DataError, MissingDataError, ParameterError
+
+X = np.random.default_rng(0).integers(0, 256, (3, 20, 24, 3), np.uint8)
+
+
+@pytest.fixture(scope="module")
+def network():
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        return models.resnet18(weights=None).eval()
+
+
+@pytest.fixture(autouse=True)
+def offline(monkeypatch, tmp_path):
+    """No weights in any cache, and none to be fetched."""
+
+    def refuse(*args, **kwargs):
+        raise urllib.error.URLError("no network")
+
+    monkeypatch.setattr(torch.hub, "download_url_to_file", refuse)
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
+    monkeypatch.delenv("FEATX_WEIGHTS", raising=False)
+
+
+@pytest.fixture
+def file(network, tmp_path):
+    path = tmp_path / "weights" / "resnet18.pth"
+    path.parent.mkdir()
+    torch.save(network.state_dict(), path)
+    return path
+
+
+def expected(network, layer):
+    """Features by a plain loop with the weights' own preprocessing."""
+    preprocess = models.ResNet18_Weights.DEFAULT.transforms()
+    outputs = []
+    hook = network.get_submodule(layer).register_forward_hook(
+        lambda _, __, output: outputs.append(output)
+    )
+    with torch.inference_mode():
+        network(preprocess(torch.from_numpy(X).permute(0, 3, 1, 2)))
+    hook.remove()
+    return outputs[0].mean((2, 3)).numpy()
+
+
+@pytest.mark.parametrize("layer", ["", "@layer3"])
+def test_features_are_those_of_a_plain_loop(network, file, layer):
+    encoder = pretrained(f"torchvision:resnet18{layer}", weights=file)
+    encoder.set_params(precision="float32")
+    features = encoder.fit_transform(X)
+    wanted = expected(network, layer.removeprefix("@") or "avgpool")
+    np.testing.assert_allclose(features, wanted, atol=1e-5)
+
+
+def test_weights_are_found_in_a_folder_or_in_the_cache_of_torch(
+    file, monkeypatch, tmp_path
+):
+    encoder = pretrained("torchvision:resnet18")
+    assert not weights_at_hand("torchvision:resnet18")
+    monkeypatch.setenv("FEATX_WEIGHTS", str(file.parent))
+    assert weights_at_hand("torchvision:resnet18")
+    assert find_weights(encoder.module) == str(file)
+    monkeypatch.delenv("FEATX_WEIGHTS")
+    name = models.ResNet18_Weights.DEFAULT.url.rpartition("/")[2]
+    there = tmp_path / "torch" / "hub" / "checkpoints" / name
+    there.parent.mkdir(parents=True)
+    file.rename(there)
+    assert weights_at_hand("torchvision:resnet18")
+    assert find_weights(encoder.module) == str(there)
+    assert encoder.fit(X).transform(X).shape == (3, 512)
+
+
+def test_without_weights_nothing_random_is_used():
+    with pytest.raises(MissingDataError, match=r"no network.*--weights.*FEATX_WEIGHTS"):
+        pretrained("torchvision:resnet18").fit(X)
+
+
+def test_weights_of_another_network(file):
+    with pytest.raises(DataError, match="expected those of torchvision:resnet34"):
+        pretrained("torchvision:resnet34", weights=file).fit(X)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("torchvision:resnet19", "Did you mean resnet1"),
+        ("torchvision:", "torchvision:NAME"),
+        ("somewhere:resnet18", "torchvision:NAME"),
+    ],
+)
+def test_unknown_networks(name, words):
+    with pytest.raises(ParameterError, match=words):
+        pretrained(name)
+
+
+def test_the_name_on_the_command_line(file, monkeypatch):
+    monkeypatch.setenv("FEATX_WEIGHTS", str(file.parent))
+    (encoder,) = make_encoders(
+        ["torchvision:resnet18@layer1"],
+        n_images=9,
+        n_pixels=64,
+        options={"batch_size": 2, "random_state": 0},
+    ).values()
+    assert encoder.batch_size == 2
+    assert encoder.fit(X).transform(X).shape == (3, 64)
+
+
+def test_a_network_without_a_linear_layer_needs_a_layer():
+    with pytest.raises(ParameterError, match="squeezenet1_1@features"):
+        without_head(models.squeezenet1_1(weights=None))
