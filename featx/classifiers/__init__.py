@@ -11,9 +11,9 @@ from featx.classifiers.reduction import SharedReduction
 from featx.classifiers.registry import (
     accelerated,
     can_balance,
-    check_classifiers,
     default_classifiers,
     make_classifier,
+    resolve_classifiers,
     search_space,
 )
 from featx.classifiers.whitening import WhitenedPCA
@@ -30,12 +30,12 @@ __all__ = [
     "accelerated",
     "can_balance",
     "can_fit_in_blocks",
-    "check_classifiers",
     "choose_settings",
     "default_classifiers",
     "fit_in_blocks",
     "make_classifier",
     "merit",
     "predict_with_confidence",
+    "resolve_classifiers",
     "search_space",
 ]

@@ -22,7 +22,8 @@ def predict_with_confidence(
     Parameters
     ----------
     classifier : estimator
-        Fitted, with ``predict_proba`` or ``decision_function``.
+        Fitted. Of one without ``predict_proba`` and ``decision_function`` every
+        confidence is 1.
     X : ndarray, shape (n, n_features)
         Features.
 
@@ -49,6 +50,11 @@ def predict_with_confidence(
     >>> bool((labels == knn.predict(X)).all()), float(confidence.max())
     (True, 1.0)
     """
+    if not hasattr(classifier, "predict_proba") and not hasattr(
+        classifier, "decision_function"
+    ):  # it only says which class
+        labels_alone = np.asarray(classifier.predict(X))
+        return labels_alone, np.ones(len(labels_alone))
     has_probability = hasattr(classifier, "predict_proba")
     score = (
         classifier.predict_proba if has_probability else classifier.decision_function

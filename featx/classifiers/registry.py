@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any, NamedTuple
 
-from sklearn.base import ClassifierMixin
+from sklearn.base import ClassifierMixin, clone, is_classifier
 from sklearn.kernel_approximation import Nystroem
 from sklearn.linear_model import LogisticRegression, RidgeClassifier
 from sklearn.neighbors import KNeighborsClassifier
@@ -19,12 +19,14 @@ from featx.catalog import CLASSIFIERS
 from featx.classifiers.linear_svm import WideLinearSVC
 from featx.classifiers.logistic import WideLogisticRegression
 from featx.classifiers.whitening import WhitenedPCA
-from featx.errors import unknown_name
+from featx.encoders.named import import_named, made
+from featx.errors import ParameterError, unknown_name
 
 WIDE = 1024  # distances and kernels see at most this many principal components
 FEW, FEW_COMPONENTS = 10_000, 256  # of so many images mlp sees at most 256 components
 LANDMARKS = 8192  # images that the kernel of kernel-ridge is spanned by, at most
 MOST_FOR_SVM = 100_000  # images that the exact SVM, of quadratic time, is fitted on
+OWN = "classifier"  # the last step of somebody's own
 REDUCED = ("svm", "kernel-ridge", "mlp", "knn")
 
 
@@ -118,6 +120,7 @@ def make_classifier(
     balanced: bool = False,
     random_state: int = 0,
     on_device: bool = False,
+    own: ClassifierMixin | None = None,
 ) -> Pipeline:
     """Build an unfitted classifier with its defaults.
 
@@ -140,6 +143,10 @@ def make_classifier(
         Seed.
     on_device : bool, default=False
         For `fit_on_device`: `logreg` and `ridge` with solvers that take tensors.
+    own : estimator, default=None
+        Any classifier of scikit-learn's kind, which gets standardized features; or a
+        Pipeline, which gets features as they are. Its settings stay as they are, but for a
+        ``random_state`` that is None.
 
     Returns
     -------
@@ -157,6 +164,8 @@ def make_classifier(
     >>> list(make_classifier("svm", n_features=4096, n_images=50_000).named_steps)
     ['scale', 'pca', 'svm']
     """
+    if own is not None:
+        return _wrapped(own, random_state)
     if name not in CLASSIFIERS:
         raise unknown_name("classifier", name, CLASSIFIERS)
     weight = "balanced" if balanced else None
@@ -175,6 +184,20 @@ def make_classifier(
         rbf = Nystroem(n_components=landmarks, random_state=random_state)
         steps.append(("rbf", rbf))
     return Pipeline([*steps, (name, model)])
+
+
+def _wrapped(own: ClassifierMixin, random_state: int) -> Pipeline:
+    """Copy a classifier into a Pipeline, with a seed."""
+    copied: Any = clone(own)
+    unseeded = [
+        name
+        for name, value in copied.get_params().items()
+        if name.rpartition("__")[2] == "random_state" and value is None
+    ]
+    copied.set_params(**dict.fromkeys(unseeded, random_state))
+    if isinstance(copied, Pipeline):
+        return copied
+    return Pipeline([("scale", StandardScaler()), (OWN, copied)])
 
 
 def search_space(
@@ -228,6 +251,8 @@ def search_space(
             ]
         },
     }
+    if name not in spaces:  # somebody's own, which brings its settings along
+        return {}
     space = spaces[name]
     if uneven and name not in ("mlp", "knn"):
         space[f"{name}__class_weight"] = [None, "balanced"]
@@ -247,11 +272,59 @@ def default_classifiers(n_images: int) -> list[str]:
     return ["linear-svm", *(["svm"] if n_images <= MOST_FOR_SVM else ["logreg"])]
 
 
-def check_classifiers(names: Iterable[str]) -> None:
-    """Raise ParameterError for a name that no classifier has."""
-    for name in names:
-        if name not in CLASSIFIERS:
-            raise unknown_name("classifier", name, CLASSIFIERS)
+def resolve_classifiers(
+    given: Mapping[str, ClassifierMixin | None] | Iterable[str],
+) -> dict[str, ClassifierMixin | None]:
+    """Find classifiers by name: None is one of featx.
+
+    ``"package.module:Class"`` and ``"file.py:make"`` are anyone's: an estimator, or what
+    makes one.
+
+    Raises
+    ------
+    ParameterError
+        If a name is not known, or what it names is no classifier.
+    MissingDataError
+        If there is no such file.
+
+    Examples
+    --------
+    >>> resolve_classifiers(["svm", "sklearn.naive_bayes:GaussianNB"])
+    {'svm': None, 'sklearn.naive_bayes:GaussianNB': GaussianNB()}
+    """
+    named = dict(given) if isinstance(given, Mapping) else dict.fromkeys(given)
+    found: dict[str, ClassifierMixin | None] = {}
+    for name, own in named.items():
+        if own is None and name not in CLASSIFIERS:
+            if ":" not in name:
+                raise unknown_name("classifier", name, CLASSIFIERS)
+            thing = import_named(name)
+            makes = isinstance(thing, type) or not hasattr(thing, "predict")
+            own = made(thing, name) if makes else thing
+        if own is not None:
+            _check_own(own, name)
+        found[name] = own
+    return found
+
+
+def _check_own(own: Any, name: str) -> None:
+    if isinstance(own, type):
+        raise ParameterError(
+            f"Got the class {own.__name__} for {name!r}, but expected a classifier made of "
+            f"it. Use {own.__name__}()."
+        )
+    for method in ("fit", "predict", "get_params"):
+        if not hasattr(own, method):
+            raise ParameterError(
+                f"Got classifier {name!r}, which gives {type(own).__name__} without "
+                f"{method}, but expected a classifier of scikit-learn's kind, or what "
+                "makes one."
+            )
+    if not is_classifier(own):
+        raise ParameterError(
+            f"Got {type(own).__name__} for {name!r}, but expected a classifier: it names "
+            "no classes."
+        )
 
 
 def can_balance(classifier: ClassifierMixin) -> bool:

@@ -35,11 +35,11 @@ def compare(
 
     `budget_for` gets the number of images, `folds_for` the images.
     """
-    from featx.classifiers import check_classifiers, default_classifiers
+    from featx.classifiers import default_classifiers, resolve_classifiers
     from featx.experiment import Backend, Observer, bench
 
     names = split_names(classifiers) if classifiers != "auto" else []
-    check_classifiers(names)  # before anything takes time
+    resolve_classifiers(names)  # before anything takes time
     with options.progress() as progress:
         dataset = options.load(progress)
         folds = folds_for(dataset)

@@ -37,7 +37,7 @@ from featx.machine import describe_machine
 def bench(
     dataset: Dataset,
     encoders: Mapping[str, BaseEstimator] | Sequence[str] | None = None,
-    classifiers: Sequence[str] | None = None,
+    classifiers: Mapping[str, BaseEstimator | None] | Sequence[str] | None = None,
     *,
     protocol: Protocol = Protocol(),  # noqa: B008, it cannot be changed
     backend: Backend = Backend(),  # noqa: B008
@@ -59,9 +59,10 @@ def bench(
         Unfitted transformers with a seed, by name; or names that `make_encoders` knows,
         with the seed of the protocol. By default raw, pca, untrained, random-patches,
         patch, compact and predictive.
-    classifiers : sequence of str, default=None
-        Names of classifiers; by default ``linear-svm`` and ``svm``, or ``logreg`` instead
-        of the latter for very many images.
+    classifiers : sequence of str, or mapping of str to estimator or None, default=None
+        Names of classifiers, ``"package.module:Class"`` among them, or classifiers of
+        scikit-learn's kind by names (None for one of featx). By default ``linear-svm`` and
+        ``svm``, or ``logreg`` instead of the latter for very many images.
     protocol : Protocol
         How rows are judged: tuning, repeats, seed, controls.
     backend : Backend

@@ -51,7 +51,7 @@ Rows = NDArray[np.int64]
 def learning_curve(
     dataset: Dataset,
     encoders: Mapping[str, BaseEstimator] | Sequence[str] | None = None,
-    classifiers: Sequence[str] | None = None,
+    classifiers: Mapping[str, BaseEstimator | None] | Sequence[str] | None = None,
     *,
     labels: Sequence[int] = LABELS,
     draws: int = DRAWS,
@@ -263,6 +263,7 @@ class _Task:
             n_images=len(rows),
             balanced=is_uneven(np.bincount(self.encoded.train.y[rows])),
             random_state=self.plan.protocol.seed,
+            own=self.plan.classifiers[self.classifier],
         )
 
     def _predict_one(self, rows: Rows) -> NDArray[np.int64]:

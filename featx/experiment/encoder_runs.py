@@ -126,7 +126,7 @@ def encode_planned(plan: Plan, name: str) -> EncodedDataset:
 
 
 def _tasks(plan: Plan, run: EncoderRun) -> Iterator[FitTask]:
-    for classifier in plan.classifiers:
+    for classifier, own in plan.classifiers.items():
         yield FitTask(
             run.encoder,
             classifier,
@@ -139,6 +139,7 @@ def _tasks(plan: Plan, run: EncoderRun) -> Iterator[FitTask]:
             device=plan.backend.device,
             train_groups=plan.dataset.train.groups,
             groups=plan.dataset.test.groups,
+            own=own,
         )
 
 

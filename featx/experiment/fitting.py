@@ -143,6 +143,9 @@ def _search(task: FitTask, sample: Sample) -> Fit:
         for key, value in search.best_params_.items()
     )
     measure = "mean of accuracy and recall" if task.uneven else "right"
+    if not chosen:
+        notes.append(f"{task.classifier} has no settings to search for")
+        return Fit(search.best_estimator_, notes, settings={})
     notes.append(
         f"{chosen} chosen on {n_validation:,} validation images "
         f"({100 * search.best_score_:.1f} % {measure} there)"

@@ -12,7 +12,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, clone
 
 from featx.catalog import DEFAULT_ENCODERS
-from featx.classifiers import accelerated, check_classifiers, default_classifiers
+from featx.classifiers import accelerated, default_classifiers, resolve_classifiers
 from featx.encoders.registry import make_encoders
 from featx.errors import DataError, ParameterError
 from featx.evaluation import how_judged, is_uneven
@@ -35,6 +35,8 @@ class Plan:
     ----------
     encoders : dict of str to estimator
         Unfitted, in the order of the table; those that fit into the budget.
+    classifiers : dict of str to estimator or None
+        By name; None is one of featx.
     budget : Budget or None
         Of one repeat, and one fold.
     reduced : dict of str to dict
@@ -45,7 +47,7 @@ class Plan:
 
     dataset: Dataset
     encoders: dict[str, BaseEstimator]
-    classifiers: list[str]
+    classifiers: dict[str, BaseEstimator | None]
     protocol: Protocol
     backend: Backend
     cache: FeatureCache
@@ -60,7 +62,7 @@ class Plan:
         cls,
         dataset: Dataset,
         encoders: Mapping[str, BaseEstimator] | Sequence[str] | None,
-        classifiers: Sequence[str] | None,
+        classifiers: Mapping[str, BaseEstimator | None] | Sequence[str] | None,
         *,
         protocol: Protocol,
         backend: Backend,
@@ -77,7 +79,7 @@ class Plan:
             check_folds(dataset, protocol.folds)
         if classifiers is None:
             classifiers = default_classifiers(len(dataset.train))
-        check_classifiers(classifiers)
+        chosen = resolve_classifiers(classifiers)
         if encoders is None:
             encoders = DEFAULT_ENCODERS
         if not isinstance(encoders, Mapping):
@@ -87,9 +89,9 @@ class Plan:
                 n_pixels=math.prod(dataset.image_shape),
                 options={"random_state": protocol.seed},
             )
-        if not encoders or not classifiers:
+        if not encoders or not chosen:
             raise ParameterError(
-                f"Got {len(encoders)} encoders and {len(classifiers)} classifiers, but "
+                f"Got {len(encoders)} encoders and {len(chosen)} classifiers, but "
                 "expected at least one of each."
             )
         if isinstance(budget, int | float):
@@ -99,7 +101,7 @@ class Plan:
         plan = cls(
             dataset=dataset,
             encoders=dict(encoders),
-            classifiers=list(classifiers),
+            classifiers=chosen,
             protocol=protocol,
             backend=_resolved(protocol, backend, observer),
             cache=cache or FeatureCache(),
@@ -131,7 +133,9 @@ class Plan:
         n_runs = self.protocol.repeats * max(1, self.protocol.folds)
         n_times = n_runs * (1 + self.protocol.ablate_unlabeled)
         share = replace(budget, minutes=budget.minutes / n_times)
-        affordable = fit_budget(self.encoders, self.classifiers, self.dataset, share)
+        affordable = fit_budget(
+            self.encoders, list(self.classifiers), self.dataset, share
+        )
         if not affordable.encoders:
             raise ParameterError(
                 f"Got a budget of {budget.minutes:g} minutes, but expected time for at "
@@ -185,7 +189,9 @@ class Plan:
     def seconds(self) -> dict[str, float]:
         """The time that each encoder and its classifiers are expected to take."""
         return {
-            name: expected_seconds(encoder, self.classifiers, self.dataset_for(name))
+            name: expected_seconds(
+                encoder, list(self.classifiers), self.dataset_for(name)
+            )
             for name, encoder in self.encoders.items()
         }
 

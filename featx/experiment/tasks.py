@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
 from sklearn.pipeline import Pipeline
 
 from featx._version import __version__
@@ -40,6 +41,8 @@ class FitTask:
         classes count; see `merit`.
     device : str, default=None
         As for `SharedReduction`.
+    own : estimator or None
+        The classifier, where it is none of featx.
     """
 
     encoder: str
@@ -53,6 +56,7 @@ class FitTask:
     device: str | None = None
     train_groups: NDArray[np.int64] | None = None
     groups: NDArray[np.int64] | None = None
+    own: BaseEstimator | None = None
 
     @property
     def n_features(self) -> int:
@@ -83,6 +87,7 @@ class FitTask:
             balanced=self.uneven,
             random_state=self.seed,
             on_device=self.fit_device is not None,
+            own=self.own,
         )
 
     def space(self, n_images: int) -> dict[str, list[Any]]:
