@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import skops.io
 from sklearn.base import BaseEstimator
-from sklearn.pipeline import Pipeline
+from sklearn.pipeline import FeatureUnion, Pipeline
 
 from featx import remote
 from featx.archive import bundle_error, check_estimator, open_checked_zip
@@ -27,7 +27,7 @@ from featx.classifiers.soundness import check_soundness
 from featx.errors import BundleError, MissingDataError, StorageError
 from featx.features.encoder_files import ENCODER_TYPES
 from featx.images.options import FITS
-from featx.model import Model
+from featx.model import Model, first_step
 from featx.output_files import write_out
 from featx.store import provenance
 
@@ -70,9 +70,7 @@ def save(model: Model, path: str | os.PathLike[str]) -> None:
     StorageError
         If the storage of a URL cannot be reached.
     """
-    encoder = copy.copy(model.pipeline[0])
-    if "device" in encoder.get_params():
-        encoder.set_params(device="auto")  # there may be another one where it is read
+    encoder = _for_any_device(model.pipeline[0])
     pipeline = Pipeline([("encoder", encoder), *model.pipeline.steps[1:]])
     content = _dump(pipeline)
     manifest = provenance() | {
@@ -103,6 +101,18 @@ def save(model: Model, path: str | os.PathLike[str]) -> None:
                 "of scikit-learn and featx as they are."
             )
     write_out(path, data)
+
+
+def _for_any_device(encoder: BaseEstimator) -> BaseEstimator:
+    """Copy an encoder, to run on whatever device there is where it is read."""
+    copied = copy.copy(encoder)
+    if isinstance(copied, FeatureUnion):
+        copied.transformer_list = [
+            (name, _for_any_device(one)) for name, one in copied.transformer_list
+        ]
+    elif "device" in copied.get_params():
+        copied.set_params(device="auto")
+    return copied
 
 
 def _dump(pipeline: Pipeline) -> bytes:
@@ -187,7 +197,7 @@ def _read(data: bytes, what: str) -> Model:
 def _try_out(model: Model) -> None:
     """Raise an error unless a model that was read can name the class of images."""
     encoder = model.pipeline[0]
-    first = encoder[0] if isinstance(encoder, Pipeline) else encoder
+    first = first_step(encoder)
     if tuple(first.image_shape_) != model.image_shape:
         raise ValueError(f"an encoder of images of shape {first.image_shape_}")
     for step in _steps(model.pipeline):
@@ -195,20 +205,27 @@ def _try_out(model: Model) -> None:
     shape = model.image_shape
     images = np.random.default_rng(0).integers(0, 256, (2, *shape), np.uint8)
     images[0] = 0
-    device = encoder.get_params().get("device")
-    if device is not None:
-        encoder.set_params(device="cpu")  # another one may be asked for
+    devices = {
+        name: value
+        for name, value in encoder.get_params().items()
+        if name.rpartition("__")[2] == "device"
+    }
+    encoder.set_params(**dict.fromkeys(devices, "cpu"))  # another may be asked for
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what they tell of is refused here
         model.predict_with_confidence(images)
-    if device is not None:
-        encoder.set_params(device=device)
+    encoder.set_params(**devices)
 
 
 def _steps(estimator: BaseEstimator) -> Iterator[BaseEstimator]:
-    """Give the steps of a Pipeline, and those of the Pipelines among them."""
-    if isinstance(estimator, Pipeline):
-        for _, step in estimator.steps:
+    """Give all steps of a Pipeline, and of the Pipelines and unions among them."""
+    if isinstance(estimator, Pipeline | FeatureUnion):
+        pairs = (
+            estimator.steps
+            if isinstance(estimator, Pipeline)
+            else estimator.transformer_list
+        )
+        for _, step in pairs:
             yield from _steps(step)
     else:
         yield estimator

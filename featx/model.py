@@ -9,7 +9,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.pipeline import Pipeline
+from sklearn.pipeline import FeatureUnion, Pipeline
 from sklearn.utils.metaestimators import available_if
 
 from featx.autoencoders.inputs import remedy, stack_images
@@ -23,6 +23,23 @@ _BATCH_VALUES = 2**24  # features and pixels held at once, at most
 
 def _classifier_has(method: str) -> Callable[[Model], bool]:
     return lambda model: hasattr(model.pipeline[-1], method)
+
+
+def first_step(encoder: BaseEstimator) -> BaseEstimator:
+    """Return the step of an encoder that is given the images, or the first such.
+
+    Examples
+    --------
+    >>> from sklearn.pipeline import make_pipeline, make_union
+    >>> from featx import RawPixels
+    >>> first_step(make_union(make_pipeline(RawPixels(), "passthrough")))
+    RawPixels()
+    """
+    if isinstance(encoder, Pipeline):
+        return first_step(encoder[0])
+    if isinstance(encoder, FeatureUnion):
+        return first_step(encoder.transformer_list[0][1])
+    return encoder
 
 
 @dataclass(frozen=True)
@@ -126,7 +143,7 @@ class Model(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         ParameterError
             If the encoder does not know the shape of its images.
         """
-        first = encoder[0] if isinstance(encoder, Pipeline) else encoder
+        first = first_step(encoder)
         if not hasattr(first, "image_shape_"):
             raise ParameterError(
                 f"Got {type(first).__name__} without image_shape_ as encoder, but expected "

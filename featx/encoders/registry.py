@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sklearn.base import BaseEstimator
+from sklearn.pipeline import FeatureUnion
 
 from featx.autoencoders.registry import make_encoder
 from featx.catalog import DEFAULT_ENCODERS
@@ -18,6 +19,18 @@ from featx.machine import check_device
 
 def make_any_encoder(name: str, *, n_images: int, n_pixels: int) -> BaseEstimator:
     """Build an unfitted encoder, see `make_encoders`."""
+    if "+" in name:
+        names = [one.strip() for one in name.split("+")]
+        if not all(names) or len({*names}) < len(names):
+            raise ParameterError(
+                f"Got encoder {name!r}, but expected different names with a + between."
+            )
+        return FeatureUnion(
+            [
+                (one, make_any_encoder(one, n_images=n_images, n_pixels=n_pixels))
+                for one in names
+            ]
+        )
     if ":" not in name:
         return make_encoder(name, n_images=n_images, n_pixels=n_pixels)
     if name.partition(":")[0] in SOURCES:
@@ -81,7 +94,8 @@ def make_encoders(
         Their names on the command line; by default those that ``featx bench`` compares.
         Beside those of featx, ``"torchvision:resnet18"`` and ``"timm:NAME"`` are pretrained
         networks, and ``"package.module:Thing"`` or ``"file.py:Thing"`` a transformer, a
-        torch module, or a class or function that makes one.
+        torch module, or a class or function that makes one. ``"patch+predictive"`` are the
+        features of both, side by side.
     n_images, n_pixels : int
         Training images and values per image.
     options : mapping of str to object, optional
@@ -137,23 +151,26 @@ def make_encoders(
     return encoders
 
 
-def _parameters(encoder: BaseEstimator) -> dict[str, str]:
+def _parameters(encoder: BaseEstimator) -> dict[str, list[str]]:
     """Names people use, and the full names that `set_params` wants."""
-    known = {}
+    known: dict[str, list[str]] = {}
     for full in encoder.get_params():
         short = full.rpartition("__")[2]
         if full not in ("raw", "pca", "steps", "memory", "transform_input", "verbose"):
-            known[short] = full
+            known.setdefault(short, []).append(full)
     return known
 
 
 def _set(
     encoders: Mapping[str, BaseEstimator], name: str, parameter: str, value: Any
 ) -> bool:
-    full = _parameters(encoders[name]).get(parameter)
-    if full is None or (name, parameter) == ("random-patches", "max_epochs"):
-        return False  # that control stays untrained
+    full = _parameters(encoders[name]).get(parameter, [])
+    if parameter == "max_epochs":  # that control stays untrained
+        untrained = ("random-patches", "random-patches__max_epochs")
+        full = [one for one in full if name != untrained[0] and one != untrained[1]]
+    if not full:
+        return False
     if parameter == "device":  # what is cached would not ask for it
         check_device(value)
-    encoders[name].set_params(**{full: value})
+    encoders[name].set_params(**dict.fromkeys(full, value))
     return True

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from sklearn.base import BaseEstimator
-from sklearn.pipeline import Pipeline
+from sklearn.pipeline import FeatureUnion, Pipeline
 
 from featx.autoencoders.base import Cost
 from featx.classifiers.registry import WIDE
@@ -59,6 +59,12 @@ def cost_of(
         cost: Cost = encoder.cost(n_images, image_shape)
         return cost
     n_pixels = int(np.prod(image_shape))
+    if isinstance(encoder, FeatureUnion):
+        each = [
+            cost_of(one, n_images, image_shape) for _, one in encoder.transformer_list
+        ]
+        training, encoding, n_features = (sum(of) for of in zip(*each, strict=True))
+        return Cost(training, encoding, int(n_features))
     if isinstance(encoder, Pipeline) and "pca" in encoder.named_steps:
         smaller = min(n_images, n_pixels)
         few = min(smaller, _PCA_COMPONENTS)

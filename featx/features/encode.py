@@ -7,11 +7,13 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator
+from sklearn.pipeline import FeatureUnion
 
 from featx.features.cache import FeatureCache
 from featx.features.cached import CachedEncoder, CachedFeatures
 from featx.features.engines import make_engine
 from featx.features.progress import Progress
+from featx.features.side_by_side import join
 from featx.images import Dataset, ImageSet
 
 
@@ -94,7 +96,10 @@ def encode(
 ) -> EncodedDataset:
     """Fit an encoder on the images to learn from and encode all, or load it all.
 
-    An encoder learns from training images and from those without a label.
+    An encoder learns from training images and from those without a label. Those of a
+    `FeatureUnion` are fitted and encode one by one, as if they were alone, and so are found
+    in the cache; their features then stand side by side, each encoder's with the same
+    variance in all.
 
     Parameters
     ----------
@@ -138,6 +143,25 @@ def encode(
     (1438, 64)
     """
     cache = cache or FeatureCache()
+    if isinstance(encoder, FeatureUnion):
+        how: dict[str, Any] = {
+            "cache": cache,
+            "progress": progress,
+            "unlabeled": unlabeled,
+            "engine": engine,
+            "address": address,
+        }
+        parts = {
+            step: encode(dataset, one, name=step, **how)
+            for step, one in encoder.transformer_list
+        }
+        joined, features = join(encoder, parts, cache)
+        return EncodedDataset(
+            joined,
+            features.get("train", _no_features(dataset.train)),
+            features.get("test", _no_features(dataset.test)),
+            features.get("unlabeled"),
+        )
     chosen = make_engine(engine, address)
     fitted = cache.fit(encoder, dataset.learning_images, name=name, progress=progress)
 
