@@ -5,6 +5,7 @@ FITS = ("stretch", "pad", "crop")  # what becomes of images in another shape
 DEFAULT_ENCODERS = (
     *("raw", "pca", "untrained", "random-patches", "patch", "compact", "predictive"),
 )
+REFERENCE = "torchvision:resnet18"  # joins the default encoders where its weights are
 ENCODERS = (*DEFAULT_ENCODERS, "conv")
 CLASSIFIERS = ("linear-svm", "logreg", "ridge", "svm", "kernel-ridge", "mlp", "knn")
 MAP_METHODS = ("pca", "tsne")

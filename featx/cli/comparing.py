@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from featx.catalog import DEFAULT_ENCODERS
 from featx.cli.options import EncoderOptions
 from featx.cli.output import out, print_json, say, tell_dataset
 from featx.cli.parsing import split_names
@@ -36,6 +35,7 @@ def compare(
     `budget_for` gets the number of images, `folds_for` the images.
     """
     from featx.classifiers import default_classifiers, resolve_classifiers
+    from featx.encoders.registry import default_encoders
     from featx.experiment import Backend, Observer, bench
 
     names = split_names(classifiers) if classifiers != "auto" else []
@@ -45,11 +45,14 @@ def compare(
         folds = folds_for(dataset)
         tell_dataset(dataset, options.quiet, folds=folds)
         names = names or default_classifiers(len(dataset.train))
-        chosen = list(DEFAULT_ENCODERS) if encoders == "auto" else split_names(encoders)
-        say(
+        chosen, line = default_encoders() if encoders == "auto" else ([], "")
+        chosen = chosen or split_names(encoders)
+        for told in (
             f"Encoders {', '.join(chosen)}; classifiers {', '.join(names)}.",
-            options.quiet,
-        )
+            line,
+        ):
+            if told:
+                say(told, options.quiet)
         results = bench(
             dataset,
             options.make_encoders(dataset, chosen),

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import typer
 
-from featx.catalog import CLASSIFIERS, DEFAULT_ENCODERS, ENCODERS
+from featx.catalog import CLASSIFIERS, ENCODERS
 from featx.cli.bench import RUNS, run_name
 from featx.cli.fields import option
 from featx.cli.options import EncoderOptions
@@ -48,6 +48,7 @@ class CurveOptions(EncoderOptions):
 
 def curve(context: typer.Context, options: CurveOptions) -> None:
     """Measure accuracy against the number of labels, and what more labels may give."""
+    from featx.encoders.registry import default_encoders
     from featx.experiment import (
         Backend,
         Budget,
@@ -68,7 +69,7 @@ def curve(context: typer.Context, options: CurveOptions) -> None:
     check_run_folder(options.out or RUNS)  # before anything takes time
     labels = parse_numbers("--labels", options.labels)
     auto = options.encoders == "auto"
-    names = list(DEFAULT_ENCODERS) if auto else split_names(options.encoders)
+    names = default_encoders()[0] if auto else split_names(options.encoders)
     classifiers = None if options.clf == "auto" else split_names(options.clf)
     with options.progress() as progress:
         dataset = options.load(progress)

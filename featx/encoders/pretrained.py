@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sklearn.base import BaseEstimator
+from sklearn.pipeline import FeatureUnion, Pipeline
+
 from featx.encoders.named import first_line
 from featx.encoders.torch_encoder import TorchEncoder
 from featx.encoders.weights import load_weights
@@ -128,6 +131,24 @@ def pretrained(
     )
 
 
+def uses_outside_data(encoder: BaseEstimator) -> bool:
+    """Whether an encoder, or one of several side by side, is a pretrained network.
+
+    Examples
+    --------
+    >>> from featx import RawPixels
+    >>> uses_outside_data(RawPixels())
+    False
+    """
+    if isinstance(encoder, FeatureUnion):
+        return any(uses_outside_data(one) for _, one in encoder.transformer_list)
+    if isinstance(encoder, Pipeline):
+        return any(uses_outside_data(one) for _, one in encoder.steps)
+    return isinstance(encoder, TorchEncoder) and isinstance(
+        encoder.module, PretrainedModel
+    )
+
+
 def find_weights(model: PretrainedModel) -> str:
     """Find the file of a network's weights.
 
@@ -174,28 +195,20 @@ def _fetched(model: PretrainedModel) -> str:
 
 
 def weights_at_hand(name: str) -> bool:
-    """Whether a network's weights are on this machine.
+    """Whether a network's weights are on this machine; looks at names of files alone.
 
     Examples
     --------
     >>> weights_at_hand("torchvision:no_such_network")
     False
     """
-    import torch
-
-    source, _, model = name.partition(":")
+    model = name.rpartition(":")[2]
     folder = os.environ.get(VARIABLE, "")
     if folder and any((Path(folder) / f"{model}{end}").is_file() for end in _ENDS):
         return True
-    if source != "torchvision":
-        return False
-    try:
-        url = _torchvision_weights(model).url
-    except ParameterError:
-        return False
-    return (
-        Path(torch.hub.get_dir()) / "checkpoints" / url.rpartition("/")[2]
-    ).is_file()
+    caches = os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()
+    home = os.environ.get("TORCH_HOME") or Path(caches) / "torch"
+    return any((Path(home) / "hub" / "checkpoints").glob(f"{model}-*.pth"))
 
 
 def without_head(module: nn.Module) -> nn.Module:

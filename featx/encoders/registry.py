@@ -9,12 +9,32 @@ from sklearn.base import BaseEstimator
 from sklearn.pipeline import FeatureUnion
 
 from featx.autoencoders.registry import make_encoder
-from featx.catalog import DEFAULT_ENCODERS
+from featx.catalog import DEFAULT_ENCODERS, REFERENCE
 from featx.encoders.named import import_named, made
-from featx.encoders.pretrained import SOURCES, pretrained
+from featx.encoders.pretrained import (
+    SOURCES,
+    VARIABLE,
+    pretrained,
+    weights_at_hand,
+)
 from featx.encoders.torch_encoder import TorchEncoder
 from featx.errors import ParameterError, unknown_name
 from featx.machine import check_device
+
+
+def default_encoders() -> tuple[list[str], str]:
+    """List the encoders that are compared with nothing else said.
+
+    A pretrained network is among them where its weights are on this machine; else a line
+    says how to add it.
+    """
+    if weights_at_hand(REFERENCE):
+        return [*DEFAULT_ENCODERS, REFERENCE], ""
+    name = REFERENCE.partition(":")[2]
+    return [*DEFAULT_ENCODERS], (
+        f"With its weights, {REFERENCE} would stand beside them: put {name}.pth or "
+        f"{name}.safetensors into a folder, and name that in {VARIABLE}."
+    )
 
 
 def make_any_encoder(name: str, *, n_images: int, n_pixels: int) -> BaseEstimator:

@@ -166,6 +166,11 @@ class BenchResults:
         return tuple(self.protocol.get("controls", ()))
 
     @property
+    def outside_data(self) -> tuple[str, ...]:
+        """Names of the encoders that learned from other people's images."""
+        return tuple(self.protocol.get("outside_data", ()))
+
+    @property
     def ablated(self) -> dict[str, str]:
         """Encoders that learned from labeled images only, and which they are else."""
         return dict(self.protocol.get("ablated", {}))

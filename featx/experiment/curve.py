@@ -147,6 +147,7 @@ def _describe(plan: Plan, draws: int) -> dict[str, Any]:
         "seed",
         "scikit_learn_intelex",
         "controls",
+        "outside_data",
         "reduced",
         "time",
     )

@@ -11,9 +11,9 @@ from typing import Any, Self
 import numpy as np
 from sklearn.base import BaseEstimator, clone
 
-from featx.catalog import DEFAULT_ENCODERS
 from featx.classifiers import accelerated, default_classifiers, resolve_classifiers
-from featx.encoders.registry import make_encoders
+from featx.encoders.pretrained import uses_outside_data
+from featx.encoders.registry import default_encoders, make_encoders
 from featx.errors import DataError, ParameterError
 from featx.evaluation import how_judged, is_uneven
 from featx.experiment.budget import Budget, fit_budget
@@ -81,7 +81,9 @@ class Plan:
             classifiers = default_classifiers(len(dataset.train))
         chosen = resolve_classifiers(classifiers)
         if encoders is None:
-            encoders = DEFAULT_ENCODERS
+            encoders, line = default_encoders()
+            if line:
+                observer.on_message(line)
         if not isinstance(encoders, Mapping):
             encoders = make_encoders(
                 encoders,
@@ -212,6 +214,9 @@ class Plan:
             "seed": self.protocol.seed,
             "scikit_learn_intelex": accelerated(),
             "controls": [c for c in self.protocol.controls if c in self.encoders],
+            "outside_data": [
+                name for name, one in self.encoders.items() if uses_outside_data(one)
+            ],
             "ablated": self.ablated,
             "reduced": self.reduced,
             "time": self.notes,

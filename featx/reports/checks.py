@@ -95,6 +95,7 @@ _DOCUMENT: dict[Any, Any] = {
         "seed?": COUNT,
         "folds?": COUNT,
         "controls?": [TEXT],
+        "outside_data?": [TEXT],
         "time?": [TEXT],
         "ablated?": {str: TEXT},
         "reduced?": {str: {str: COUNT}},

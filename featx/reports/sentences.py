@@ -191,7 +191,8 @@ def against_controls(result: Result, results: BenchResults) -> str:
 
     It names the controls that the row does not beat, or says that it beats all; nothing
     where the row was not tested against a control. Where classes are uneven, it says also
-    whether naming the most frequent class would be right more often.
+    whether naming the most frequent class would be right more often. "Outside data" is
+    what an encoder has learned from that learned from other people's images.
 
     Examples
     --------
@@ -211,6 +212,8 @@ def against_controls(result: Result, results: BenchResults) -> str:
             told = [
                 f"better: {beaten[0] if len(beaten) == 1 else f'all {len(beaten)}'}"
             ]
+    if result.encoder in results.outside_data:
+        told.insert(0, "outside data")
     if below_majority(result, results):
         told.append(f"below always '{results.majority.name}'")
     return "; ".join(told)

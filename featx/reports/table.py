@@ -83,6 +83,8 @@ def _legend(results: BenchResults) -> str:
     )
     if any(True in row.cached.values() for row in results.rows):
         legend += "; c from the cache: the time it took originally"
+    if results.outside_data:
+        legend += "; outside data: the encoder learned from other people's images"
     warnings = [
         majority_line(results),
         never_named_line(results.chosen),

@@ -1,15 +1,21 @@
 """Networks of others: their weights from files, never random ones."""
 
+import json
 import urllib.error
 
 import numpy as np
 import pytest
 import torch
+from sklearn.pipeline import FeatureUnion
 from torchvision import models
 
+from featx import RawPixels, bench
+from featx.catalog import DEFAULT_ENCODERS
 from featx.encoders import make_encoders, pretrained
 from featx.encoders.pretrained import find_weights, weights_at_hand, without_head
+from featx.encoders.registry import default_encoders
 from featx.errors import DataError, MissingDataError, ParameterError
+from featx.reports import html_page, load_run, markdown_table, to_json
 
 X = np.random.default_rng(0).integers(0, 256, (3, 20, 24, 3), np.uint8)
 
@@ -119,3 +125,30 @@ def test_the_name_on_the_command_line(file, monkeypatch):
 def test_a_network_without_a_linear_layer_needs_a_layer():
     with pytest.raises(ParameterError, match="squeezenet1_1@features"):
         without_head(models.squeezenet1_1(weights=None))
+
+
+def test_it_is_marked_as_outside_data_in_table_page_and_json(file, dataset, cache):
+    encoder = pretrained("torchvision:resnet18", weights=file).set_params(size=32)
+    encoders = {
+        "raw": RawPixels(),
+        "resnet": encoder,
+        "raw+resnet": FeatureUnion([("raw", RawPixels()), ("resnet", encoder)]),
+    }
+    results = bench(dataset, encoders, ["ridge"], cache=cache)
+    assert results.outside_data == ("resnet", "raw+resnet")
+    text = markdown_table(results)
+    assert text.count("outside data") == 3  # two rows, and the legend
+    assert json.loads(to_json(results))["protocol"]["outside_data"] == [
+        *results.outside_data
+    ]
+    results.save(cache.folder / "run", dataset)
+    page = html_page(load_run(cache.folder / "run"))
+    assert page.count('title="outside data') == 2
+    assert results.controls == ("raw",)
+
+
+def test_where_its_weights_are_it_is_compared_with_nothing_else_said(file, monkeypatch):
+    names, line = default_encoders()
+    assert names == [*DEFAULT_ENCODERS] and "FEATX_WEIGHTS" in line
+    monkeypatch.setenv("FEATX_WEIGHTS", str(file.parent))
+    assert default_encoders() == ([*DEFAULT_ENCODERS, "torchvision:resnet18"], "")

@@ -15,7 +15,7 @@ from featx import (
     UntrainedAutoencoder,
     bench,
 )
-from featx.autoencoders.registry import DEFAULT_ENCODERS
+from featx.catalog import DEFAULT_ENCODERS
 from featx.errors import ParameterError
 from featx.experiment.plan import Plan
 
@@ -67,7 +67,7 @@ def test_a_budget_for_no_encoder_at_all_is_refused(dataset, cache):
 
 
 def test_classifiers_are_chosen_by_the_number_of_images(dataset, cache):
-    assert planned(dataset, cache).classifiers == ["linear-svm", "svm"]
+    assert list(planned(dataset, cache).classifiers) == ["linear-svm", "svm"]
 
 
 def test_a_search_on_a_gpu_is_told_where_it_runs(dataset, cache):

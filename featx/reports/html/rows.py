@@ -84,6 +84,8 @@ def _versus(row: Result, results: BenchResults) -> str:
         tested = sum(map(len, verdicts.values()))
         if tested:
             parts.append(f"beats {len(verdicts['better'])} of {tested}")
+    if row.encoder in results.outside_data:
+        parts.insert(0, "outside data")
     if below_majority(row, results):
         parts.append(f"below always '{results.majority.name}'")
     return "; ".join(parts)
