@@ -155,6 +155,12 @@ class EncoderOptions(DataOptions):
     learning_rate: float | None = option(
         None, "Highest learning rate.", min=1e-12, max=1e30
     )
+    weights: Path | None = option(
+        None,
+        "File of weights for a torch module or pretrained network among the encoders: "
+        "a state_dict by torch.save, or safetensors.",
+        metavar="FILE",
+    )
     set: list[str] | None = option(
         None,
         "Set any parameter of the encoder; ENCODER.NAME=VALUE sets it for one of several. "
@@ -197,6 +203,7 @@ class EncoderOptions(DataOptions):
             "max_epochs": self.epochs,
             "batch_size": self.batch_size,
             "learning_rate": self.learning_rate,
+            "weights": self.weights,
         }
         return make_encoders(
             names,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -53,6 +53,10 @@ class PretrainedModel:
             module = _torchvision(self.name)
         load_weights(module, self.place or find_weights(self), str(self))
         return module if self.whole else without_head(module)
+
+    def with_weights(self, place: str | os.PathLike[str]) -> PretrainedModel:
+        """Return one that takes its weights from this file."""
+        return replace(self, place=os.fspath(place))
 
     def __str__(self) -> str:
         return f"{self.source}:{self.name}"
@@ -122,9 +126,9 @@ def pretrained(
         raise ParameterError(
             f"Got encoder {name!r}, but expected torchvision:NAME or timm:NAME."
         )
-    place = "" if weights is None else os.fspath(weights)
     return TorchEncoder(
-        PretrainedModel(source, model, place, whole=bool(layer)),
+        PretrainedModel(source, model, whole=bool(layer)),
+        weights=weights,
         layers=[layer] if layer else None,
         preprocess=_preprocess(source, model),
         precision="auto",

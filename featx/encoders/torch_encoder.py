@@ -319,6 +319,8 @@ def _made(module: Any, weights: str | os.PathLike[str] | None) -> nn.Module:
     from torch import nn
 
     named = import_named(module) if isinstance(module, str) else module
+    if weights is not None and hasattr(named, "with_weights"):
+        named, weights = named.with_weights(weights), None
     if isinstance(named, nn.Module):
         network: Any = copy.deepcopy(named)
     else:

@@ -152,3 +152,13 @@ def test_where_its_weights_are_it_is_compared_with_nothing_else_said(file, monke
     assert names == [*DEFAULT_ENCODERS] and "FEATX_WEIGHTS" in line
     monkeypatch.setenv("FEATX_WEIGHTS", str(file.parent))
     assert default_encoders() == ([*DEFAULT_ENCODERS, "torchvision:resnet18"], "")
+
+
+def test_weights_named_on_the_command_line(file, run):
+    words = ("bench", "digits", "--limit", "60", "--clf", "ridge")
+    net = "torchvision:resnet18@layer1"
+    named = (*words, "--encoders", f"raw,{net}", "--set", f"{net}.size=32")
+    code, out, _ = run(*named, "--weights", str(file))
+    assert code == 0 and "outside data" in out
+    code, _, err = run(*named, "--cache-dir", "other")
+    assert code == 1 and "FEATX_WEIGHTS" in err
