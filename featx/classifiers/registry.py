@@ -20,6 +20,7 @@ from featx.classifiers.linear_svm import WideLinearSVC
 from featx.classifiers.logistic import WideLogisticRegression
 from featx.classifiers.whitening import WhitenedPCA
 from featx.encoders.named import import_named, made
+from featx.encoders.plugins import CLASSIFIERS_GROUP, load_plugin, plugins
 from featx.errors import ParameterError, unknown_name
 
 WIDE = 1024  # distances and kernels see at most this many principal components
@@ -296,9 +297,10 @@ def resolve_classifiers(
     found: dict[str, ClassifierMixin | None] = {}
     for name, own in named.items():
         if own is None and name not in CLASSIFIERS:
-            if ":" not in name:
-                raise unknown_name("classifier", name, CLASSIFIERS)
-            thing = import_named(name)
+            added = plugins(CLASSIFIERS_GROUP)
+            if name not in added and ":" not in name:
+                raise unknown_name("classifier", name, [*CLASSIFIERS, *added])
+            thing = load_plugin(added[name]) if name in added else import_named(name)
             makes = isinstance(thing, type) or not hasattr(thing, "predict")
             own = made(thing, name) if makes else thing
         if own is not None:

@@ -20,6 +20,7 @@ from featx.cli.data import show_data
 from featx.cli.encode import encode
 from featx.cli.fields import with_options
 from featx.cli.fit import fit
+from featx.cli.names import classifiers, encoders
 from featx.cli.output import out, print_line, warnings_in_one_line
 from featx.cli.parsing import check_words
 from featx.cli.predict import predict
@@ -38,7 +39,8 @@ app = typer.Typer(
 )
 for command in (bench, curve, fit, predict, report, encode, train):
     app.command()(with_options(command))
-app.command("data")(with_options(show_data))
+for command in (show_data, encoders, classifiers):
+    app.command(command.__name__.removeprefix("show_"))(with_options(command))
 app.add_typer(cache_app, name="cache")
 
 # as torch says it, as the system does, and as the loader of libraries does

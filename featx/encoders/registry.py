@@ -9,8 +9,9 @@ from sklearn.base import BaseEstimator
 from sklearn.pipeline import FeatureUnion
 
 from featx.autoencoders.registry import make_encoder
-from featx.catalog import DEFAULT_ENCODERS, REFERENCE
+from featx.catalog import DEFAULT_ENCODERS, ENCODERS, REFERENCE
 from featx.encoders.named import import_named, made
+from featx.encoders.plugins import ENCODERS_GROUP, load_plugin, plugins
 from featx.encoders.pretrained import (
     SOURCES,
     VARIABLE,
@@ -51,6 +52,11 @@ def make_any_encoder(name: str, *, n_images: int, n_pixels: int) -> BaseEstimato
                 for one in names
             ]
         )
+    added = plugins(ENCODERS_GROUP)
+    if name not in ENCODERS and name in added:
+        return as_encoder(load_plugin(added[name]), name)
+    if ":" not in name and name not in ENCODERS:
+        raise unknown_name("encoder", name, [*ENCODERS, *added])
     if ":" not in name:
         return make_encoder(name, n_images=n_images, n_pixels=n_pixels)
     if name.partition(":")[0] in SOURCES:
