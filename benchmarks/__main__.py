@@ -28,6 +28,7 @@ CLAIMS = (
     "training_rate",
     "skorch_training",
     "deep_encoding",
+    "torch_encoder",
     "patch_encoding",
     "decoding",
     "svm",

@@ -22,6 +22,7 @@ from sklearn.pipeline import FeatureUnion, Pipeline
 
 from featx import remote
 from featx.archive import bundle_error, check_estimator, open_checked_zip
+from featx.autoencoders.base import ImageTransformer
 from featx.classifiers import WhitenedPCA, WideLinearSVC, WideLogisticRegression
 from featx.classifiers.soundness import check_soundness
 from featx.errors import BundleError, MissingDataError, StorageError
@@ -44,8 +45,8 @@ _TYPES = [
 ]
 _PLAIN = (
     "expected estimators that can be read without running what is in the file. Nothing "
-    "was saved. Use a classifier that featx.make_classifier knows, or an SVC or "
-    "LogisticRegression of scikit-learn."
+    "was saved. Use encoders of featx, and a classifier that featx.make_classifier knows, "
+    "or an SVC or LogisticRegression of scikit-learn."
 )
 _MOST_VALUES = 2**26  # of an image: 4,700 x 4,700 pixels in color
 
@@ -103,6 +104,37 @@ def save(model: Model, path: str | os.PathLike[str]) -> None:
     write_out(path, data)
 
 
+def check_can_be_saved(
+    encoder: BaseEstimator, classifier: BaseEstimator | None, name: str
+) -> None:
+    """Refuse what `save` would refuse when it is fitted, as far as that is known before.
+
+    Parameters
+    ----------
+    encoder : estimator
+        Unfitted.
+    classifier : estimator or None
+        Somebody's own, unfitted; None for one of featx.
+    name : str
+        What people call the two.
+
+    Raises
+    ------
+    BundleError
+        If it holds types that featx does not read from files, or no encoder of featx is
+        given the images.
+
+    Examples
+    --------
+    >>> from featx import RawPixels
+    >>> check_can_be_saved(RawPixels(), None, "raw + svm")
+    """
+    last = "passthrough" if classifier is None else classifier
+    _dump(Pipeline([("encoder", encoder), ("classifier", last)]), name)
+    if not isinstance(first_step(encoder), ImageTransformer):
+        raise BundleError(f"Got {name}, but {_PLAIN}")
+
+
 def _for_any_device(encoder: BaseEstimator) -> BaseEstimator:
     """Copy an encoder, to run on whatever device there is where it is read."""
     copied = copy.copy(encoder)
@@ -115,19 +147,19 @@ def _for_any_device(encoder: BaseEstimator) -> BaseEstimator:
     return copied
 
 
-def _dump(pipeline: Pipeline) -> bytes:
+def _dump(pipeline: Pipeline, name: str = "a model") -> bytes:
     """Write a pipeline with skops, if it holds only what `load` reads."""
     try:
         content: bytes = skops.io.dumps(pipeline)
     except Exception as error:  # whatever skops raises for what it does not know
         text = " ".join(str(error).split())[:200]
         raise BundleError(
-            f"Got a model that skops cannot write ({text}), but {_PLAIN}"
+            f"Got {name}, which skops cannot write ({text}), but {_PLAIN}"
         ) from error
     strange = set(skops.io.get_untrusted_types(data=content)) - {*_TYPES}
     if strange:
         raise BundleError(
-            f"Got a model that holds {', '.join(sorted(strange))}, but {_PLAIN}"
+            f"Got {name}, which holds {', '.join(sorted(strange))}, but {_PLAIN}"
         )
     return content
 

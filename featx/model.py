@@ -14,6 +14,7 @@ from sklearn.utils.metaestimators import available_if
 
 from featx.autoencoders.inputs import remedy, stack_images
 from featx.classifiers import predict_with_confidence
+from featx.classifiers.registry import OWN
 from featx.classifiers.stock import to_stock
 from featx.errors import DataError, ParameterError, unknown_name
 from featx.images.options import FITS
@@ -266,7 +267,10 @@ class Model(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             As `predict`.
         """
         parts = self._by_batch(
-            X, lambda features: predict_with_confidence(self.pipeline[1:], features)
+            X,
+            lambda features: predict_with_confidence(
+                self.pipeline[1:], features, own=OWN in self.pipeline.named_steps
+            ),
         )
         labels, confidences = zip((np.empty(0, int), np.empty(0)), *parts, strict=True)
         names = np.array(self.class_names)[np.concatenate(labels)]

@@ -13,15 +13,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 from blocks import make_images
+from torch import nn
 
 from featx import (
     Backend,
     PatchAutoencoder,
     Protocol,
     RawPixels,
+    TorchEncoder,
     UntrainedAutoencoder,
     bench,
     load_dataset,
+    make_encoders,
 )
 from featx.cli import main
 from featx.errors import DataError, FeatxError
@@ -60,6 +63,9 @@ def mapped(tmp_path):
         RawPixels(),
         UntrainedAutoencoder(random_state=0),
         PatchAutoencoder(n_components=16, max_epochs=1, n_patches=500, random_state=0),
+        TorchEncoder(
+            nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.Conv2d(8, 16, 3)), pool=2
+        ),
     ],
     ids=lambda e: type(e).__name__,
 )
@@ -90,6 +96,29 @@ class Slow(RawPixels):
             file.write(f"{os.getpid()}\n")
         time.sleep(0.3)
         return super().transform(X)
+
+
+def test_what_stands_in_own_files_travels(mapped, tmp_path):
+    (tmp_path / "beside_the_own.py").write_text("SCALE = 3\n")
+    own = tmp_path / "own.py"
+    own.write_text(
+        "import beside_the_own\nimport numpy as np\nfrom torch import nn\n"
+        "from sklearn.preprocessing import FunctionTransformer\n\n\n"
+        "class Net(nn.Module):\n"
+        "    def forward(self, x):\n"
+        "        return beside_the_own.SCALE * x.mean(1, keepdim=True)\n\n\n"
+        "def rows(X):\n"
+        "    return beside_the_own.SCALE * np.asarray(X, float).mean((1, 2))\n\n\n"
+        "thing = FunctionTransformer(rows)\n"
+    )
+    names = [f"{own}:Net", f"{own}:thing"]
+    for encoder in make_encoders(names, n_images=9, n_pixels=64).values():
+        here, there = FeatureCache(tmp_path / "here"), FeatureCache(tmp_path / "there")
+        local = here.encode(here.fit(encoder, mapped), mapped)
+        far = there.encode(
+            there.fit(encoder, mapped), mapped, engine=make_engine("ray")
+        )
+        assert not far.cached and np.array_equal(local.X, far.X)
 
 
 def test_a_killed_worker_changes_nothing(mapped, tmp_path, monkeypatch):

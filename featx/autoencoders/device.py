@@ -83,7 +83,7 @@ def tell_out_of_memory(device: torch.device, n_images: int) -> None:
     if device.type == "cuda":
         torch.cuda.empty_cache()
     warnings.warn(
-        f"Got too little memory on {describe_device(device)}; from now on {n_images} "
+        f"Got too little memory on {describe_device(device)}; {n_images} "
         "images at once are tried. A smaller batch size avoids this.",
         FeatxWarning,
         stacklevel=2,

@@ -15,17 +15,19 @@ _BATCH_VALUES = 2**25  # scores of pairs, or a quarter of the features, at once
 
 
 def predict_with_confidence(
-    classifier: ClassifierMixin, X: NDArray[Any]
+    classifier: ClassifierMixin, X: NDArray[Any], *, own: bool = False
 ) -> tuple[NDArray[Any], NDArray[np.float64]]:
     """Predict labels and say how clear each is, in one pass over the features.
 
     Parameters
     ----------
     classifier : estimator
-        Fitted. Of one without ``predict_proba`` and ``decision_function`` every
-        confidence is 1.
+        Fitted, with ``predict_proba`` or ``decision_function``. Of one of somebody's own
+        without either, every confidence is 1.
     X : ndarray, shape (n, n_features)
         Features.
+    own : bool, default=False
+        It is none of featx: its labels are those that it predicts, whatever its scores.
 
     Returns
     -------
@@ -50,11 +52,8 @@ def predict_with_confidence(
     >>> bool((labels == knn.predict(X)).all()), float(confidence.max())
     (True, 1.0)
     """
-    if not hasattr(classifier, "predict_proba") and not hasattr(
-        classifier, "decision_function"
-    ):  # it only says which class
-        labels_alone = np.asarray(classifier.predict(X))
-        return labels_alone, np.ones(len(labels_alone))
+    if own:
+        return _own_words(classifier, X)
     has_probability = hasattr(classifier, "predict_proba")
     score = (
         classifier.predict_proba if has_probability else classifier.decision_function
@@ -83,3 +82,20 @@ def predict_with_confidence(
             labels.append(scores.argmax(axis=1))
             confidence.append(scores.max(axis=1))
     return classifier.classes_[np.concatenate(labels)], np.concatenate(confidence)
+
+
+def _own_words(
+    classifier: ClassifierMixin, X: NDArray[Any]
+) -> tuple[NDArray[Any], NDArray[np.float64]]:
+    """Take labels from ``predict``, and what scores say of them where they are by class."""
+    labels = np.asarray(classifier.predict(X))
+    for method in ("predict_proba", "decision_function"):
+        if not hasattr(classifier, method):
+            continue
+        scores = np.asarray(getattr(classifier, method)(X), np.float64)
+        if scores.shape == (len(X), len(classifier.classes_)):
+            places = np.searchsorted(classifier.classes_, labels)
+            return labels, scores[np.arange(len(X)), places]
+        if scores.shape == (len(X),):
+            return labels, np.abs(scores)
+    return labels, np.ones(len(labels))

@@ -19,7 +19,7 @@ from featx.catalog import CLASSIFIERS
 from featx.classifiers.linear_svm import WideLinearSVC
 from featx.classifiers.logistic import WideLogisticRegression
 from featx.classifiers.whitening import WhitenedPCA
-from featx.encoders.named import import_named, made
+from featx.encoders.named import first_line, import_named, made
 from featx.encoders.plugins import CLASSIFIERS_GROUP, load_plugin, plugins
 from featx.errors import ParameterError, unknown_name
 
@@ -197,7 +197,8 @@ def _wrapped(own: ClassifierMixin, random_state: int) -> Pipeline:
     ]
     copied.set_params(**dict.fromkeys(unseeded, random_state))
     if isinstance(copied, Pipeline):
-        return copied
+        # under a name that no settings are chosen for
+        return Pipeline([(OWN, copied)])
     return Pipeline([("scale", StandardScaler()), (OWN, copied)])
 
 
@@ -296,6 +297,11 @@ def resolve_classifiers(
     named = dict(given) if isinstance(given, Mapping) else dict.fromkeys(given)
     found: dict[str, ClassifierMixin | None] = {}
     for name, own in named.items():
+        if own is not None and name in CLASSIFIERS:
+            raise ParameterError(
+                f"Got a classifier of your own under the name {name!r}, which is one of "
+                "featx. Give it another name."
+            )
         if own is None and name not in CLASSIFIERS:
             added = plugins(CLASSIFIERS_GROUP)
             if name not in added and ":" not in name:
@@ -322,10 +328,17 @@ def _check_own(own: Any, name: str) -> None:
                 f"{method}, but expected a classifier of scikit-learn's kind, or what "
                 "makes one."
             )
-    if not is_classifier(own):
+    try:
+        known = is_classifier(clone(own))
+    except Exception as error:  # whatever a class does that keeps no conventions
         raise ParameterError(
-            f"Got {type(own).__name__} for {name!r}, but expected a classifier: it names "
-            "no classes."
+            f"Got {type(own).__name__} for {name!r}, which scikit-learn cannot copy: "
+            f"{first_line(error)}. Derive its class from ClassifierMixin, BaseEstimator."
+        ) from error
+    if not known:
+        raise ParameterError(
+            f"Got {type(own).__name__} for {name!r}, but expected a classifier. Derive its "
+            "class from ClassifierMixin, BaseEstimator, in this order."
         )
 
 

@@ -83,6 +83,7 @@ def fit(context: typer.Context, options: FitOptions) -> None:
         from featx.output_files import check_out
 
         check_out(options.save)
+        _check_can_be_saved(options)
     fitted: list[tuple[BaseEstimator, FittedRow]] = []
     refit = options.save is not None and bool(options.refit or options.folds)
     keep = options.save is not None and not refit
@@ -129,6 +130,17 @@ def _refit(options: FitOptions, dataset: Dataset) -> tuple[BaseEstimator, Fitted
             ),
         )
     return fitted[0]
+
+
+def _check_can_be_saved(options: FitOptions) -> None:
+    """Refuse encoders and classifiers of others before anything takes time."""
+    from featx.bundle import check_can_be_saved
+    from featx.classifiers import resolve_classifiers
+    from featx.encoders.registry import make_any_encoder
+
+    encoder = make_any_encoder(options.encoder, n_images=100, n_pixels=100)
+    own = resolve_classifiers([options.clf])[options.clf]
+    check_can_be_saved(encoder, own, f"{options.encoder} + {options.clf}")
 
 
 def _save(

@@ -203,8 +203,8 @@ class EncoderOptions(DataOptions):
             "max_epochs": self.epochs,
             "batch_size": self.batch_size,
             "learning_rate": self.learning_rate,
-            "weights": self.weights,
         }
+        weights = {} if self.weights is None else {"weights": self.weights}
         return make_encoders(
             names,
             n_images=len(dataset.learning_images),
@@ -215,7 +215,7 @@ class EncoderOptions(DataOptions):
                 "precision": self.precision,
             }
             | {name: value for name, value in chosen.items() if value is not None},
-            settings=parse_settings(self.set or ()),
+            settings=weights | parse_settings(self.set or ()),
         )
 
     def cache(self) -> FeatureCache:

@@ -39,8 +39,9 @@ app = typer.Typer(
 )
 for command in (bench, curve, fit, predict, report, encode, train):
     app.command()(with_options(command))
-for command in (show_data, encoders, classifiers):
-    app.command(command.__name__.removeprefix("show_"))(with_options(command))
+app.command("data")(with_options(show_data))
+for listing in (encoders, classifiers):
+    app.command()(with_options(listing))
 app.add_typer(cache_app, name="cache")
 
 # as torch says it, as the system does, and as the loader of libraries does

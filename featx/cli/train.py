@@ -3,10 +3,13 @@
 from featx.cli.options import OneEncoderOptions
 from featx.cli.output import end, err, out, print_json, say, tell_dataset
 from featx.cli.progress import StderrProgress
+from featx.errors import ParameterError
 
 
 def train(options: OneEncoderOptions) -> None:
     """Train an encoder and cache it; on several GPUs or machines under torchrun."""
+    from sklearn.pipeline import FeatureUnion
+
     from featx.autoencoders.processes import init_distributed
 
     with (
@@ -17,6 +20,11 @@ def train(options: OneEncoderOptions) -> None:
         if first:
             tell_dataset(dataset, options.quiet)
         encoder = options.make_encoder(dataset)
+        if isinstance(encoder, FeatureUnion):
+            raise ParameterError(
+                f"Got encoder {options.encoder!r}, but expected one: encoders side by side "
+                "learn by themselves. Train them one by one."
+            )
         trained = options.cache().fit(
             encoder, dataset.learning_images, name=options.encoder, progress=progress
         )

@@ -5,12 +5,18 @@ from __future__ import annotations
 import difflib
 import hashlib
 import importlib.util
+import re
 import sys
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
-from types import ModuleType
+from types import CodeType, ModuleType
 from typing import Any
 
+import cloudpickle  # joblib and loky pickle with it
+
 from featx.errors import FeatxError, MissingDataError, ParameterError
+
+_FROM_FILES: list[ModuleType] = []
 
 
 def import_named(name: str) -> Any:
@@ -39,10 +45,12 @@ def import_named(name: str) -> Any:
         )
     except FeatxError:
         raise
-    except Exception as error:  # whatever the user's own code raises
+    except (Exception, SystemExit) as error:  # whatever the user's own code raises
+        missing = isinstance(error, ModuleNotFoundError) and not where.endswith(".py")
+        hint = f" A file is named with its end, as file.py:{what}." if missing else ""
         raise ParameterError(
             f"Got {name!r}, but {where} cannot be imported, {type(error).__name__}: "
-            f"{first_line(error)}."
+            f"{first_line(error)}.{hint}"
         ) from error
     for part in what.split("."):
         if not hasattr(found, part):
@@ -58,18 +66,68 @@ def _import_file(place: str) -> ModuleType:
     path = Path(place).expanduser().resolve()
     if not path.is_file():
         raise MissingDataError(f"Got {place!r}, but there is no such file.")
-    known = hashlib.sha256(str(path).encode()).hexdigest()[:12]
-    name = f"{path.stem}_{known}"
-    spec = importlib.util.spec_from_file_location(name, path)
-    assert spec is not None and spec.loader is not None
+    content = path.read_bytes()
+    # of its place and content: two files, or two versions of one, are two modules
+    known = hashlib.sha256(str(path).encode() + b"\0" + content).hexdigest()[:16]
+    name = f"{re.sub(r'[^A-Za-z0-9_]', '_', path.stem)}_{known}"
+    if name in sys.modules:
+        return sys.modules[name]
+    _forget_others(path.parent)
+    reader = _Reader(name, str(path), content)
+    spec = importlib.util.spec_from_file_location(name, path, loader=reader)
+    assert spec is not None
     module = importlib.util.module_from_spec(spec)
+    before = {*sys.modules}
     sys.modules[name] = module
+    sys.path.insert(0, str(path.parent))  # what stands beside it can be imported
     try:
-        spec.loader.exec_module(module)
+        reader.exec_module(module)
     except BaseException:
         del sys.modules[name]
         raise
+    finally:
+        sys.path.remove(str(path.parent))
+    _FROM_FILES.append(module)
+    for one in {*sys.modules} - before:
+        helper = sys.modules[one]
+        if Path(getattr(helper, "__file__", None) or "").parent == path.parent:
+            _FROM_FILES.append(helper)
+    send_along(cloudpickle)
     return module
+
+
+class _Reader(SourceFileLoader):
+    """Runs what was read, not what was compiled from an earlier version."""
+
+    def __init__(self, name: str, path: str, content: bytes) -> None:
+        super().__init__(name, path)
+        self.content = content
+
+    def get_code(self, fullname: str) -> CodeType:
+        return self.source_to_code(self.content, self.path)
+
+
+def _forget_others(folder: Path) -> None:
+    """Let a file import what stands beside it, not what stands beside another file."""
+    for module in _FROM_FILES:
+        file = Path(module.__file__ or "")
+        known = sys.modules.get(module.__name__) is module
+        if known and file.parent != folder and (folder / file.name).exists():
+            if module.__name__ == file.stem:  # a helper, not a file that was named
+                del sys.modules[module.__name__]
+
+
+def send_along(pickler: Any) -> None:
+    """Let workers get what stands in files: they could not import it by its name.
+
+    Parameters
+    ----------
+    pickler : module
+        The cloudpickle of joblib or of Ray.
+    """
+    for module in _FROM_FILES:
+        if sys.modules.get(module.__name__) is module:
+            pickler.register_pickle_by_value(module)
 
 
 def made(make: Any, name: str) -> Any:
@@ -96,7 +154,7 @@ def made(make: Any, name: str) -> Any:
         ) from error
 
 
-def first_line(error: Exception) -> str:
+def first_line(error: BaseException) -> str:
     """Return the first line of what an error says, or its kind.
 
     >>> first_line(ValueError("no such thing."))

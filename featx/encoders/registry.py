@@ -5,19 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, clone
 from sklearn.pipeline import FeatureUnion
 
+from featx.autoencoders.base import ImageTransformer
 from featx.autoencoders.registry import make_encoder
 from featx.catalog import DEFAULT_ENCODERS, ENCODERS, REFERENCE
 from featx.encoders.named import import_named, made
-from featx.encoders.plugins import ENCODERS_GROUP, load_plugin, plugins
-from featx.encoders.pretrained import (
+from featx.encoders.networks import (
     SOURCES,
     VARIABLE,
     pretrained,
     weights_at_hand,
 )
+from featx.encoders.plugins import ENCODERS_GROUP, load_plugin, plugins
 from featx.encoders.torch_encoder import TorchEncoder
 from featx.errors import ParameterError, unknown_name
 from featx.machine import check_device
@@ -42,9 +43,10 @@ def make_any_encoder(name: str, *, n_images: int, n_pixels: int) -> BaseEstimato
     """Build an unfitted encoder, see `make_encoders`."""
     if "+" in name:
         names = [one.strip() for one in name.split("+")]
-        if not all(names) or len({*names}) < len(names):
+        if not all(names) or len({*names}) < len(names) or "__" in name:
             raise ParameterError(
-                f"Got encoder {name!r}, but expected different names with a + between."
+                f"Got encoder {name!r}, but expected different names with a + between, "
+                "none with __, and no file in a folder with a +."
             )
         return FeatureUnion(
             [
@@ -59,8 +61,14 @@ def make_any_encoder(name: str, *, n_images: int, n_pixels: int) -> BaseEstimato
         raise unknown_name("encoder", name, [*ENCODERS, *added])
     if ":" not in name:
         return make_encoder(name, n_images=n_images, n_pixels=n_pixels)
-    if name.partition(":")[0] in SOURCES:
+    where, _, what = name.partition(":")
+    if where in SOURCES:
         return pretrained(name)
+    if where.startswith("torchvision.models"):
+        raise ParameterError(
+            f"Got encoder {name!r}, which has random weights, but expected a network that "
+            f"has learned. Use torchvision:{what}, with --weights for a file of your own."
+        )
     return as_encoder(import_named(name), name)
 
 
@@ -89,7 +97,7 @@ def as_encoder(thing: Any, name: str) -> BaseEstimator:
                 f"{method}, but expected a transformer of scikit-learn, a torch module, or "
                 "what makes one."
             )
-    return encoder
+    return clone(encoder)
 
 
 def _makes_one(thing: Any) -> bool:
@@ -125,7 +133,8 @@ def make_encoders(
     n_images, n_pixels : int
         Training images and values per image.
     options : mapping of str to object, optional
-        Parameters for every encoder that has them, such as `random_state`.
+        Parameters for every encoder of featx that has them, such as `device`; a seed,
+        `random_state`, for every encoder that has none.
     settings : mapping of str to object, optional
         Parameters that at least one of the encoders must have; ``"conv.batch_size"``
         reaches just one of them.
@@ -159,7 +168,7 @@ def make_encoders(
     }
     for key, value in (options or {}).items():
         for name in encoders:
-            _set(encoders, name, key, value)
+            _set(encoders, name, key, value, asked=False)
     for key, value in (settings or {}).items():
         owner, _, parameter = key.rpartition(".")
         if owner and owner not in encoders:
@@ -188,9 +197,30 @@ def _parameters(encoder: BaseEstimator) -> dict[str, list[str]]:
 
 
 def _set(
-    encoders: Mapping[str, BaseEstimator], name: str, parameter: str, value: Any
+    encoders: Mapping[str, BaseEstimator],
+    name: str,
+    parameter: str,
+    value: Any,
+    *,
+    asked: bool = True,
 ) -> bool:
+    """Set a parameter wherever an encoder has it; say whether it has.
+
+    If nobody asked for that, only where featx knows what it means: in its own encoders; of
+    others a seed, where there is none.
+    """
+    params = encoders[name].get_params()
     full = _parameters(encoders[name]).get(parameter, [])
+    ours = all(one.strip() in ENCODERS for one in name.split("+"))
+    if not asked and not ours and parameter == "random_state":
+        full = [one for one in full if params[one] is None]
+    elif not asked and not ours:
+        owners = {one: one.rpartition("__")[0] for one in full}
+        full = [
+            one
+            for one, owner in owners.items()
+            if isinstance(params.get(owner, encoders[name]), ImageTransformer)
+        ]
     if parameter == "max_epochs":  # that control stays untrained
         untrained = ("random-patches", "random-patches__max_epochs")
         full = [one for one in full if name != untrained[0] and one != untrained[1]]

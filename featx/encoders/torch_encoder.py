@@ -20,7 +20,7 @@ from featx.autoencoders.base import (
 )
 from featx.encoders.named import first_line, import_named, made
 from featx.encoders.weights import load_weights
-from featx.errors import DataError, ParameterError
+from featx.errors import DataError, FeatxError, ParameterError
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -49,7 +49,8 @@ class TorchEncoder(ImageTransformer):
         by side; without it, the output of the module.
     pool : int, default=1
         Outputs of shape (B, C, H, W) are averaged over so many rows and columns of cells.
-        Outputs of shape (B, tokens, C) are averaged over the tokens.
+        Outputs of shape (B, tokens, C) are averaged over the tokens. Layers whose maps
+        are (B, H, W, C), as those of Swin transformers are, are no layers for this.
     size : int or tuple of int, default=None
         Height and width that images are resized to; as they are without it.
     preprocess : callable or "imagenet", default=None
@@ -72,6 +73,8 @@ class TorchEncoder(ImageTransformer):
     ----------
     module_ : torch.nn.Module
         A copy of the module, in evaluation mode.
+    precision_ : str
+        Number format of the products, chosen in `fit`.
     n_features_in_ : int
         Values per image.
     image_shape_ : tuple of int
@@ -97,6 +100,7 @@ class TorchEncoder(ImageTransformer):
     """
 
     module_: nn.Module
+    precision_: str
     learns = False  # so nothing is lost where it cannot be kept
 
     def __init__(
@@ -150,18 +154,21 @@ class TorchEncoder(ImageTransformer):
         """
         import torch
 
+        from featx.autoencoders.device import choose_device, choose_dtype
+
         images = self._check_images(X, reset=True)
         self._check_parameters()
+        dtype = choose_dtype(self.precision, choose_device(self.device))
+        self.precision_ = str(dtype).removeprefix("torch.")
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(0)
-            self.module_ = _made(self.module, self.weights).eval()
+            self.module_ = _made(self.module, self.weights).cpu().float().eval()
             if self.layers is not None:
                 _check_layers(self.module_, self.layers)
             few = images[:2]
             with torch.no_grad():
                 self._said(self.module_, self._prepared(few))  # lazy layers take shape
             self.module_.requires_grad_(False)
-            self.module_.to(memory_format=torch.channels_last)
             self._n_features_out = self._encoded(few).shape[1]
         return self
 
@@ -175,7 +182,8 @@ class TorchEncoder(ImageTransformer):
         if self.size is not None:
             for side in sides:
                 check_number("size", side, 1, 2**14, integer=True)
-        if isinstance(self.preprocess, str) and self.preprocess != "imagenet":
+        known = self.preprocess is None or self.preprocess == "imagenet"
+        if not known and not callable(self.preprocess):
             raise ParameterError(
                 f"Got preprocess={self.preprocess!r}, but expected 'imagenet', a callable "
                 "or None."
@@ -188,12 +196,13 @@ class TorchEncoder(ImageTransformer):
             )
 
     def cost(self, n_images: int, image_shape: tuple[int, int, int]) -> Cost:
-        """Count what encoding costs, by running the module on one black image."""
+        """Count what encoding costs, by running the module on one image of noise."""
         from torch.utils.flop_counter import FlopCounterMode
 
         fitted = copy.copy(self)
+        noise = np.random.default_rng(0).integers(0, 256, (1, *image_shape), np.uint8)
         with FlopCounterMode(display=False) as counter:
-            fitted.fit(np.zeros((1, *image_shape), np.uint8))
+            fitted.fit(noise)
         passes = 2  # of that one image in fit
         operations = counter.get_total_flops() / passes
         return Cost(0.0, operations, fitted._n_features_out)
@@ -235,18 +244,18 @@ class TorchEncoder(ImageTransformer):
         """Run one batch through the module; its features (B, n_features)."""
         import torch
 
-        from featx.autoencoders.device import choose_device, choose_dtype
+        from featx.autoencoders.device import choose_device, tell_out_of_memory
 
-        device = choose_device(self.device)
-        module = self.module_.to(device)
-        dtype = choose_dtype(self.precision, device)
-        with (
-            torch.inference_mode(),
-            torch.autocast(device.type, dtype, enabled=dtype != torch.float32),
-        ):
-            said = self._said(module, self._prepared(images).to(device))
-            features = torch.cat([_pooled(one, self.pool) for one in said], dim=1)
-            found: NDArray[np.float32] = features.float().cpu().numpy()
+        found: NDArray[np.float32] | None = None
+        try:
+            found = self._run(images)
+        except torch.OutOfMemoryError:
+            if len(images) == 1:
+                raise
+        if found is None:  # after the except, which keeps what took the memory
+            halves = np.array_split(images, 2)
+            tell_out_of_memory(choose_device(self.device), len(halves[0]))
+            return np.concatenate([self._encoded(half) for half in halves])
         if len(found) != len(images):
             raise DataError(
                 f"Got {len(found)} rows of {_name(self.module)} for {len(images)} images, "
@@ -259,6 +268,22 @@ class TorchEncoder(ImageTransformer):
             )
         return found
 
+    def _run(self, images: Array) -> NDArray[np.float32]:
+        import torch
+
+        from featx.autoencoders.device import choose_device
+
+        device = choose_device(self.device)
+        half = self.precision_ == "bfloat16"
+        with (
+            torch.inference_mode(),
+            torch.autocast(device.type, torch.bfloat16, enabled=half),
+        ):
+            module = self.module_.to(device)
+            said = self._said(module, self._prepared(images).to(device))
+            found: NDArray[np.float32] = torch.cat(said, dim=1).float().cpu().numpy()
+        return found
+
     def _prepared(self, images: Array) -> Tensor:
         """(B, h, w, c) -> what the module is given (B, C, H, W), float32."""
         import torch
@@ -267,8 +292,8 @@ class TorchEncoder(ImageTransformer):
         from featx.autoencoders.tensors import to_tensor
 
         x = to_tensor(images).permute(0, 3, 1, 2).float()
-        low, high = self.pixel_range_ if self.pixel_kind_ == "f" else (0.0, 255.0)
-        x = x if self.pixel_kind_ == "f" and high <= 1 else (x - low) / (high - low)
+        low, high = self._scale()
+        x = (x - low) / (high - low)
         if x.shape[1] == 1 and _first_channels(self.module_) == 3:
             x = x.expand(-1, 3, -1, -1)
         if self.size is not None:
@@ -285,33 +310,61 @@ class TorchEncoder(ImageTransformer):
         elif callable(self.preprocess):
             at_size = getattr(self.preprocess, "at_size", self.preprocess)
             x = (self.preprocess if self.size is None else at_size)(x)
-        return x.contiguous(memory_format=torch.channels_last)
+        return x.contiguous()
+
+    def _scale(self) -> tuple[float, float]:
+        """Return the values that become 0 and 1."""
+        low, high = self.pixel_range_
+        if self.pixel_kind_ == "b" or (low >= 0 and high <= 1):
+            return 0.0, 1.0
+        if self.pixel_kind_ in "ui" and low >= 0 and high <= 255:
+            return 0.0, 255.0
+        return (low, high) if high > low else (low, low + 1.0)
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = dict(super().__getstate__())
+        if "module_" in state:  # it may be read where there is no such device
+            state["module_"] = copy.deepcopy(self.module_).cpu()
+        return state
 
     def _said(self, module: nn.Module, x: Tensor) -> list[Tensor]:
-        """Return the output of the module, or those of its layers."""
-        outputs: dict[str, Any] = {}
+        """Return what the module says, or its layers, pooled: (B, n_features) each."""
+        pooled: dict[str, Tensor] = {}
         hooks: list[Any] = []
+
+        def pool(output: Any, name: str) -> None:
+            # at once: a layer that follows may work in place
+            _check_output(output, f"{_name(self.module)}, {name}")
+            pooled[name] = _pooled(output, self.pool)
+
         for name in self.layers or ():
 
             def keep(_: Any, __: Any, output: Any, name: str = name) -> None:
-                outputs[name] = output
+                pool(output, name)
 
             hooks.append(module.get_submodule(name).register_forward_hook(keep))
         try:
             whole = module(x)
-        except (RuntimeError, ValueError, TypeError, IndexError) as error:
+        except (FeatxError, torch_out_of_memory()):
+            raise
+        except Exception as error:  # whatever the module's own code raises
             raise DataError(
                 f"Got images of shape {tuple(x.shape[1:])} that {_name(self.module)} "
-                f"cannot take: {first_line(error)}. Set size, or give it other images."
+                f"cannot take, {type(error).__name__}: {first_line(error)}. Set size, or "
+                "give it other images."
             ) from error
         finally:
             for hook in hooks:
                 hook.remove()
-        said: dict[str, Any] = {name: outputs.get(name) for name in self.layers or ()}
-        said = said or {"its output": whole}
-        for name, one in said.items():
-            _check_output(one, f"{_name(self.module)}, {name}")
-        return list(said.values())
+        if self.layers is None:
+            pool(whole, "its output")
+        unused = [name for name in self.layers or () if name not in pooled]
+        if unused:
+            raise DataError(
+                f"Got layer {unused[0]!r}, which {_name(self.module)} does not use for "
+                "these images, but expected an output of it."
+            )
+        return [pooled[name] for name in self.layers or ("its output",)]
 
 
 def _made(module: Any, weights: str | os.PathLike[str] | None) -> nn.Module:
@@ -344,6 +397,13 @@ def _check_layers(module: nn.Module, layers: Sequence[str]) -> None:
                 f"Got layer {layer!r}, but expected one of the module's {len(names)}, such "
                 f"as {', '.join(near or names[-3:])}."
             )
+
+
+def torch_out_of_memory() -> type[Exception]:
+    """Return the error of torch for too little memory, which is no fault of images."""
+    import torch
+
+    return torch.OutOfMemoryError
 
 
 def _check_output(output: Any, what: str) -> None:

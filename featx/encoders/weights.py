@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import OrderedDict
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,8 @@ from featx.errors import DataError, MissingDataError, ParameterError
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
+
+_COUNTERS = "num_batches_tracked"
 
 
 def load_weights(module: nn.Module, weights: str | os.PathLike[str], name: str) -> None:
@@ -30,29 +33,36 @@ def load_weights(module: nn.Module, weights: str | os.PathLike[str], name: str) 
             f"Got weights {str(weights)!r}, but there is no such file."
         )
     state = read_weights(path)
-    wanted = module.state_dict()
-    missing = sorted(wanted.keys() - state.keys())
-    strange = sorted(state.keys() - wanted.keys())
-    other = sorted(
-        key
-        for key in wanted.keys() & state.keys()
-        if wanted[key].shape != state[key].shape
-    )
-    if missing or strange or other:
-        parts = [
-            f"{what} {', '.join(keys[:3])}"
-            + (f" and {len(keys) - 3} more" * (len(keys) > 3))
-            for what, keys in (
-                ("without", missing),
-                ("with", strange),
-                ("with another shape of", other),
-            )
-            if keys
-        ]
+    wrapped = all(key.startswith("module.") for key in state)
+    if wrapped and not hasattr(module, "module"):  # as torch trains on several devices
+        inner: Any = OrderedDict(
+            (key.removeprefix("module."), value) for key, value in state.items()
+        )
+        inner._metadata = getattr(state, "_metadata", None)
+        state = inner
+    try:
+        found = module.load_state_dict(state, strict=False)
+    except Exception as error:  # whatever the module's own code raises
+        raise DataError(
+            f"Got weights {path}, but expected those of {name}: {_mismatch(error)}."
+        ) from error
+    # what counts batches is only for training, and older files do not have it
+    missing = [key for key in found.missing_keys if not key.endswith(_COUNTERS)]
+    parts = [
+        f"{what} {_some(keys)}"
+        for what, keys in (("without", missing), ("with", found.unexpected_keys))
+        if keys
+    ]
+    if parts:
         raise DataError(
             f"Got weights {path} {', '.join(parts)}, but expected those of {name}."
         )
-    module.load_state_dict(state)
+
+
+def _mismatch(error: Exception) -> str:
+    """Return the line that names the first tensor of another shape."""
+    lines = [line.strip() for line in str(error).splitlines() if "mismatch" in line]
+    return lines[0].rstrip(".") if lines else first_line(error)
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:
@@ -80,14 +90,16 @@ def read_weights(path: Path) -> dict[str, Tensor]:
         if isinstance(state, dict) and isinstance(state.get(key), dict):
             state = state[key]
     tensors = isinstance(state, dict) and all(
-        isinstance(value, torch.Tensor) for value in state.values()
+        isinstance(key, str) and isinstance(value, torch.Tensor)
+        for key, value in state.items()
     )
     if not tensors or not state:
         raise DataError(
             f"Got weights {path} that hold {type(state).__name__}, but expected tensors by "
             "name. Save module.state_dict()."
         )
-    return {str(key).removeprefix("module."): value for key, value in state.items()}
+    named: dict[str, Tensor] = state
+    return named
 
 
 def _some(keys: Sequence[str]) -> str:

@@ -193,6 +193,11 @@ class LearningCurve:
     command: str = ""
 
     @property
+    def outside_data(self) -> tuple[str, ...]:
+        """Names of the encoders that were made elsewhere."""
+        return tuple(self.protocol.get("outside_data", ()))
+
+    @property
     def points(self) -> list[str]:
         """Labels of each class by point, as text."""
         return [f"{n:,}" if n else "all" for n in self.labels]

@@ -167,7 +167,7 @@ class BenchResults:
 
     @property
     def outside_data(self) -> tuple[str, ...]:
-        """Names of the encoders that learned from other people's images."""
+        """Names of the encoders that were made elsewhere."""
         return tuple(self.protocol.get("outside_data", ()))
 
     @property

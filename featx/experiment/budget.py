@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from sklearn.base import BaseEstimator, clone
+from sklearn.pipeline import FeatureUnion
 
 from featx.evaluation import CONTROLS
-from featx.experiment.costs import expected_seconds
+from featx.experiment.costs import cost_of, expected_seconds, fit_seconds
+from featx.features.digest import UnknownContentError, digest_params
+from featx.features.side_by_side import parts_of
 from featx.images import Dataset
 
 _EPOCHS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 50)
@@ -93,17 +96,26 @@ def fit_budget(
     time; then the others grow in turn, a step each. Those of `PRECEDENCE` come first. A
     control whose least would take more than an eighth
     of the time does not fit, unless nothing else does. Parameters that are not ``"auto"``
-    stay as they are. The result is in the order of `encoders`.
+    stay as they are. The result is in the order of `encoders`. Encoders of a union are
+    planned one by one, those that stand in the table by themselves only once.
     """
-
-    def price(encoder: BaseEstimator) -> float:
-        return expected_seconds(
-            encoder, classifiers, dataset, limits_fits=budget.limits_fits
-        )
+    if any(isinstance(one, FeatureUnion) for one in encoders.values()):
+        return _fit_with_unions(encoders, classifiers, dataset, budget)
 
     n_images = len(dataset)
     time = max(0.0, _PLANNED * budget.seconds - _PER_IMAGE * n_images)
     ladders = {name: _ladder(encoder, dataset) for name, encoder in encoders.items()}
+    prices = {
+        id(rung): expected_seconds(
+            rung, classifiers, dataset, limits_fits=budget.limits_fits
+        )
+        for ladder in ladders.values()
+        for rung in ladder
+    }
+
+    def price(encoder: BaseEstimator) -> float:
+        return prices[id(encoder)]
+
     result, chosen = AffordableEncoders(), dict[str, BaseEstimator]()
     for share in (_MOST_FOR_A_CONTROL, 1.0):
         left, result.notes = time, []
@@ -137,6 +149,60 @@ def fit_budget(
         if chosen[name] is not ladders[name][-1]:
             _note_reduction(result, name, ladders[name][-1])
     return result
+
+
+def _fit_with_unions(
+    encoders: Mapping[str, BaseEstimator],
+    classifiers: Sequence[str],
+    dataset: Dataset,
+    budget: Budget,
+) -> AffordableEncoders:
+    """Take unions apart, plan their encoders, and put what was chosen together."""
+    unions = {
+        name: one for name, one in encoders.items() if isinstance(one, FeatureUnion)
+    }
+    alone = {name: one for name, one in encoders.items() if name not in unions}
+    named, seconds = dict[str, dict[str, str]](), 0.0
+    for name, union in unions.items():
+        named[name] = {}
+        for step, part in parts_of(union).items():
+            alike = step not in alone or _alike(alone[step], part)
+            named[name][step] = step if alike else f"{step} of {name}"
+            alone.setdefault(named[name][step], part)
+        width = cost_of(union, len(dataset.learning_images), dataset.image_shape)
+        seconds += fit_seconds(
+            width.n_features, classifiers, dataset, limits_fits=budget.limits_fits
+        )
+    rest = replace(budget, minutes=max(0.0, budget.minutes - seconds / 60))
+    planned = fit_budget(alone, classifiers, dataset, rest)
+    result = AffordableEncoders(notes=planned.notes)
+    for name, one in encoders.items():
+        parts = named.get(name, {})
+        missing = [part for part in parts.values() if part not in planned.encoders]
+        if missing:
+            result.notes.append(f"{name} is left out, as {missing[0]} is.")
+        elif parts:
+            chosen = [(step, planned.encoders[part]) for step, part in parts.items()]
+            result.encoders[name] = clone(one).set_params(transformer_list=chosen)
+            lowered = {
+                f"{step}__{key}": value
+                for step, part in parts.items()
+                for key, value in planned.reduced.get(part, {}).items()
+            }
+            result.reduced |= {name: lowered} if lowered else {}
+        elif name in planned.encoders:
+            result.encoders[name] = planned.encoders[name]
+            if name in planned.reduced:
+                result.reduced[name] = planned.reduced[name]
+    return result
+
+
+def _alike(one: BaseEstimator, other: BaseEstimator) -> bool:
+    """Whether two unfitted encoders are known to be the same."""
+    try:
+        return digest_params(one) == digest_params(other)
+    except UnknownContentError:
+        return False
 
 
 def _left_out(name: str, seconds: float) -> str:

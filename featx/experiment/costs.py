@@ -35,27 +35,38 @@ def expected_seconds(
     The encoder runs on its parameter ``device``, if it has one. Where fits are limited,
     slow classifiers count as fitted on 20,000 images at most.
     """
-    n_train, n_test = len(dataset.train), len(dataset.test)
-    n_learning = len(dataset.learning_images)
-    cost = cost_of(encoder, n_learning, dataset.train.image_shape)
-    encoding = cost.training + cost.encoding * (n_train + n_test)
+    cost = cost_of(encoder, len(dataset.learning_images), dataset.train.image_shape)
+    n_encoded = len(dataset.train) + len(dataset.test)
+    encoding = cost.training + cost.encoding * n_encoded
+    device = str(encoder.get_params().get("device") or "auto")
+    return encoding / operations_per_second(device) + fit_seconds(
+        cost.n_features, classifiers, dataset, limits_fits=limits_fits
+    )
+
+
+def fit_seconds(
+    n_features: int,
+    classifiers: Sequence[str],
+    dataset: Dataset,
+    *,
+    limits_fits: bool = False,
+) -> float:
+    """Estimate the seconds that classifiers take, held-out images among them."""
+    n_train = len(dataset.train)
     n_slow = min(n_train, _FEW_IMAGES) if limits_fits else n_train
     fits = sum(
-        fit_operations(name, n_train if name in _LINEAR else n_slow, cost.n_features)
-        for name in classifiers
-    ) + sum(  # on held-out images
-        fit_operations(name, min(n_train, MOST_FITTED), cost.n_features)
+        fit_operations(name, n_train if name in _LINEAR else n_slow, n_features)
+        + fit_operations(name, min(n_train, MOST_FITTED), n_features)
         for name in classifiers
     )
-    device = str(encoder.get_params().get("device") or "auto")
-    return encoding / operations_per_second(device) + fits / fit_operations_per_second()
+    return fits / fit_operations_per_second()
 
 
 def cost_of(
     encoder: BaseEstimator, n_images: int, image_shape: tuple[int, int, int]
 ) -> Cost:
     """Ask an encoder what it costs; other transformers count as no more than pixels."""
-    if hasattr(encoder, "cost"):
+    if callable(getattr(encoder, "cost", None)):
         cost: Cost = encoder.cost(n_images, image_shape)
         return cost
     n_pixels = int(np.prod(image_shape))

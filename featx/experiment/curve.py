@@ -35,7 +35,12 @@ from featx.experiment.fit_notes import notes_of
 from featx.experiment.plan import Plan
 from featx.experiment.protocol import Backend, Observer, Protocol
 from featx.features import EncodedDataset, FeatureCache
-from featx.features.digest import digest_array, digest_json, digest_params
+from featx.features.digest import (
+    UnknownContentError,
+    digest_array,
+    digest_json,
+    digest_params,
+)
 from featx.images import Dataset
 from featx.images.split import draw, rng_for
 from featx.machine import describe_machine
@@ -228,7 +233,11 @@ class _Task:
         def write(work: Path, predicted: NDArray[np.int64]) -> None:
             np.save(work / "predicted.npy", predicted)
 
-        return store.get_or_make("rows", self.key, what, read, self._predict, write)
+        try:
+            key = self.key
+        except UnknownContentError:  # it could not be found again
+            return self._predict()
+        return store.get_or_make("rows", key, what, read, self._predict, write)
 
     @property
     def key(self) -> str:

@@ -203,7 +203,9 @@ def _score_row(
         notes.append(f"kernel approximated by {landmarks:,} of the images (Nystroem)")
     start = time.perf_counter()
     X = np.asarray(task.encoded.test.X)
-    predicted, confidence = predict_with_confidence(classifier, X)
+    predicted, confidence = predict_with_confidence(
+        classifier, X, own=task.own is not None
+    )
     labels = predicted.astype(np.int64)
     result = make_result(
         task,

@@ -74,7 +74,9 @@ def judge_held_out(
             choose if settings is None else None,
         )
         notes_of(fit)  # they are of the row itself
-        predicted, _ = predict_with_confidence(classifier, np.asarray(X[judged]))
+        predicted, _ = predict_with_confidence(
+            classifier, np.asarray(X[judged]), own=task.own is not None
+        )
         right.append(predicted == y[judged])
     if not right:
         return None

@@ -10,12 +10,19 @@ from typing import Any
 import joblib
 
 from featx.classifiers import accelerated
+from featx.encoders.named import send_along
 from featx.errors import ParameterError
 from featx.experiment.fitting import fit_row
 from featx.experiment.rows import Row, keep_row
 from featx.experiment.tasks import FitTask
 from featx.store import Store
-from featx.workers import Executor, end_with_parent, make_executor, map_local
+from featx.workers import (
+    Executor,
+    end_with_parent,
+    import_ray,
+    make_executor,
+    map_local,
+)
 
 
 def executor_of(backend: str, address: str | None = None) -> Executor:
@@ -27,6 +34,7 @@ def executor_of(backend: str, address: str | None = None) -> Executor:
     if backend == "loky":
         return map_local
     if backend == "ray":
+        send_along(import_ray().cloudpickle)
         return make_executor("ray", address)
     try:
         joblib.parallel_config(backend=backend).unregister()

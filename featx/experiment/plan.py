@@ -10,9 +10,10 @@ from typing import Any, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, clone
+from sklearn.pipeline import FeatureUnion
 
 from featx.classifiers import accelerated, default_classifiers, resolve_classifiers
-from featx.encoders.pretrained import uses_outside_data
+from featx.encoders.networks import uses_outside_data
 from featx.encoders.registry import default_encoders, make_encoders
 from featx.errors import DataError, ParameterError
 from featx.evaluation import how_judged, is_uneven
@@ -23,6 +24,7 @@ from featx.experiment.parallel import executor_of
 from featx.experiment.protocol import Backend, Observer, Protocol
 from featx.features import FeatureCache
 from featx.features.engines import make_engine
+from featx.features.side_by_side import parts_of
 from featx.images import Dataset
 from featx.machine import MOST_SEED
 
@@ -96,6 +98,9 @@ class Plan:
                 f"Got {len(encoders)} encoders and {len(chosen)} classifiers, but "
                 "expected at least one of each."
             )
+        for one in encoders.values():
+            if isinstance(one, FeatureUnion):
+                parts_of(one)  # refuses what is none
         if isinstance(budget, int | float):
             budget = Budget(budget)
         _check_values(protocol, backend, budget)

@@ -71,12 +71,15 @@ def recall_row(store: Store, task: FitTask) -> Row | None:
         result = make_result(task, predicted, cached=True, **fit)
         return Row(result, predicted, confidence)
 
-    return store.get("rows", task.key, read)
+    return None if task.unknown else store.get("rows", task.key, read)
 
 
 def keep_row(store: Store, task: FitTask, row: Row) -> Row:
     """Keep a row; return it, with a note where the cache cannot be written."""
     result = row.result
+    if task.unknown:
+        notes = (*result.notes, f"not kept in the cache: {task.unknown}")
+        return row._replace(result=replace(result, notes=notes))
     manifest = {
         "what": f"{result.name}, {100 * result.scores.accuracy:.1f} %",
         **{name: getattr(result, name) for name in _KEPT},

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from importlib.metadata import version
 from typing import Any
@@ -15,9 +15,18 @@ from sklearn.pipeline import Pipeline
 from featx._version import __version__
 from featx.classifiers import CHOICE, accelerated, make_classifier, search_space
 from featx.features import EncodedDataset
-from featx.features.digest import digest_array, digest_json, digest_params
+from featx.features.digest import (
+    UnknownContentError,
+    digest_array,
+    digest_json,
+    digest_params,
+)
 from featx.machine import rows_in_memory
 from featx.store import FORMAT
+
+
+def _not_here() -> BaseEstimator:
+    raise RuntimeError("The encoder of a row stays where it was fitted.")
 
 
 @dataclass(frozen=True)
@@ -58,6 +67,11 @@ class FitTask:
     groups: NDArray[np.int64] | None = None
     own: BaseEstimator | None = None
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Give what travels to a worker: not the encoder, which has encoded already."""
+        encoder = replace(self.encoded.encoder, load=_not_here)
+        return vars(self) | {"encoded": replace(self.encoded, encoder=encoder)}
+
     @property
     def n_features(self) -> int:
         """Number of columns of the feature array."""
@@ -92,6 +106,8 @@ class FitTask:
 
     def space(self, n_images: int) -> dict[str, list[Any]]:
         """List the settings that a search on this number of images tries."""
+        if self.own is not None:
+            return {}
         return search_space(
             self.classifier,
             n_features=self.n_features,
@@ -100,8 +116,20 @@ class FitTask:
         )
 
     @cached_property
+    def unknown(self) -> str:
+        """Why the classifier could not be found again; empty if it can be."""
+        try:
+            digest_params(self.make(self.n_images))
+        except UnknownContentError as error:
+            return str(error)
+        return ""
+
+    @cached_property
     def key(self) -> str:
-        """A digest of all that the predictions depend on, 64 hexadecimal digits."""
+        """A digest of all that the predictions depend on, 64 hexadecimal digits.
+
+        UnknownContentError where there is something `unknown`.
+        """
         train, test = self.encoded.train, self.encoded.test
         in_memory = self.n_in_memory if self.n_images > self.n_in_memory else None
         return digest_json(

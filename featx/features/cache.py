@@ -185,11 +185,12 @@ class FeatureCache:
             ):
                 manifest = fit_encoder(encoder, images, name, progress)
                 manifest["train_seconds"] += checkpoint.seconds
+                if not getattr(encoder, "learns", True):
+                    return manifest  # it is made anew as fast as it is read
                 try:
                     content = dump_encoder(encoder, manifest["digest"])
                 except UnknownContentError as error:
-                    if getattr(encoder, "learns", True):
-                        _warn_unkept(name, str(error))
+                    _warn_unkept(name, str(error))
                 else:
                     with self.store.new_entry("encoders", key, manifest) as work:
                         (work / FILE).write_bytes(content)

@@ -18,6 +18,9 @@ from typing import Any
 
 Code = type | FunctionType
 
+# of each module's file: the import that it was first looked at after, and its content then
+_SEEN: dict[tuple[str, str], tuple[object, str]] = {}
+
 
 class UnknownCodeError(TypeError):
     """Code that cannot be told from other code of the same name."""
@@ -144,6 +147,7 @@ def _digests(file: str, module: str, known: dict[str, str]) -> dict[str, str]:
     """Digests of a file and of all own files that it imports, by their paths."""
     content = Path(file).read_bytes()
     known[file] = hashlib.sha256(content).hexdigest()
+    _check_unchanged(file, module, known[file])
     if file.endswith(".py"):
         for name in _imports(content, module):
             spec = None
@@ -158,6 +162,24 @@ def _digests(file: str, module: str, known: dict[str, str]) -> dict[str, str]:
             ):
                 _digests(origin, name, known)
     return known
+
+
+def _check_unchanged(file: str, module: str, digest: str) -> None:
+    """Raise UnknownCodeError if a file is no longer what was looked at before.
+
+    What runs is what was imported, constants and all; a new import is looked at anew.
+    """
+    if module not in sys.modules:  # it is imported when it is used, if ever
+        return
+    # a script has no spec
+    imported = getattr(sys.modules[module], "__spec__", None) or sys.modules[module]
+    before, content = _SEEN.setdefault((module, file), (imported, digest))
+    if before is not imported:
+        _SEEN[module, file] = imported, digest
+    elif content != digest:
+        raise UnknownCodeError(
+            f"{file} has changed since {module} was imported from it. Start Python again."
+        )
 
 
 def _imports(source: bytes, module: str) -> Iterator[str]:

@@ -146,6 +146,9 @@ def _update_array(digest: Any, value: np.ndarray | np.generic) -> None:
 def _update_tensor(digest: Any, value: Any) -> None:
     import torch
 
+    if torch.nn.parameter.is_lazy(value):
+        _put(digest, "lazy")  # what its layer is says the rest
+        return
     if value.layout is not torch.strided or value.is_quantized:
         raise _unknown(value)
     _put(digest, str(value.dtype), str(value.shape), str(value.requires_grad))

@@ -13,7 +13,7 @@ from featx.features.cache import FeatureCache
 from featx.features.cached import CachedEncoder, CachedFeatures
 from featx.features.engines import make_engine
 from featx.features.progress import Progress
-from featx.features.side_by_side import join
+from featx.features.side_by_side import join, parts_of
 from featx.images import Dataset, ImageSet
 
 
@@ -132,6 +132,8 @@ def encode(
         If the cache cannot be written or an entry is damaged.
     DependencyError
         If Ray is wanted and not installed.
+    ParameterError
+        If a union holds a word such as ``"drop"``.
 
     Examples
     --------
@@ -153,7 +155,7 @@ def encode(
         }
         parts = {
             step: encode(dataset, one, name=step, **how)
-            for step, one in encoder.transformer_list
+            for step, one in parts_of(encoder).items()
         }
         joined, features = join(encoder, parts, cache)
         return EncodedDataset(

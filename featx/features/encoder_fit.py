@@ -94,8 +94,20 @@ def plain_params(estimator: BaseEstimator) -> dict[str, Any]:
         for name, value in params.items()
         if name not in kinds and name not in ("steps", "memory")
     }
-    plain: dict[str, Any] = json.loads(json.dumps(flat, default=str))
+    plain: dict[str, Any] = json.loads(json.dumps(flat, default=_in_short))
     return {"class": type(estimator).__name__} | kinds | plain
+
+
+def _in_short(value: object) -> str:
+    """Write what JSON has no word for: as text, or as its name where that says more.
+
+    >>> _in_short(len), _in_short(np.eye(2))
+    ('len', 'ndarray')
+    """
+    text = str(value)
+    if "\n" not in text and " at 0x" not in text and not text.startswith("<"):
+        return text
+    return str(getattr(value, "__name__", type(value).__name__))
 
 
 def unseeded(encoder: BaseEstimator) -> str:

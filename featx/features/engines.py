@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 
+from featx.encoders.named import send_along
 from featx.errors import DataError, unknown_name
 from featx.features.cached import CachedEncoder
 from featx.memory_maps import release_pages
@@ -59,8 +60,31 @@ def encode_here(
 
 def _transform(fitted: BaseEstimator, X: NDArray[np.uint8], rows: Rows) -> Features:
     part = X[rows]
-    features = np.asarray(fitted.transform(part), np.float32)
+    given = fitted.transform(part)
     release_pages(part)
+    return _checked(given, len(part), type(fitted).__name__)
+
+
+def _checked(given: Any, n_images: int, name: str) -> Features:
+    """Refuse features of anyone's transformer that are none."""
+    if hasattr(given, "toarray"):  # a sparse matrix
+        given = given.toarray()
+    try:
+        features = np.asarray(given, np.float32)
+    except (TypeError, ValueError) as error:
+        raise DataError(
+            f"Got {type(given).__name__} of {name}, but expected an array of numbers."
+        ) from error
+    if features.ndim != 2 or len(features) != n_images or not features.shape[1]:
+        raise DataError(
+            f"Got an array of shape {features.shape} of {name} for {n_images} images, but "
+            "expected (images, features)."
+        )
+    if not np.isfinite(features).all():
+        raise DataError(
+            f"Got features of {name} that are no finite numbers, but expected numbers "
+            "that float32 holds. Check what it does with the images."
+        )
     return features
 
 
@@ -94,6 +118,7 @@ class RayEngine:
         context.enable_progress_bars = False
         context.execution_options.preserve_order = True
         logging.getLogger("ray.data").setLevel(logging.ERROR)
+        send_along(ray.cloudpickle)
         given = ray.put((encoder.encoder, _Images.of(X, ray), list(chunks)))
         # not ray.data.range: it would need cores of its own, so that not all workers start
         numbers = ray.data.from_items(

@@ -4,24 +4,50 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
 from sklearn.pipeline import FeatureUnion
 
+from featx.autoencoders.base import batches
+from featx.errors import ParameterError
 from featx.features.cache import FeatureCache
 from featx.features.cached import CachedEncoder, CachedFeatures
 from featx.features.digest import digest_json
-from featx.memory_maps import load_array, release_pages
+from featx.memory_maps import load_array, release_pages, reserve
 from featx.store import FORMAT, cache_errors
 
 if TYPE_CHECKING:
     from featx.features.encode import EncodedDataset
 
 _BATCH_VALUES = 2**24
+
+
+def parts_of(union: FeatureUnion) -> dict[str, BaseEstimator]:
+    """Give the encoders of a union by name.
+
+    Raises
+    ------
+    ParameterError
+        If one is a word such as ``"drop"``.
+
+    Examples
+    --------
+    >>> from featx import RawPixels
+    >>> parts_of(FeatureUnion([("pixels", RawPixels())]))
+    {'pixels': RawPixels()}
+    """
+    for name, one in union.transformer_list:
+        if isinstance(one, str):
+            raise ParameterError(
+                f"Got {one!r} as {name} of a FeatureUnion, but expected an encoder. "
+                "Leave it out, or use RawPixels()."
+            )
+    return dict(union.transformer_list)
 
 
 def join(
@@ -45,25 +71,24 @@ def join(
     features : dict of str to CachedFeatures
         By part of the data set.
     """
-    weights = {name: _weight(one.train.X, len(parts)) for name, one in parts.items()}
     encoders = [one.encoder for one in parts.values()]
+    learned_from = [_learned_from(one).key for one in parts.values()]
     digest = digest_json(
-        {"side by side": [one.digest for one in encoders], "weights": weights}
+        {
+            "format": FORMAT,
+            "side by side": [one.digest for one in encoders],
+            "weighed on": learned_from,
+            "weights": union.transformer_weights,
+        }
     )
-
-    def load() -> FeatureUnion:
-        fitted = copy.copy(union)
-        fitted.transformer_list = [
-            (name, one.encoder.encoder) for name, one in parts.items()
-        ]
-        fitted.transformer_weights = weights
-        return fitted
-
+    weights = _weights(union, parts, cache, digest)
     params: dict[str, Any] = {"class": "FeatureUnion"} | {
         name: one.encoder.params for name, one in parts.items()
     }
     encoder = CachedEncoder(
-        load=load,
+        load=partial(
+            _union, union, {n: one.encoder for n, one in parts.items()}, weights
+        ),
         params=params,
         choices="; ".join(one.choices for one in encoders if one.choices),
         key=digest,
@@ -86,11 +111,56 @@ def join(
     return encoder, features
 
 
+def _union(
+    union: FeatureUnion,
+    encoders: Mapping[str, CachedEncoder],
+    weights: dict[str, float],
+) -> FeatureUnion:
+    """Put fitted encoders into a union."""
+    fitted = copy.copy(union)
+    fitted.transformer_list = [(name, one.encoder) for name, one in encoders.items()]
+    fitted.transformer_weights = weights
+    return fitted
+
+
+def _learned_from(encoded: EncodedDataset) -> CachedFeatures:
+    """Return the features that weights are learned from; never those of test images."""
+    return encoded.parts.get("train") or encoded.parts["unlabeled"]
+
+
+def _weights(
+    union: FeatureUnion,
+    parts: Mapping[str, EncodedDataset],
+    cache: FeatureCache,
+    digest: str,
+) -> dict[str, float]:
+    """Weigh encoders, or recall how; the user's own weights count beside."""
+
+    def make() -> NDArray[np.float64]:
+        return np.array(
+            [_weight(_learned_from(one).X, len(parts)) for one in parts.values()]
+        )
+
+    found = cache.store.get_or_make(
+        "diagnostics",
+        digest,
+        f"weights of {' + '.join(parts)}",
+        read=lambda folder, _: load_array(folder / "weights.npy", "weights"),
+        make=make,
+        write=lambda work, made: np.save(work / "weights.npy", made),
+    )
+    own = union.transformer_weights or {}
+    return {
+        name: float(weight) * own.get(name, 1)
+        for name, weight in zip(parts, found, strict=True)
+    }
+
+
 def _weight(X: NDArray[np.float32], n_encoders: int) -> float:
     """Return what gives the columns the variance 1 / n_encoders in all; 1 for none."""
     mean, square = np.zeros(X.shape[1]), 0.0
-    for start in range(0, len(X), max(1, _BATCH_VALUES // X.shape[1])):
-        part = np.asarray(X[start : start + max(1, _BATCH_VALUES // X.shape[1])], float)
+    for rows in batches(len(X), max(1, _BATCH_VALUES // X.shape[1])):
+        part = np.asarray(X[rows], float)
         mean += part.sum(axis=0) / len(X)
         square += float(np.square(part).sum()) / len(X)
         release_pages(X)
@@ -129,17 +199,15 @@ def _joined(
             cache_errors(cache.folder),
             cache.store.new_entry("features", key, manifest) as work,
         ):
-            whole = open_memmap(
-                work / "features.npy", "w+", np.float32, (len(first.y), width)
-            )
-            left = 0
-            for one, weight in zip(features, weights, strict=True):
-                columns = slice(left, left := left + one.X.shape[1])
-                size = max(1, _BATCH_VALUES // one.X.shape[1])
-                for start in range(0, len(whole), size):
-                    rows = slice(start, start + size)
-                    whole[rows, columns] = one.X[rows] * np.float32(weight)
-                    release_pages(one.X)
+            file = work / "features.npy"
+            reserve(file, (len(first.y), width), np.float32)
+            whole = np.load(file, mmap_mode="r+")
+            for rows in batches(len(whole), max(1, _BATCH_VALUES // width)):
+                pairs = zip(features, weights, strict=True)
+                weighed = [one.X[rows] * np.float32(weight) for one, weight in pairs]
+                whole[rows] = np.concatenate(weighed, axis=1)
+                for used in (whole, *(one.X for one in features)):
+                    release_pages(used)
             whole.flush()
         return read(cache.store.path("features", key), None)
 

@@ -108,7 +108,7 @@ _DOCUMENT: dict[Any, Any] = {
 _CURVE: dict[Any, Any] = {
     "featx": TEXT,
     "data": _DATA,
-    "protocol": {"draws": COUNT, "time?": [TEXT]},
+    "protocol": {"draws": COUNT, "time?": [TEXT], "outside_data?": [TEXT]},
     "machine": _FACTS,
     "labels": [COUNT],
     "rows": [

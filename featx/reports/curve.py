@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from featx.evaluation.learning_curve import LearningCurve
+from featx.reports.sentences import OUTSIDE
 
 
 def curve_table(curve: LearningCurve) -> Table:
@@ -27,15 +28,18 @@ def curve_table(curve: LearningCurve) -> Table:
     for point in curve.points:
         table.add_column(point, justify="right")
     for row in curve.rows:
-        table.add_row(*map(Text, (row.encoder, row.classifier, *row.percents())))
+        outside = ", outside data" if row.encoder in curve.outside_data else ""
+        cells = (f"{row.encoder}{outside}", row.classifier, *row.percents())
+        table.add_row(*map(Text, cells))
     return table
 
 
 def curve_caption(curve: LearningCurve) -> str:
     """Say what stands in the table."""
+    legend = f"; {OUTSIDE}" if curve.outside_data else ""
     return (
         f"Mean over {curve.protocol['draws']} draws of labels ± their standard deviation, "
-        f"the same draws for all rows; {len(curve.data['class_names'])} classes."
+        f"the same draws for all rows; {len(curve.data['class_names'])} classes{legend}."
     )
 
 

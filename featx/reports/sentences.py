@@ -11,6 +11,9 @@ from featx.evaluation.learning_curve import LearningCurve
 from featx.evaluation.result import Result
 from featx.evaluation.results import BenchResults
 
+OUTSIDE = (
+    "outside data: the encoder was made elsewhere, perhaps from other people's images"
+)
 _NAMED = 5  # classes in a sentence, of more only how many there are
 # test images that resemble training images before anybody is asked, and their share
 _FEW_ALIKE, _MANY_ALIKE = 5, 0.1
@@ -191,8 +194,8 @@ def against_controls(result: Result, results: BenchResults) -> str:
 
     It names the controls that the row does not beat, or says that it beats all; nothing
     where the row was not tested against a control. Where classes are uneven, it says also
-    whether naming the most frequent class would be right more often. "Outside data" is
-    what an encoder has learned from that learned from other people's images.
+    whether naming the most frequent class would be right more often. "Outside data" says
+    that the encoder was made elsewhere.
 
     Examples
     --------

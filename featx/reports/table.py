@@ -17,6 +17,7 @@ from featx.evaluation.result import Result
 from featx.evaluation.results import BenchResults
 from featx.reports.documents import dumps
 from featx.reports.sentences import (
+    OUTSIDE,
     against_controls,
     duplicates_line,
     majority_line,
@@ -84,7 +85,7 @@ def _legend(results: BenchResults) -> str:
     if any(True in row.cached.values() for row in results.rows):
         legend += "; c from the cache: the time it took originally"
     if results.outside_data:
-        legend += "; outside data: the encoder learned from other people's images"
+        legend += f"; {OUTSIDE}"
     warnings = [
         majority_line(results),
         never_named_line(results.chosen),

@@ -204,9 +204,7 @@ def test_without_memory_a_batch_is_halved_and_said_so(monkeypatch):
     expected = copy.deepcopy(encoder).fit(X)
     features = expected.transform(X)
     seen = lack_memory(monkeypatch, type(expected.module_), 5, ["loss", "encode"])
-    with pytest.warns(
-        FeatxWarning, match="too little memory on cpu; from now on"
-    ) as told:
+    with pytest.warns(FeatxWarning, match="too little memory on cpu; . images") as told:
         trained = copy.deepcopy(encoder).fit(X)
     assert ["8 images" in str(w.message) for w in told] == [True, False]
     assert "4 images" in str(told[-1].message)

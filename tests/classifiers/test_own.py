@@ -1,15 +1,20 @@
 """Classifiers of anyone: objects, and names of what makes them."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.datasets import load_iris
+from sklearn.decomposition import PCA
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.linear_model import LinearRegression, SGDClassifier
-from sklearn.model_selection import GridSearchCV
+from sklearn.model_selection import FixedThresholdClassifier, GridSearchCV
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import NearestCentroid
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
+from sklearn.svm import SVC
 
 from featx import Protocol, RawPixels, bench, learning_curve, make_classifier
 from featx.classifiers import predict_with_confidence, resolve_classifiers
@@ -72,6 +77,38 @@ def test_the_caller_keeps_an_unfitted_classifier_without_a_seed(dataset, cache):
     assert seeded["classifier"].random_state == 2
 
 
+def test_what_cannot_be_told_apart_is_fitted_each_time(dataset, cache):
+    def halved(X):
+        return X / 2
+
+    own = {"own": make_pipeline(FunctionTransformer(halved), GaussianNB())}
+    for _ in range(2):
+        results = compare(dataset, cache, own)
+        assert not results.best.cached["classifier"]
+        assert any("not kept in the cache" in note for note in results.best.notes)
+    curve = learning_curve(
+        dataset, {"raw": RawPixels()}, own, labels=[5], draws=2, cache=cache
+    )
+    assert len(curve.rows) == 1
+
+
+def test_labels_are_those_of_predict_whatever_the_scores():
+    X, y = load_iris(return_X_y=True)
+    ovo = SVC(decision_function_shape="ovo").fit(X, y)
+    labels, confidence = predict_with_confidence(ovo, X, own=True)
+    assert np.array_equal(labels, ovo.predict(X)) and len(confidence) == len(X)
+    strict = FixedThresholdClassifier(GaussianNB(), threshold=0.99).fit(X, y > 0)
+    labels, _ = predict_with_confidence(strict, X, own=True)
+    assert np.array_equal(labels, strict.predict(X))
+
+
+def test_steps_of_own_pipelines_keep_their_settings(dataset, cache):
+    own = Pipeline([("pca", PCA(5)), ("svm", SVC(C=7.0))])
+    results = compare(dataset, cache, {"own": own})
+    params = results.best.classifier_params
+    assert params["classifier__svm__C"] == 7.0
+
+
 def test_a_search_tries_nothing_where_there_is_nothing_to_try(dataset, cache):
     results = compare(
         dataset, cache, {"own": GaussianNB()}, protocol=Protocol(tune=True)
@@ -80,6 +117,9 @@ def test_a_search_tries_nothing_where_there_is_nothing_to_try(dataset, cache):
 
 
 def test_learning_curves_and_folds_take_them_too(dataset, cache):
+    split = replace(dataset, test_given=False)
+    folded = compare(split, cache, {"own": GaussianNB()}, protocol=Protocol(folds=3))
+    assert len(folded.ids) == len(dataset.train) + len(dataset.test)
     curve = learning_curve(
         dataset,
         {"raw": RawPixels()},
@@ -115,7 +155,7 @@ def test_names(tmp_path):
     ("given", "error", "words"),
     [
         (["forest"], ParameterError, "forest"),
-        (["sklearn.linear_model:LinearRegression"], ParameterError, "no classes"),
+        (["sklearn.linear_model:LinearRegression"], ParameterError, "ClassifierMixin"),
         (["sklearn.ensemble:StackingClassifier"], ParameterError, "raised TypeError"),
         (
             ["sklearn.ensemble:RandomForest"],
@@ -128,6 +168,7 @@ def test_names(tmp_path):
         ({"a": LinearRegression()}, ParameterError, "LinearRegression for 'a'"),
         ({"a": GaussianNB}, ParameterError, r"Use GaussianNB\(\)"),
         ({"a": 3}, ParameterError, "int without fit"),
+        ({"svm": GaussianNB()}, ParameterError, "Give it another name"),
     ],
 )
 def test_refused(given, error, words):
@@ -137,7 +178,7 @@ def test_refused(given, error, words):
 
 def test_labels_alone_have_a_confidence_of_one():
     X, y = np.arange(6.0)[:, None], np.array([0, 0, 1, 1, 1, 1])
-    labels, confidence = predict_with_confidence(Majority().fit(X, y), X)
+    labels, confidence = predict_with_confidence(Majority().fit(X, y), X, own=True)
     assert (labels == 1).all() and (confidence == 1).all()
 
 

@@ -44,7 +44,9 @@ def test_encoders_and_classifiers_of_other_packages():
 
 
 def test_what_cannot_be_imported_is_told():
-    with pytest.raises(DependencyError, match=r"no\.such\.module:Thing.*ModuleNotFound"):
+    with pytest.raises(
+        DependencyError, match=r"no\.such\.module:Thing.*ModuleNotFound"
+    ):
         make("broken")
     with pytest.raises(ParameterError, match="Did you mean 'mine'"):
         make("mina")
@@ -57,4 +59,5 @@ def test_all_are_listed(run):
         assert any(line.split("  ")[0].strip() == name for line in out.splitlines())
     code, out, _ = run("classifiers", "--json")
     assert code == 0
-    assert list(json.loads(out))[: len(CLASSIFIERS) + 1] == [*CLASSIFIERS, "bayes"]
+    told = [name for name in json.loads(out) if name != "featx"]
+    assert told[: len(CLASSIFIERS) + 1] == [*CLASSIFIERS, "bayes"]

@@ -9,13 +9,25 @@ import torch
 from sklearn.pipeline import FeatureUnion
 from torchvision import models
 
-from featx import RawPixels, bench
+from featx import RawPixels, bench, learning_curve
 from featx.catalog import DEFAULT_ENCODERS
 from featx.encoders import make_encoders, pretrained
-from featx.encoders.pretrained import find_weights, weights_at_hand, without_head
+from featx.encoders.networks import (
+    PretrainedModel,
+    find_weights,
+    weights_at_hand,
+    without_head,
+)
 from featx.encoders.registry import default_encoders
 from featx.errors import DataError, MissingDataError, ParameterError
-from featx.reports import html_page, load_run, markdown_table, to_json
+from featx.reports import (
+    curve_caption,
+    html_page,
+    load_run,
+    markdown_table,
+    save_curve,
+    to_json,
+)
 
 X = np.random.default_rng(0).integers(0, 256, (3, 20, 24, 3), np.uint8)
 
@@ -162,3 +174,58 @@ def test_weights_named_on_the_command_line(file, run):
     assert code == 0 and "outside data" in out
     code, _, err = run(*named, "--cache-dir", "other")
     assert code == 1 and "FEATX_WEIGHTS" in err
+
+
+def test_a_learning_curve_marks_it_too(file, dataset, cache):
+    encoder = pretrained("torchvision:resnet18", weights=file).set_params(size=32)
+    encoders = {"raw": RawPixels(), "resnet": encoder}
+    curve = learning_curve(dataset, encoders, ["ridge"], labels=[5], cache=cache)
+    assert curve.outside_data == ("resnet",)
+    assert "outside data" in curve_caption(curve)
+    save_curve(curve, cache.folder / "curve")
+    page = (cache.folder / "curve" / "curve.html").read_text()
+    assert page.count("outside data: the encoder was made elsewhere") == 1
+
+
+@pytest.mark.parametrize("name", ["googlenet", "inception_v3", "vit_h_14"])
+def test_networks_are_made_as_their_weights_want_them(name, monkeypatch):
+    seen = {}
+
+    def get_model(name, **options):
+        seen.update(options, name=name)
+        return torch.nn.Linear(1, 1)
+
+    monkeypatch.setattr(models, "get_model", get_model)
+    with pytest.raises(MissingDataError):
+        PretrainedModel("torchvision", name)()
+    wanted = {"googlenet": True, "inception_v3": True}.get(name)
+    assert seen["name"] == name and seen.get("transform_input") == wanted
+    assert seen.get("image_size") == (518 if name == "vit_h_14" else None)
+
+
+def test_names_of_networks_of_torchvision_can_all_be_made(monkeypatch):
+    for name in ("mobilenet_v3_small", "shufflenet_v2_x0_5", "googlenet"):
+        monkeypatch.setattr("featx.encoders.networks.load_weights", lambda *what: None)
+        module = PretrainedModel("torchvision", name, place="here")().eval()
+        with torch.inference_mode():
+            assert module(torch.zeros(2, 3, 64, 64)).shape[1] > 400
+
+
+def test_a_network_of_timm(tmp_path):
+    timm = pytest.importorskip("timm")
+    save_file = pytest.importorskip("safetensors.torch").save_file
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        network = timm.create_model("resnet10t", pretrained=False).eval()
+    path = tmp_path / "weights.safetensors"
+    save_file(network.state_dict(), path)
+    encoder = pretrained("timm:resnet10t", weights=path)
+    assert encoder.preprocess.preset.crop_size == [176]
+    encoder.set_params(size=64, precision="float32")
+    found = encoder.fit_transform(X)
+    network.reset_classifier(0)
+    with torch.inference_mode():
+        expected = network(encoder._prepared(X)).numpy()
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+    with pytest.raises(ParameterError, match="Did you mean"):
+        pretrained("timm:resnet10x")

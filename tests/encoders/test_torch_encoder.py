@@ -11,7 +11,7 @@ from torch import nn
 from torchvision.models.feature_extraction import create_feature_extractor
 
 from featx import TorchEncoder, bench
-from featx.errors import DataError, MissingDataError, ParameterError
+from featx.errors import DataError, FeatxWarning, MissingDataError, ParameterError
 
 RNG = np.random.default_rng(0)
 X = RNG.integers(0, 256, (12, 16, 16, 3), np.uint8)
@@ -41,7 +41,7 @@ def resnet():
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarning")
 @pytest.mark.filterwarnings("ignore:Lazy modules")
-@parametrize_with_checks([TorchEncoder(linear)])
+@parametrize_with_checks([TorchEncoder("test_torch_encoder:linear")])
 def test_scikit_learn_check(estimator, check):
     check(estimator)
 
@@ -206,12 +206,12 @@ def test_weights_of_another_architecture_or_none_at_all(tmp_path):
     path = tmp_path / "weights.pt"
     torch.save(nn.Conv2d(3, 8, 5).state_dict(), path)
     with pytest.raises(
-        DataError, match=r"without 0.bias, .* and 6 more, with bias, weight"
+        DataError, match=r"without 0.weight, .* and 5 more, with weight, bias"
     ):
         TorchEncoder(small(), weights=path).fit(X)
     state = small().state_dict() | {"0.bias": torch.zeros(9)}
     torch.save(state, path)
-    with pytest.raises(DataError, match=r"another shape of 0\.bias"):
+    with pytest.raises(DataError, match=r"size mismatch for 0\.bias"):
         TorchEncoder(small(), weights=path).fit(X)
     torch.save({"epoch": 3}, path)
     with pytest.raises(DataError, match="expected tensors by name"):
@@ -242,3 +242,105 @@ def test_the_cost_is_counted():
     cost = TorchEncoder(small(), pool=2).cost(1000, (16, 16, 3))
     first, second = 16 * 16 * 9 * 3 * 8, 7 * 7 * 9 * 8 * 16
     assert cost == (0, 2 * (first + second), 64)
+
+
+def test_layers_that_work_in_place_change_nothing_that_was_said():
+    module = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(inplace=True)).eval()
+    found = TorchEncoder(module, layers=["0", "1"], pool=2).fit_transform(X)
+    before, after = found[:, :16], found[:, 16:]
+    assert before.min() < 0 <= after.min()
+
+
+class Viewing(nn.Module):
+    """Flattens with view, as many do."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(3, 4, 3)
+
+    def forward(self, x):
+        return self.conv(x).view(x.shape[0], -1)
+
+
+def test_a_module_may_count_on_the_order_of_values():
+    assert TorchEncoder(Viewing()).fit_transform(X).shape == (12, 4 * 14 * 14)
+
+
+@pytest.mark.parametrize(
+    ("images", "low", "high"),
+    [
+        (X > 127, 0, 1),
+        (X.astype(np.uint16) * 257, 0, 1),
+        (X / 255, 0, 1),
+        (X / 127.5 - 1, 0, 1),
+        (X.astype(float), 0, 1),
+        (np.full((3, 8, 8, 1), 7.0), 0, 0),
+    ],
+)
+def test_images_of_any_range_become_numbers_from_0_to_1(images, low, high):
+    found = TorchEncoder(nn.Flatten()).fit_transform(images)
+    assert found.min() == pytest.approx(low, abs=0.01)
+    assert found.max() == pytest.approx(high, abs=0.01)
+
+
+def test_a_lazy_module_goes_through_the_cache(dataset, cache):
+    module = nn.Sequential(nn.Flatten(), nn.LazyLinear(4))
+    encoders = {"lazy": TorchEncoder(module)}
+    with pytest.warns(FeatxWarning, match="fitted each time"):
+        results = bench(dataset, encoders, ["ridge"], cache=cache)
+    assert results.best.n_features == 4
+
+
+def test_weights_of_older_files_and_of_several_devices(tmp_path):
+    path = tmp_path / "old.pt"
+    state = small().state_dict()
+    del state["1.num_batches_tracked"]
+    torch.save({f"module.{key}": value for key, value in state.items()}, path)
+    found = TorchEncoder(small, weights=path).fit_transform(X)
+    assert np.array_equal(found, TorchEncoder(small()).fit_transform(X))
+
+
+def test_a_half_module_is_run_in_single_precision():
+    found = TorchEncoder(small().half()).fit_transform(X)
+    np.testing.assert_allclose(found, TorchEncoder(small()).fit_transform(X), atol=0.01)
+
+
+def test_a_layer_that_is_not_used_is_told():
+    module = small()
+    module.register_module("idle", nn.Linear(2, 2))
+    module.forward = nn.Sequential(*list(small())).forward
+    with pytest.raises(DataError, match="does not use"):
+        TorchEncoder(module, layers=["idle"]).fit(X)
+
+
+def test_without_memory_a_batch_is_halved_and_said_so(monkeypatch):
+    encoder = TorchEncoder(small(), pool=2).fit(X)
+    expected = encoder.transform(X)
+    forward = nn.Sequential.forward
+
+    def limited(self, x):
+        if len(x) > 6:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        return forward(self, x)
+
+    monkeypatch.setattr(nn.Sequential, "forward", limited)
+    with pytest.warns(FeatxWarning, match="too little memory on cpu; 6 images"):
+        found = encoder.transform(X)
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+
+    def full(self, x):
+        raise torch.OutOfMemoryError("CUDA out of memory.")
+
+    monkeypatch.setattr(nn.Sequential, "forward", full)
+    with (
+        pytest.warns(FeatxWarning, match="too little memory"),
+        pytest.raises(torch.OutOfMemoryError),
+    ):
+        encoder.transform(X)
+
+
+def test_results_name_a_module_and_do_not_print_it(dataset, cache):
+    encoders = {"net": TorchEncoder(small(), preprocess=torch.square, pool=2)}
+    (row,) = bench(dataset, encoders, ["ridge"], cache=cache).rows
+    assert row.encoder_params["module"] == "Sequential"
+    assert row.encoder_params["preprocess"] == "square"

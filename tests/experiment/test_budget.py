@@ -3,6 +3,7 @@ import time
 import numpy as np
 import pytest
 from blocks import make_images
+from sklearn.pipeline import FeatureUnion
 
 from featx import (
     CompactAutoencoder,
@@ -156,6 +157,57 @@ def test_costs_tell_the_number_of_features(dataset, kind):
 def test_time_grows_beyond_a_few_thousand_images():
     assert default_minutes(100) == default_minutes(5000) == 5
     assert default_minutes(60_000) == pytest.approx(30)
+
+
+def side_by_side(*names):
+    alone = {
+        "raw": RawPixels(),
+        "patch": PatchAutoencoder(random_state=0),
+        "conv": ConvAutoencoder(random_state=0),
+    }
+    return FeatureUnion([(name, alone[name]) for name in names])
+
+
+def test_a_union_has_what_was_chosen_for_its_encoders(dataset):
+    encoders = {
+        "patch": PatchAutoencoder(random_state=0),
+        "patch+conv": side_by_side("patch", "conv"),
+    }
+    planned = plan(dataset, 1e-6, encoders=encoders)
+    patch, conv = (one for _, one in planned.encoders["patch+conv"].transformer_list)
+    assert patch.n_components == planned.encoders["patch"].n_components == 50
+    assert conv.max_epochs == 16
+    assert planned.reduced["patch+conv"] == {
+        "patch__n_components": 50,
+        "conv__max_epochs": 16,
+    }
+    assert list(planned.encoders) == ["patch", "patch+conv"]
+    usual = plan(dataset, 1e6, encoders=encoders)
+    assert usual.reduced == {}
+    assert usual.encoders["patch+conv"].transformer_list[1][1].max_epochs == "auto"
+
+
+def test_encoders_of_one_name_that_differ_are_planned_apart(dataset):
+    encoders = {
+        "patch": PatchAutoencoder(30, random_state=0),
+        "both": side_by_side("patch", "raw"),
+    }
+    planned = plan(dataset, 1e-6, encoders=encoders)
+    assert planned.encoders["patch"].n_components == 30
+    assert planned.encoders["both"].transformer_list[0][1].n_components == 50
+
+
+def test_a_union_goes_with_its_encoders(photographs):
+    encoders = {"raw": RawPixels(), "raw+conv": side_by_side("raw", "conv")}
+    seen = set()
+    for seconds in np.geomspace(0.1, 10_000, 40):
+        planned = plan(photographs, seconds, encoders=encoders, may_leave_out=True)
+        seen.add(tuple(planned.encoders))
+        without = "raw+conv" not in planned.encoders
+        assert without == any(
+            note.startswith("raw+conv is left out, as ") for note in planned.notes
+        )
+    assert seen >= {("raw",), ("raw", "raw+conv")}
 
 
 def test_slow_classifiers_see_fewer_images_of_every_class():

@@ -239,7 +239,7 @@ def test_lines_can_be_told_apart():
     assert len({*styles}) == len(names)
     for line in view["lines"]:
         assert (line["kind"] == "plain") == (line["name"].split(" ")[0] in CONTROLS)
-    assert [row["control"] for row in view["rows"]].count(True) == len(CONTROLS)
+    assert [row["mark"] for row in view["rows"]].count("control") == len(CONTROLS)
 
 
 def test_names_cannot_break_the_page(tmp_path):

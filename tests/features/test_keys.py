@@ -10,7 +10,7 @@ import pytest
 from sklearn.base import clone
 from sklearn.decomposition import PCA
 from sklearn.frozen import FrozenEstimator
-from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from featx import PatchAutoencoder, RawPixels, bench
@@ -113,12 +113,6 @@ def steps_in_another_order(write):
     yield Pipeline([("raw", RawPixels()), *steps[::-1]])
 
 
-def features_in_another_order(write):
-    parts = [("raw", RawPixels()), ("gain", write("gain_a").Gain())]
-    yield FeatureUnion(parts)
-    yield FeatureUnion(parts[::-1])
-
-
 def another_step_of_one_name(write):
     scale, gain = StandardScaler(), write("gain_a").Gain()
     yield Pipeline([("raw", RawPixels()), ("scale", scale)])
@@ -191,7 +185,6 @@ CHANGES = [
     edited_helper,
     edited_helper_imported_late,
     steps_in_another_order,
-    features_in_another_order,
     another_step_of_one_name,
     a_large_array,
     the_dtype_of_an_array,

@@ -51,6 +51,15 @@ def test_the_fitted_union_says_the_same(dataset, cache):
     np.testing.assert_allclose(features, encoded.test.X, rtol=1e-4, atol=1e-5)
 
 
+def test_another_order_is_another_array(dataset, cache):
+    first = encode(dataset, union(), cache=cache).train
+    turned = FeatureUnion(union().transformer_list[::-1])
+    other = encode(dataset, turned, cache=cache).train
+    assert other.key != first.key and not np.array_equal(other.X, first.X)
+    n_pixels = int(np.prod(dataset.image_shape))
+    np.testing.assert_array_equal(other.X, np.roll(first.X, -n_pixels, axis=1))
+
+
 def test_it_is_a_row_of_the_table(dataset, cache):
     encoders = {"raw": RawPixels(), "raw+patch": union()}
     results = bench(dataset, encoders, ["ridge"], cache=cache)
@@ -106,3 +115,14 @@ def test_the_command_line(run):
     model = load("model.featx")
     images = load_dataset("digits", limit=150).test
     assert np.mean(model.predict(images.X) == images.y.astype(str)) > 0.7
+
+
+def test_own_weights_count_and_words_are_refused(dataset, cache):
+    plain, own = union(), union()
+    own.transformer_weights = {"raw": 3.0}
+    one, other = (encode(dataset, u, cache=cache).train.X for u in (plain, own))
+    n = encode(dataset, RawPixels(), cache=cache).train.X.shape[1]
+    np.testing.assert_allclose(other[:, :n], 3 * one[:, :n], rtol=1e-5)
+    np.testing.assert_allclose(other[:, n:], one[:, n:], rtol=1e-5)
+    with pytest.raises(ParameterError, match="'passthrough' as pixels"):
+        encode(dataset, FeatureUnion([("pixels", "passthrough")]), cache=cache)

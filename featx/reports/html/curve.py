@@ -8,6 +8,7 @@ import numpy as np
 
 from featx.evaluation.learning_curve import CurveRow, LearningCurve
 from featx.reports.curve import curve_lines
+from featx.reports.sentences import OUTSIDE
 
 _LEFT, _RIGHT, _TOP, _BOTTOM = 48, 625, 15, 255  # of the axes
 _APART = 45  # between two numbers below the axis
@@ -62,7 +63,7 @@ def curve_view(curve: LearningCurve) -> dict[str, Any]:
         "rows": [
             {
                 "name": row.name,
-                "control": row.encoder in curve.controls,
+                "mark": _mark(row, curve),
                 "cells": row.percents(),
             }
             for row in curve.rows
@@ -71,6 +72,13 @@ def curve_view(curve: LearningCurve) -> dict[str, Any]:
         "said": curve_lines(curve),
         "command": curve.command,
     }
+
+
+def _mark(row: CurveRow, curve: LearningCurve) -> str:
+    """Say what a row is, if it is not one that learned from the images at hand."""
+    if row.encoder in curve.outside_data:
+        return OUTSIDE
+    return "control" if row.encoder in curve.controls else ""
 
 
 def _percents(rows: list[CurveRow]) -> tuple[int, int, int]:

@@ -26,7 +26,7 @@ from featx.reports.html.findings import (
 )
 from featx.reports.html.rows import answer, compared, row_view
 from featx.reports.runs import Run
-from featx.reports.sentences import remarks, shown_protocol
+from featx.reports.sentences import OUTSIDE, remarks, shown_protocol
 
 _SHOWN_ELSEWHERE = (
     "class_names",
@@ -57,6 +57,7 @@ def page_view(
         "version": results.version,
         "answer": answer(results, run.command),
         "uneven": results.uneven,
+        "outside": f"O{OUTSIDE[1:]}" if results.outside_data else "",
         "n_seeds": results.n_seeds,
         "unit": results.unit,
         "test_name": results.test_name,

@@ -47,12 +47,15 @@ class PretrainedModel:
 
     def __call__(self) -> nn.Module:
         """Make it; MissingDataError where there are no weights."""
-        if self.source == "timm":
-            module = _timm(self.name, pretrained=False)
-        else:
-            module = _torchvision(self.name)
+        timm = self.source == "timm"
+        module: Any = _timm(self.name) if timm else _torchvision(self.name)
         load_weights(module, self.place or find_weights(self), str(self))
-        return module if self.whole else without_head(module)
+        if self.whole:
+            return module
+        if not timm:
+            return without_head(module)
+        module.reset_classifier(0)
+        return module
 
     def with_weights(self, place: str | os.PathLike[str]) -> PretrainedModel:
         """Return one that takes its weights from this file."""
@@ -78,7 +81,8 @@ class WeightsTransform:
         """Preprocess images (B, C, H, W) in [0, 1]; as bytes, as others do it."""
         import torch
 
-        whole: Tensor = self.preset((images * 255).round().to(torch.uint8))
+        bytes_ = (images.clamp(0, 1) * 255).round().to(torch.uint8)
+        whole: Tensor = self.preset(bytes_)
         return whole
 
     def at_size(self, images: Tensor) -> Tensor:
@@ -136,7 +140,9 @@ def pretrained(
 
 
 def uses_outside_data(encoder: BaseEstimator) -> bool:
-    """Whether an encoder, or one of several side by side, is a pretrained network.
+    """Whether an encoder, or one of several side by side, was made elsewhere.
+
+    So it is for every torch module: nobody knows what its weights were learned from.
 
     Examples
     --------
@@ -148,27 +154,23 @@ def uses_outside_data(encoder: BaseEstimator) -> bool:
         return any(uses_outside_data(one) for _, one in encoder.transformer_list)
     if isinstance(encoder, Pipeline):
         return any(uses_outside_data(one) for _, one in encoder.steps)
-    return isinstance(encoder, TorchEncoder) and isinstance(
-        encoder.module, PretrainedModel
-    )
+    return isinstance(encoder, TorchEncoder)
 
 
 def find_weights(model: PretrainedModel) -> str:
     """Find the file of a network's weights.
 
-    In the folder that ``FEATX_WEIGHTS`` names, under the name of the architecture; in the
-    cache of torch; else from the internet.
+    In the folder that ``FEATX_WEIGHTS`` names, under the name of the architecture, those of
+    timm in its folder ``timm``; in the cache of torch; else from the internet.
 
     Raises
     ------
     MissingDataError
         If there is none, and it cannot be fetched.
     """
-    folder = os.environ.get(VARIABLE, "")
-    for end in _ENDS if folder else ():
-        file = Path(folder) / f"{model.name}{end}"
-        if file.is_file():
-            return str(file)
+    own = _own_file(model.source, model.name)
+    if own is not None:
+        return str(own)
     try:
         return _fetched(model)
     except Exception as error:  # whatever a hub or a machine without network raises
@@ -184,35 +186,60 @@ def _fetched(model: PretrainedModel) -> str:
     """Return the file in the cache of torch, fetched if need be."""
     import torch
 
+    hub = Path(torch.hub.get_dir())
     if model.source == "timm":
-        made = _timm(model.name, pretrained=True)
-        file = Path(torch.hub.get_dir()) / "featx" / f"{model.name}.pth"
-        file.parent.mkdir(parents=True, exist_ok=True)
-        torch.save(made.state_dict(), file)
+        file = hub / "featx" / f"{model.name}.pth"
+        if not file.is_file():
+            made = _timm(model.name, pretrained=True)
+            file.parent.mkdir(parents=True, exist_ok=True)
+            whole = file.with_suffix(f".{os.getpid()}")
+            torch.save(made.state_dict(), whole)
+            whole.replace(file)
         return str(file)
-    url = _torchvision_weights(model.name).url
-    file = Path(torch.hub.get_dir()) / "checkpoints" / url.rpartition("/")[2]
+    file = _cached_file(model.name)
     if not file.is_file():
         file.parent.mkdir(parents=True, exist_ok=True)
-        torch.hub.download_url_to_file(url, str(file), progress=False)
+        # the name of the file has the beginning of its hash
+        begins = file.stem.rpartition("-")[2]
+        url = _torchvision_weights(model.name).url
+        torch.hub.download_url_to_file(url, str(file), begins, progress=False)
     return str(file)
 
 
+def _cached_file(name: str) -> Path:
+    """Name the file in which torch keeps the weights of a network of torchvision."""
+    import torch
+
+    file: str = _torchvision_weights(name).url.rpartition("/")[2]
+    return Path(torch.hub.get_dir()) / "checkpoints" / file
+
+
+def _own_file(source: str, name: str) -> Path | None:
+    """Find a file of weights in the user's folder; those of timm are in one of theirs."""
+    folder = os.environ.get(VARIABLE, "")
+    if not folder:
+        return None
+    there = Path(folder).expanduser() / ("timm" if source == "timm" else "")
+    files = [there / f"{name}{end}" for end in _ENDS]
+    return next((file for file in files if file.is_file()), None)
+
+
 def weights_at_hand(name: str) -> bool:
-    """Whether a network's weights are on this machine; looks at names of files alone.
+    """Whether a network of torchvision has its weights on this machine.
 
     Examples
     --------
     >>> weights_at_hand("torchvision:no_such_network")
     False
     """
-    model = name.rpartition(":")[2]
-    folder = os.environ.get(VARIABLE, "")
-    if folder and any((Path(folder) / f"{model}{end}").is_file() for end in _ENDS):
+    source, _, model = name.partition(":")
+    if _own_file(source, model) is not None:
         return True
     caches = os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()
     home = os.environ.get("TORCH_HOME") or Path(caches) / "torch"
-    return any((Path(home) / "hub" / "checkpoints").glob(f"{model}-*.pth"))
+    # looked for by name first: to know which file it should be takes seconds
+    some = any((Path(home) / "hub" / "checkpoints").glob(f"{model}-*.pth"))
+    return some and _cached_file(model).is_file()
 
 
 def without_head(module: nn.Module) -> nn.Module:
@@ -251,26 +278,39 @@ def _preprocess(source: str, name: str) -> WeightsTransform:
     """Return what the weights were trained with."""
     if source == "torchvision":
         return WeightsTransform(_torchvision_weights(name).transforms())
-    module = _timm(name, pretrained=False)
-    from timm.data import resolve_model_data_config
+    _check_timm(name)
+    from timm.data import resolve_data_config
+    from timm.models import get_pretrained_cfg
+    from torchvision.transforms import InterpolationMode
     from torchvision.transforms._presets import ImageClassification
 
-    config = resolve_model_data_config(module)
+    known = get_pretrained_cfg(name)
+    config = resolve_data_config(pretrained_cfg=known.to_dict() if known else {})
     side = int(config["input_size"][-1])
+    smooth = config["interpolation"] == "bilinear"
     preset = ImageClassification(
         crop_size=side,
         resize_size=round(side / config["crop_pct"]),
         mean=config["mean"],
         std=config["std"],
+        interpolation=InterpolationMode.BILINEAR
+        if smooth
+        else InterpolationMode.BICUBIC,
     )
     return WeightsTransform(preset)
 
 
 def _torchvision(name: str) -> nn.Module:
+    """Make a network as torchvision makes it for these weights."""
     from torchvision import models
 
-    _torchvision_weights(name)
-    module: nn.Module = models.get_model(name, weights=None)
+    weights = _torchvision_weights(name)
+    options: dict[str, Any] = {}
+    if name in ("googlenet", "inception_v3"):
+        options = {"transform_input": True, "init_weights": False}
+    elif name.startswith("vit_"):
+        options = {"image_size": weights.meta["min_size"][0]}
+    module: nn.Module = models.get_model(name, weights=None, **options)
     return module
 
 
@@ -287,7 +327,16 @@ def _torchvision_weights(name: str) -> Any:
     return models.get_model_weights(name).DEFAULT
 
 
-def _timm(name: str, *, pretrained: bool) -> nn.Module:
+def _timm(name: str, *, pretrained: bool = False) -> nn.Module:
+    _check_timm(name)
+    import timm
+
+    module: nn.Module = timm.create_model(name, pretrained=pretrained)
+    return module
+
+
+def _check_timm(name: str) -> None:
+    """Refuse what timm does not know."""
     try:
         import timm
     except ImportError as error:
@@ -300,5 +349,3 @@ def _timm(name: str, *, pretrained: bool) -> nn.Module:
         near = difflib.get_close_matches(name, known, n=3)
         hint = f" Did you mean {' or '.join(near)}?" if near else ""
         raise ParameterError(f"Got timm:{name}, but timm has no such network.{hint}")
-    module: nn.Module = timm.create_model(name, pretrained=pretrained)
-    return module
