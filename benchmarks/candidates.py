@@ -16,6 +16,8 @@ from featx.autoencoders.registry import make_encoder
 class Candidate:
     """An encoder by name, with parameters.
 
+    ``compact:encoder=random-patches`` has pieces of the images as filters.
+
     Examples
     --------
     >>> Candidate.read("patch:n_components=64,augment=None").parameters
@@ -42,7 +44,11 @@ class Candidate:
             if name.split("__")[-1] == "random_state"
         ]
         seeded = encoder.set_params(**dict.fromkeys(names, seed))
-        return seeded.set_params(**self.parameters)
+        parameters = dict(self.parameters)
+        if parameters.get("encoder") == "random-patches":
+            own = seeded._unfitted(len(images), images.shape[1:])
+            parameters["encoder"] = own.set_params(max_epochs=0, random_state=seed)
+        return seeded.set_params(**parameters)
 
 
 def _value(text: str) -> Any:

@@ -50,6 +50,9 @@ FEW, DRAWS = (10, 50, 250), 10  # labels of each class
 
 def run(folder: str, text: str, seed: int, limit: int | None = None) -> dict[str, Any]:
     """Go from raw images to scores with one encoder, and say how long each part took."""
+    commit = subprocess.run(
+        ["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True
+    ).stdout.strip()
     with tempfile.TemporaryDirectory() as work:
         start = time.perf_counter()
         dataset = load_dataset(folder, cache_dir=work, limit=limit, seed=seed)
@@ -72,15 +75,15 @@ def run(folder: str, text: str, seed: int, limit: int | None = None) -> dict[str
         encoded = encode(dataset, encoder, cache=cache)
         parts = [(np.asarray(one.X), one.y) for one in (encoded.train, encoded.test)]
         few = [row for n in FEW for row in learn(*parts, n, DRAWS)]
-    first = results.rows[0]
+    first, start_of = results.rows[0], f"{candidate.name}: "
     return {
         "encoder": text,
         "seed": seed,
-        "commit": subprocess.run(
-            ["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True
-        ).stdout.strip(),
+        "commit": commit,
         "params": plain_params(encoder),
-        "chosen": chosen[0].partition(": ")[2] if chosen else "",
+        "chosen": next(
+            (line[len(start_of) :] for line in chosen if line.startswith(start_of)), ""
+        ),
         "precision": str(choose_dtype("auto", torch.device("cpu"))).split(".")[1],
         "n_train": len(dataset.train),
         "n_test": len(dataset.test),
@@ -260,13 +263,15 @@ def main() -> None:
     if args.folder:
         for seed in map(int, args.seeds.split(",")):
             for name in args.rows:
-                if any((r["encoder"], r["seed"]) == (name, seed) for r in runs):
+                known = [r for r in runs if (r["encoder"], r["seed"]) == (name, seed)]
+                if any("few_labels" in one for one in known):
                     continue
                 print(f"{name}, seed {seed}", file=sys.stderr, flush=True)
                 one = run(args.folder, name, seed, args.limit)
                 print(json.dumps(one["rows"]), file=sys.stderr, flush=True)
                 if args.limit is None:
-                    runs.append(one)
+                    # in place of a run of before runs told their images
+                    runs = [r for r in runs if r not in known] + [one]
                     RESULTS.write_text(json.dumps(runs, indent=1) + "\n")
     if args.readme:
         readme = ROOT / "README.md"

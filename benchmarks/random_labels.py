@@ -85,7 +85,11 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=200)
     options = parser.parse_args()
     document: dict[str, Any] = {"machine": describe_machine(), "designs": {}}
+    if RESULTS.exists():
+        document = json.loads(RESULTS.read_text())
     for design in DESIGNS:
+        if document["designs"].get(design, {}).get("repeats", 0) >= options.repeats:
+            continue
         calls = (delayed(repetition)(design, seed) for seed in range(options.repeats))
         rows = Parallel(n_jobs=-1)(calls)
         means = {key: float(np.mean([row[key] for row in rows])) for key in rows[0]}

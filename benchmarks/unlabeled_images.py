@@ -1,13 +1,14 @@
 """What unlabeled images give where labels are few: CIFAR-10, ten draws of labels.
 
-    python -m benchmarks.unlabeled_images DIR --rows compact,predictive
+    python -m benchmarks.unlabeled_images DIR --rows compact predictive
     python -m benchmarks.unlabeled_images          print the table
 
 Of 50,000 training images, 10, 50 or 250 of each class have a label. Encoders that learn
 from all 50,000 were measured by `benchmarks.cifar10_accuracy`; here each learns from the
 labeled images alone, anew for every draw, and the same classifiers are fitted on the same
 draws. Both are judged on the same 2,500 test images, so that the difference is paired.
-Each encoder goes to benchmarks/results/unlabeled_images.json at once.
+Each encoder goes to benchmarks/results/unlabeled_images.json at once, with each number of
+labels. Of the two classifiers the better is shown, by these same test images on both sides.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import argparse
 import json
 import statistics
 import tempfile
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +34,7 @@ from featx.images import Dataset
 from featx.machine import describe_machine
 
 RESULTS = Path(__file__).parent / "results" / "unlabeled_images.json"
-ENCODERS = ("pca", "random-patches", "patch", "compact", "predictive")
+ENCODERS = ("raw", "pca", "untrained", "random-patches", "patch", "compact", "predictive")
 N_JUDGED = 2500
 
 
@@ -42,23 +44,21 @@ def judged_rows(n_test: int) -> NDArray[np.int64]:
     return np.sort(rng.choice(n_test, min(n_test, N_JUDGED), replace=False))
 
 
-def labeled_only(dataset: Dataset, text: str) -> list[dict[str, Any]]:
-    """Learn from the labeled images alone; a row for each number and classifier."""
+def labeled_only(dataset: Dataset, text: str, n: int) -> list[dict[str, Any]]:
+    """Learn from n labeled images of each class alone; a row for each classifier."""
     train, judged = dataset.train, judged_rows(len(dataset.test))
     Z, z = dataset.test.X[judged], dataset.test.y[judged]
-    rows = []
-    for n in FEW:
-        right: dict[str, list[NDArray[np.bool_]]] = {name: [] for name in CLASSIFIERS}
-        for drawn in draws(train.y, n, DRAWS):
-            X, y = train.X[drawn], train.y[drawn]
-            encoder = Candidate.read(text).build(X).fit(X)
-            part = np.asarray(encoder.transform(X), np.float32), y
-            features = np.asarray(encoder.transform(Z), np.float32)
-            for name in CLASSIFIERS:
-                right[name].append(predicted(name, part, features) == z)
-        for name, one in right.items():
-            rows.append(row_of(n, name, np.array(one)))
-            print(text, n, name, rows[-1]["accuracies"], flush=True)
+    right: dict[str, list[NDArray[np.bool_]]] = {name: [] for name in CLASSIFIERS}
+    for drawn in draws(train.y, n, DRAWS):
+        X, y = train.X[drawn], train.y[drawn]
+        encoder = Candidate.read(text).build(X).fit(X)
+        part = np.asarray(encoder.transform(X), np.float32), y
+        features = np.asarray(encoder.transform(Z), np.float32)
+        for name in CLASSIFIERS:
+            right[name].append(predicted(name, part, features) == z)
+    rows = [row_of(n, name, np.array(one)) for name, one in right.items()]
+    for row in rows:
+        print(text, n, row["classifier"], row["accuracies"], flush=True)
     return rows
 
 
@@ -77,7 +77,7 @@ def table(measured: dict[str, Any], runs: list[dict[str, Any]]) -> str:
         whole = next(
             (r for r in runs if (r["encoder"], r["seed"]) == (name, 0)), {}
         ).get("few_labels")
-        for n in FEW:
+        for n in sorted({row["labels"] for row in one["rows"]}):
             alone = _better(one["rows"], n)
             if whole is None:
                 lines.append(f"| {name} | {n} | {spread(alone['accuracies'])} | | | |")
@@ -105,7 +105,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("folder", nargs="?")
-    parser.add_argument("--rows", help="encoders, separated by commas")
+    parser.add_argument("--rows", nargs="+", default=ENCODERS, metavar="ENCODER")
     options = parser.parse_args()
     measured: dict[str, Any] = {}
     if RESULTS.exists():
@@ -113,10 +113,11 @@ def main() -> None:
     if options.folder:
         with tempfile.TemporaryDirectory() as work:
             dataset = load_dataset(options.folder, cache_dir=work)
-            for text in options.rows.split(",") if options.rows else ENCODERS:
-                if text not in measured:
-                    rows = labeled_only(dataset, text)
-                    measured[text] = {"rows": rows, "machine": describe_machine()}
+            for n, text in product(FEW, options.rows):
+                one = measured.setdefault(text, {"rows": []})
+                if n not in {row["labels"] for row in one["rows"]}:
+                    one["rows"] += labeled_only(dataset, text, n)
+                    one["machine"] = describe_machine()
                     RESULTS.write_text(json.dumps(measured, indent=1) + "\n")
     print(table(measured, cifar10_accuracy.read()))
 

@@ -53,6 +53,10 @@ def fitted(encoder="raw", classifier="svm"):
             transformer.set_params(**{name: 0})
     if encoder == "patch":
         transformer.set_params(n_components=8, max_epochs=1, n_patches=500)
+    if encoder in ("compact", "predictive"):
+        transformer.set_params(n_components=8, n_filters=8)
+    if encoder == "predictive":
+        transformer.set_params(n_channels=4, max_epochs=1)
     features = transformer.fit_transform(X)
     model = make_classifier(classifier, n_features=features.shape[1], n_images=90)
     return featx.Model.of(transformer, model.fit(features, y), NAMES)
@@ -75,7 +79,7 @@ def test_a_model_comes_back_as_it_was(tmp_path, classifier):
     )
 
 
-@pytest.mark.parametrize("encoder", ["pca", "untrained"])
+@pytest.mark.parametrize("encoder", ["pca", "untrained", "compact", "predictive"])
 def test_an_encoder_comes_back_too(tmp_path, encoder):
     model, (X, _) = fitted(encoder), photos(30, seed=1)
     featx.save(model, tmp_path / "m.featx")

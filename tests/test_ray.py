@@ -17,7 +17,9 @@ from torch import nn
 
 from featx import (
     Backend,
+    CompactAutoencoder,
     PatchAutoencoder,
+    PredictiveAutoencoder,
     Protocol,
     RawPixels,
     TorchEncoder,
@@ -63,6 +65,10 @@ def mapped(tmp_path):
         RawPixels(),
         UntrainedAutoencoder(random_state=0),
         PatchAutoencoder(n_components=16, max_epochs=1, n_patches=500, random_state=0),
+        CompactAutoencoder(8, n_filters=8, random_state=0),
+        PredictiveAutoencoder(
+            8, n_filters=8, n_channels=4, max_epochs=1, random_state=0
+        ),
         TorchEncoder(
             nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.Conv2d(8, 16, 3)), pool=2
         ),

@@ -51,10 +51,26 @@ SHARED = ["--limit", "300", "--quiet", "--cache-dir", "FOLDER/cache"]
                 *("--save", "FOLDER/model.featx"),
             ],
         ),
+        (
+            40,
+            [
+                *("bench", "IMAGES", "--folds", "5", "--encoders", "raw,patch"),
+                *("--clf", "knn,linear-svm", "--out", "FOLDER/run"),
+                *("--set", "patch.n_components=32", "--set", "patch.n_patches=5000"),
+            ],
+        ),
     ],
-    ids=["encode", "bench", "fit"],
+    ids=["encode", "bench", "fit", "folds"],
 )
 def test_killed_at_random(tmp_path, kills, words):
+    images = make_images(300, size=8)
+    np.savez(
+        tmp_path / "images.npz",
+        X_train=images.X,
+        y_train=images.y,
+        groups_train=np.arange(300) // 5,
+    )
+    words = [word.replace("IMAGES", str(tmp_path / "images.npz")) for word in words]
     command = [sys.executable, KILLING, str(kills), tmp_path / "work", *words, *SHARED]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-2000:]

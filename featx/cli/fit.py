@@ -104,7 +104,8 @@ def fit(context: typer.Context, options: FitOptions) -> None:
         said = (
             f", fitted on all {len(dataset.labeled_images):,} images" if refit else ""
         )
-        say(f"Model: {options.save}{said}", options.quiet)
+        expected = results.answer.percent
+        say(f"Model: {options.save}{said}; expect {expected} right.", options.quiet)
     end(options.strict, len(dataset.skipped))
 
 

@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import binomtest
 
+from featx.evaluation.intervals import interval_of_difference
+
 
 @dataclass(frozen=True)
 class Comparison:
@@ -24,6 +26,9 @@ class Comparison:
         predictions.
     p_value : float
         Two-sided, Holm-corrected over all comparisons made together.
+    difference_ci95 : tuple of float
+        95 % interval of the first accuracy minus the second, see `interval_of_difference`;
+        not corrected.
 
     References
     ----------
@@ -36,6 +41,7 @@ class Comparison:
     only_row: int
     only_other: int
     p_value: float
+    difference_ci95: tuple[float, float]
 
     @property
     def verdict(self) -> str:
@@ -51,14 +57,21 @@ class Comparison:
     @classmethod
     def from_dict(cls, plain: Mapping[str, Any]) -> Self:
         """Build a test of what `to_dict` made."""
-        return cls(**{key: value for key, value in plain.items() if key != "verdict"})
+        known = {key: value for key, value in plain.items() if key != "verdict"}
+        return cls(**known | {"difference_ci95": tuple(known["difference_ci95"])})
 
     def seen_from(self, row: str) -> Comparison:
         """Return the comparison with `row` first."""
         if row == self.row:
             return self
+        low, high = self.difference_ci95
         return Comparison(
-            self.other, self.row, self.only_other, self.only_row, self.p_value
+            self.other,
+            self.row,
+            self.only_other,
+            self.only_row,
+            self.p_value,
+            (-high, -low),
         )
 
 
@@ -83,19 +96,20 @@ def compare(
         return []
     only_row = [int((right[a] & ~right[b]).sum()) for a, b in pairs]
     only_other = [int((right[b] & ~right[a]).sum()) for a, b in pairs]
-    times = {name: _times_right(one, groups) for name, one in right.items()}
-    raw = [sign_flips(times[a] - times[b]) for a, b in pairs]
+    times = {
+        name: np.atleast_2d(one).sum(axis=0, dtype=np.int64)
+        for name, one in right.items()
+    }
+    n_seeds = len(np.atleast_2d(right[pairs[0][0]]))
+    differences = [times[a] - times[b] for a, b in pairs]
+    raw = [sign_flips(sum_groups(one, groups)) for one in differences]
+    ends = [interval_of_difference(one, n_seeds, groups) for one in differences]
     return [
-        Comparison(a, b, x, y, float(p))
-        for (a, b), x, y, p in zip(pairs, only_row, only_other, holm(raw), strict=True)
+        Comparison(a, b, x, y, float(p), between)
+        for (a, b), x, y, p, between in zip(
+            pairs, only_row, only_other, holm(raw), ends, strict=True
+        )
     ]
-
-
-def _times_right(
-    right: NDArray[np.bool_], groups: NDArray[np.int64] | None
-) -> NDArray[np.int64]:
-    """Count how often each image, or those of each group, was predicted right."""
-    return sum_groups(np.atleast_2d(right).sum(axis=0, dtype=np.int64), groups)
 
 
 def sum_groups(

@@ -96,3 +96,54 @@ def interval_of_mean(
         effective *= (many / few) ** 2
     low, high = wilson(mean * effective, effective)
     return float(low), float(high)
+
+
+def interval_of_difference(
+    differences: NDArray[np.int64],
+    n_times: int,
+    groups: NDArray[np.int64] | None = None,
+) -> tuple[float, float]:
+    """Return the ends of the 95 % interval of the difference between two accuracies.
+
+    One image that only the first got right, and one that only the second did, are added
+    [1]_; the variance is that between images, or between `groups`, whose images have
+    something in common.
+
+    Parameters
+    ----------
+    differences : ndarray of int64, shape (n_test,)
+        How often the first was right about each image, minus how often the second was.
+    n_times : int
+        How often each was asked, under as many seeds or draws.
+    groups : ndarray of int64, shape (n_test,), optional
+        Numbers of the groups of images.
+
+    Returns
+    -------
+    low, high : float
+        In [-1, 1].
+
+    References
+    ----------
+    .. [1] D. G. Bonett and R. M. Price, "Adjusted Wald confidence interval for a difference
+       of binomial proportions based on paired data", Journal of Educational and Behavioral
+       Statistics 37 (2012).
+
+    Examples
+    --------
+    >>> only_first, only_second, both = [1] * 20, [-1] * 10, [0] * 70
+    >>> differences = np.array(only_first + only_second + both)
+    >>> tuple(round(end, 3) for end in interval_of_difference(differences, 1))
+    (-0.01, 0.206)
+    """
+    of = np.arange(len(differences))
+    if groups is not None:
+        _, of = np.unique(groups, return_inverse=True)
+    sizes = np.append(np.bincount(of), [1, 1])
+    won = np.append(np.bincount(of, differences) / n_times, [1.0, -1.0])
+    n, n_units = sizes.sum(), len(sizes)
+    mean = float(won.sum() / n)
+    deviations = won - mean * sizes
+    variance = n_units / (n_units - 1) * float(deviations @ deviations) / n**2
+    reach = float(stdtrit(max(n_units - 3, 1), 0.975)) * variance**0.5
+    return max(-1.0, mean - reach), min(1.0, mean + reach)

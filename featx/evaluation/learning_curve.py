@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from scipy.optimize import OptimizeWarning, curve_fit
 
 from featx.evaluation.comparisons import Comparison, holm, sign_flips, sum_groups
+from featx.evaluation.intervals import interval_of_difference
 
 
 class Forecast(NamedTuple):
@@ -312,7 +313,11 @@ def compare_by_labels(
             difference = right[name][point] - right[other][point]
             wins, losses = difference.clip(0).sum(), (-difference).clip(0).sum()
             p = sign_flips(sum_groups(difference, groups))
-            tests[point].append(Comparison(name, other, int(wins), int(losses), p))
+            n_times = len(rows[0].accuracies[point])
+            ends = interval_of_difference(difference, n_times, groups)
+            tests[point].append(
+                Comparison(name, other, int(wins), int(losses), p, ends)
+            )
     corrected = iter(holm([test.p_value for many in tests for test in many]))
     return [
         [replace(test, p_value=float(next(corrected))) for test in many]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +26,7 @@ from featx.experiment.budget import Budget
 from featx.experiment.clock import TimeShares
 from featx.experiment.diagnostics import diagnostics_of, duplicates_of
 from featx.experiment.encoder_runs import EncoderRun, RowCounter, run_encoder
-from featx.experiment.folds import split_folds
+from featx.experiment.folds import split_folds, uneven_folds
 from featx.experiment.parallel import executor_of, fit_rows
 from featx.experiment.plan import Plan
 from featx.experiment.protocol import Backend, Observer, Protocol
@@ -120,13 +121,17 @@ def bench(
 def _run_folds(plan: Plan) -> BenchResults:
     """Make the table of every fold, and join them."""
     folds = split_folds(plan.dataset, plan.protocol.folds, plan.protocol.seed)
+    whole = plan.dataset.whole
+    if note := uneven_folds(folds):
+        plan.observer.on_message(f"{note[0].upper()}{note[1:]}.")
+        whole = replace(whole, notes=(*whole.notes, note))
     runs = []
     for number, fold in enumerate(folds):
         plan.observer.on_message(f"Fold {number + 1} of {len(folds)}")
         own = plan.for_fold(number, fold.dataset)
         runs.append(_run(own, _find_duplicates(own)))
     rows = [(fold.train_rows, fold.test_rows) for fold in folds]
-    return with_folds(runs, rows, plan.dataset.whole.describe())
+    return with_folds(runs, rows, whole.describe())
 
 
 def _find_duplicates(plan: Plan) -> Duplicates:

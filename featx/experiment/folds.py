@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from featx.errors import DataError, ParameterError
-from featx.images import Dataset
+from featx.images import Dataset, ImageSet
+from featx.images.notes import first_of
 from featx.images.split import split_into_folds, validation_mask
 
 FOLDS = 5
@@ -105,11 +107,39 @@ def split_folds(dataset: Dataset, n_folds: int, seed: int) -> list[Fold]:
         mask = validation_mask(
             train.y, np.zeros(len(train), np.int8), 0.1, seed, train.groups
         )
+        test = images.take(test_rows)
         part = replace(
-            dataset, train=train, test=images.take(test_rows), validation=mask
+            dataset,
+            train=train,
+            test=test,
+            validation=mask,
+            unlabeled=_apart(dataset.unlabeled, test),
         )
         folds.append(Fold(part, train_rows, test_rows))
     return folds
+
+
+def uneven_folds(folds: Sequence[Fold]) -> str:
+    """Say which classes are spread unevenly over the folds, as groups stay whole.
+
+    Named are those of which some fold judges less than half of a fold's share.
+    """
+    tests = [fold.dataset.test for fold in folds]
+    counts = np.array([test.class_counts for test in tests])
+    share = counts.sum(axis=0) / len(folds)
+    told = [
+        f"{name!r} ({counts[:, i].min()} to {counts[:, i].max()} images a fold)"
+        for i, name in enumerate(tests[0].class_names)
+        if share[i] >= 1 and 2 * counts[:, i].min() < share[i]
+    ]
+    return f"spread unevenly over folds: {first_of(told)}" if told else ""
+
+
+def _apart(unlabeled: ImageSet, test: ImageSet) -> ImageSet:
+    """Leave out images of the groups that are judged on."""
+    if unlabeled.groups is None or test.groups is None:
+        return unlabeled
+    return unlabeled.take(np.flatnonzero(~np.isin(unlabeled.groups, test.groups)))
 
 
 def all_to_learn(dataset: Dataset) -> Dataset:

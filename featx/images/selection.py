@@ -13,6 +13,7 @@ from featx.images.notes import counted, first_of
 from featx.images.options import Options
 from featx.images.split import (
     TEST,
+    TEST_FRACTION,
     TRAIN,
     UNLABELED,
     VALIDATION,
@@ -105,6 +106,8 @@ def choose_rows(
     if not test_given:
         part = add_test_part(y, part, groups)
         notes = (NO_TEST_NOTE if groups is None else NO_TEST_NOTE_OF_GROUPS,)
+        if groups is not None:
+            notes += uneven_note(y, part, class_names)
 
     train = np.flatnonzero((part == TRAIN) | (part == VALIDATION))
     test = np.flatnonzero(part == TEST)
@@ -130,6 +133,34 @@ def choose_rows(
 def _drawn(rows: NDArray[np.int64], most: int, seed: int) -> NDArray[np.int64]:
     """Draw at most so many of some rows; return them sorted."""
     return np.sort(rng_for(seed).permutation(rows)[:most])
+
+
+def uneven_note(
+    y: NDArray[np.int64], part: NDArray[np.int8], class_names: Sequence[str]
+) -> tuple[str, ...]:
+    """Say of which classes far more or less than a fifth is tested, as groups stay whole.
+
+    One note, with at most three classes, or none.
+
+    Examples
+    --------
+    >>> y, part = np.repeat([0, 1], 20), np.zeros(40, np.int8)
+    >>> part[[0, 1, 2, 3, 20]] = TEST
+    >>> uneven_note(y, part, ["yak", "zebra"])
+    ("tested unevenly, as groups stay whole: 1 of 20 of 'zebra'",)
+    """
+    labeled = part != UNLABELED
+    n_classes = len(class_names)
+    whole = np.bincount(y[labeled], minlength=n_classes)
+    tested = np.bincount(y[part == TEST], minlength=n_classes)
+    told = [
+        f"{tested[i]} of {whole[i]} of {name!r}"
+        for i, name in enumerate(class_names)
+        if whole[i] and not TEST_FRACTION / 2 <= tested[i] / whole[i] <= 2 * TEST_FRACTION
+    ]
+    if not told:
+        return ()
+    return (f"tested unevenly, as groups stay whole: {first_of(told)}",)
 
 
 def few_note(

@@ -48,6 +48,9 @@ COUNT = _Kind(
     lambda value: type(value) is int and 0 <= value < 2**53,
 )
 SHARE = _Kind("a number from 0 to 1", lambda value: _number(value) and 0 <= value <= 1)
+_DIFFERENCE = _Kind(
+    "a number from -1 to 1", lambda value: _number(value) and -1 <= value <= 1
+)
 _AMOUNT = _Kind("a number of at least 0", lambda value: _number(value) and value >= 0)
 _LOSS = _Kind("a number or null", lambda value: value is None or _number(value))
 
@@ -87,6 +90,7 @@ _TEST: dict[Any, Any] = {
     **dict.fromkeys(("row", "other"), TEXT),
     **dict.fromkeys(("only_row", "only_other"), COUNT),
     "p_value": SHARE,
+    "difference_ci95": [_DIFFERENCE],
 }
 _DOCUMENT: dict[Any, Any] = {
     "featx": TEXT,
@@ -211,6 +215,8 @@ def _check_tests(tests: Sequence[Any], known: Sequence[str]) -> None:
                 f"comparisons has {test['row']} and {test['other']}, but "
                 "expected rows of the table"
             )
+        ends = len(test["difference_ci95"])
+        check_same(ends, 2, f"{test['row']}: a difference's 95 % interval", "ends")
 
 
 def _check_confusion(confusion: Sequence[Sequence[int]], n: int, where: str) -> None:

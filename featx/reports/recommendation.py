@@ -59,6 +59,11 @@ def choice_lines(results: BenchResults) -> list[str]:
             f"{chosen.name}, {100 * chosen.held_out.accuracy:.1f} % there and "
             f"{results.answer.percent} of {_judged(results)}."
         )
+    else:
+        lines.append(
+            "No training images could be held out to choose by, so this is the row that "
+            f"is highest on {_judged(results)}: being a maximum, its accuracy flatters."
+        )
     if best.scores.accuracy > chosen.scores.accuracy:
         lines.append(
             f"The highest of {len(results.rows)} rows is {best.name} with "

@@ -56,8 +56,8 @@ def remarks(results: BenchResults) -> list[str]:
     --------
     >>> from featx.reports.examples import example_results
     >>> print(remarks(example_results())[0])
-    conv + svm is no better than raw + svm: 87.5 against 75.0 %, 2 images only the first
-    got right, 1 only the second, p = 1.000 (McNemar, Holm).
+    conv + svm is no better than raw + svm: 87.5 against 75.0 %, +12.5 [-48.6, +68.6], 2
+    images only the first got right, 1 only the second, p = 1.000 (McNemar, Holm).
     """
     return [remark(test, results) for test in results.comparisons]
 
@@ -67,9 +67,11 @@ def remark(test: Comparison, results: BenchResults) -> str:
     accuracy = {one.name: 100 * one.scores.accuracy for one in results.rows}
     many = results.n_seeds > 1
     things = ("predictions" if many else "images")[: -1 if test.only_row == 1 else None]
+    low, high = (100 * end for end in test.difference_ci95)
     return (
         f"{test.row} is {test.verdict} than {test.other}: "
         f"{accuracy[test.row]:.1f} against {accuracy[test.other]:.1f} %, "
+        f"{accuracy[test.row] - accuracy[test.other]:+.1f} [{low:+.1f}, {high:+.1f}], "
         f"{test.only_row:,} {things} only the first got right, {test.only_other:,} only "
         f"the second, {_p(test)} ({results.test_name}, Holm)."
     )

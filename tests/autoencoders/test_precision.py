@@ -4,7 +4,13 @@ import torch
 from sklearn.base import clone
 from sklearn.datasets import load_digits
 
-from featx import ConvAutoencoder, PatchAutoencoder, UntrainedAutoencoder
+from featx import (
+    CompactAutoencoder,
+    ConvAutoencoder,
+    PatchAutoencoder,
+    PredictiveAutoencoder,
+    UntrainedAutoencoder,
+)
 from featx.autoencoders import device
 from featx.autoencoders.patch_filters import PatchFilters, _at_least_
 from featx.autoencoders.targets import LocalWhitening
@@ -20,7 +26,13 @@ def quick(**params):
     return ConvAutoencoder(**{"max_epochs": 1, "random_state": 0} | params)
 
 
-ENCODERS = [quick(), UntrainedAutoencoder(), PatchAutoencoder(32, max_epochs=1)]
+ENCODERS = [
+    quick(),
+    UntrainedAutoencoder(),
+    PatchAutoencoder(32, max_epochs=1),
+    CompactAutoencoder(16, n_filters=16),
+    PredictiveAutoencoder(16, n_filters=16, n_channels=4, max_epochs=1),
+]
 
 
 @pytest.mark.parametrize("encoder", ENCODERS, ids=lambda e: type(e).__name__)

@@ -5,7 +5,11 @@ import pytest
 from scipy.special import expit
 
 from featx.evaluation import compare, score
-from featx.evaluation.intervals import interval_of_mean, wilson
+from featx.evaluation.intervals import (
+    interval_of_difference,
+    interval_of_mean,
+    wilson,
+)
 
 N_REPEATS = 500
 
@@ -37,6 +41,43 @@ def test_coverage(n_groups, mean, spread):
     assert 0.92 <= covered / N_REPEATS <= 0.985
     if spread:  # which is why
         assert by_wilson / N_REPEATS < 0.88
+
+
+@pytest.mark.parametrize(("n", "mean"), [(30, 0.5), (200, 0.8), (1000, 0.95)])
+def test_coverage_of_single_images(n, mean):
+    """Of one accuracy, of a mean over seeds, and of a difference."""
+    rng = np.random.default_rng(n)
+    covered = np.zeros(3)
+    for _ in range(N_REPEATS):
+        ease = expit(np.log(mean / (1 - mean)) + rng.normal(size=n))
+        once = rng.random(n) < mean
+        seeds = rng.random((3, n)) < ease
+        first, second = rng.random((2, n)) < ease
+        ends = (
+            (wilson(once.sum(), n), mean),
+            (interval_of_mean(seeds), truth(mean, 1)),
+            (interval_of_difference(first.astype(int) - second, 1), 0),
+        )
+        covered += [low <= true <= high for (low, high), true in ends]
+    assert (0.92 <= covered / N_REPEATS).all() and (covered / N_REPEATS <= 0.985).all()
+
+
+@pytest.mark.parametrize("spread", [0, 1.5])
+def test_coverage_of_differences_between_groups(spread):
+    rng = np.random.default_rng(4)
+    covered = by_image = 0
+    for _ in range(N_REPEATS):
+        groups = np.repeat(np.arange(30), rng.integers(3, 8, 30))
+        tilt = spread * rng.normal(size=30)[groups]
+        a, b = (rng.random(len(groups)) < expit(1 + sign * tilt) for sign in (1, -1))
+        difference = a.astype(np.int64) - b
+        low, high = interval_of_difference(difference, 1, groups)
+        covered += low <= 0 <= high
+        low, high = interval_of_difference(difference, 1)
+        by_image += low <= 0 <= high
+    assert 0.92 <= covered / N_REPEATS <= 0.985
+    if spread:
+        assert by_image / N_REPEATS < 0.88
 
 
 @pytest.mark.parametrize("spread", [0, 1.5])

@@ -15,7 +15,7 @@ from sklearn.pipeline import make_pipeline
 from featx import Protocol, RawPixels, bench, make_classifier
 from featx.errors import DataError, ParameterError
 from featx.experiment import folds as folds_module
-from featx.experiment.folds import default_folds, split_folds
+from featx.experiment.folds import default_folds, split_folds, uneven_folds
 from featx.images import Dataset
 from featx.images.split import validation_mask
 from featx.reports import load_run
@@ -94,6 +94,41 @@ def test_folds_do_not_tear_groups(cache):
     results = bench(dataset, {"raw": RawPixels()}, ["knn"], protocol=FIVE, cache=cache)
     assert np.array_equal(results.groups, groups)
     assert results.protocol["interval"].startswith("Wilson with an effective number of")
+
+
+def test_unlabeled_images_of_a_group_teach_nothing_about_it(cache):
+    dataset = make_dataset(groups=np.arange(90) // 6)
+    more = make_images(40, seed=2, prefix="unlabeled/")
+    groups = np.append(np.arange(30) // 2, np.full(10, 99))  # of all groups, and others
+    more = replace(more, y=np.full(40, -1), groups=groups)
+    dataset = replace(dataset, unlabeled=more)
+    for fold in split_folds(dataset, 5, seed=0):
+        judged = set(fold.dataset.test.groups)
+        left = set(fold.dataset.unlabeled.groups)
+        assert not judged & left
+        assert left == set(groups) - judged
+    ungrouped = replace(dataset, unlabeled=replace(more, groups=None))
+    assert len(split_folds(ungrouped, 5, seed=0)[0].dataset.unlabeled) == 40
+
+
+def test_folds_that_groups_make_uneven_are_told(cache):
+    # of class 0, 20 of 30 images are one patient's
+    groups = np.arange(90)
+    dataset = make_dataset(groups=groups)
+    y = dataset.labeled_images.y
+    groups[np.flatnonzero(y == 0)[:20]] = 500
+    dataset = make_dataset(groups=groups)
+    folds = split_folds(dataset, 5, seed=0)
+    counts = [int((fold.dataset.test.y == 0).sum()) for fold in folds]
+    name = dataset.class_names[0]
+    note = (
+        f"spread unevenly over folds: {name!r} ({min(counts)} to {max(counts)} "
+        "images a fold)"
+    )
+    assert uneven_folds(folds) == note and max(counts) >= 20
+    assert uneven_folds(split_folds(make_dataset(), 5, seed=0)) == ""
+    results = bench(dataset, {"raw": RawPixels()}, ["knn"], protocol=FIVE, cache=cache)
+    assert note in results.data["notes"]
 
 
 def test_what_was_done_is_found_again(dataset, cache):

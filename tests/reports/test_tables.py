@@ -162,19 +162,19 @@ def test_class_lines_of_wide_names_and_absent_classes(results):
 def test_remarks_say_what_the_tests_found(results):
     accuracy = {row.name: 100 * row.scores.accuracy for row in results.rows}
     tests = [
-        Comparison("conv + svm", "pca + svm", 1240, 520, 1e-9),
-        Comparison("raw + svm", "pca + svm", 1, 4, 0.375),
-        Comparison("raw + svm", "conv + svm", 3, 400, 0.01),
+        Comparison("conv + svm", "pca + svm", 1240, 520, 1e-9, (0.1, 0.25)),
+        Comparison("raw + svm", "pca + svm", 1, 4, 0.375, (-0.02, 0.01)),
+        Comparison("raw + svm", "conv + svm", 3, 400, 0.01, (-0.4, -0.3)),
     ]
     conv, pca, raw = (accuracy[f"{name} + svm"] for name in ("conv", "pca", "raw"))
     assert remarks(replace(results, comparisons=tests)) == [
         f"conv + svm is better than pca + svm: {conv:.1f} against {pca:.1f} %, "
-        "1,240 images only the first got right, 520 only "
+        f"{conv - pca:+.1f} [+10.0, +25.0], 1,240 images only the first got right, 520 only "
         "the second, p < 0.001 (McNemar, Holm).",
         f"raw + svm is no better than pca + svm: {raw:.1f} against {pca:.1f} %, "
-        "1 image only the first got right, 4 only the second, p = 0.375 (McNemar, Holm).",
+        f"{raw - pca:+.1f} [-2.0, +1.0], 1 image only the first got right, 4 only the second, p = 0.375 (McNemar, Holm).",
         f"raw + svm is worse than conv + svm: {raw:.1f} against {conv:.1f} %, "
-        "3 images only the first got right, 400 only "
+        f"{raw - conv:+.1f} [-40.0, -30.0], 3 images only the first got right, 400 only "
         "the second, p = 0.010 (McNemar, Holm).",
     ]
 
@@ -189,7 +189,7 @@ def test_remarks_say_what_the_tests_found(results):
 )
 def test_row_that_does_not_beat_a_control_says_so(results, p_values, says):
     tests = [
-        Comparison("conv + svm", f"{control} + svm", 30, 10, p)
+        Comparison("conv + svm", f"{control} + svm", 30, 10, p, (0.0, 0.2))
         for control, p in zip(("raw", "pca"), p_values, strict=True)
     ]
     line = markdown_table(replace(results, comparisons=tests)).splitlines()[4]
