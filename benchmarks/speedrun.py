@@ -2,7 +2,7 @@
 
     python -m benchmarks.speedrun DIR                    every point that is missing
     python -m benchmarks.speedrun DIR --only featx --sizes 1,3
-    python -m benchmarks.speedrun --figure               draw docs/images/speedrun.png
+    python -m benchmarks.speedrun --docs                 table and figure of docs/scaling.md
 
 DIR is a tree of train/CLASS/* and test/CLASS/*. A point of featx is the table of `featx
 bench --budget MINUTES` with an empty cache, and the row that its answer names; a point of a rival is
@@ -28,7 +28,9 @@ from featx.reports import load_run
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks" / "results" / "speedrun.json"
+PAGE = ROOT / "docs" / "scaling.md"
 FIGURE = ROOT / "docs" / "images" / "speedrun.png"
+BEGIN, END = "<!-- speedrun begin -->", "<!-- speedrun end -->"
 SIZES = {
     "featx": (1, 3, 10, 40),  # minutes of --budget
     "patches": (50, 200, 800, 1600),  # filters
@@ -116,6 +118,28 @@ def table(points: list[Point]) -> str:
     return "\n".join(lines)
 
 
+def with_table(page: str, points: list[Point]) -> str:
+    """Return a page with the section about these points in its place."""
+    machine = points[0]["machine"]
+    section = [
+        "## What little time buys",
+        "",
+        "Test accuracy in % on CIFAR-10, JPEG copy, by the minutes from 60,000 files to the "
+        "score, each an empty cache and a process of its own: `featx bench --budget`, and "
+        "the row that its answer names; beside it scripts of some 60 lines, as a "
+        "person would write them with torch and scikit-learn (`benchmarks/rivals`), by the "
+        f"size of their work. {machine['processor']}, {machine['cores']} cores, one run "
+        "each.",
+        "",
+        table(points),
+        "",
+        "![Accuracy against minutes](images/speedrun.png)",
+    ]
+    before, _, rest = page.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    return f"{before}{BEGIN}\n" + "\n".join(section) + f"\n{END}{after}"
+
+
 def draw(points: list[Point]) -> None:
     """Draw accuracy against minutes, a line for each."""
     import matplotlib
@@ -146,7 +170,7 @@ def main() -> None:
     parser.add_argument("folder", nargs="?")
     parser.add_argument("--only", help="names, separated by commas")
     parser.add_argument("--sizes", help="sizes, separated by commas")
-    parser.add_argument("--figure", action="store_true")
+    parser.add_argument("--docs", action="store_true")
     options = parser.parse_args()
     points: list[Point] = json.loads(RESULTS.read_text()) if RESULTS.exists() else []
     done = {(one["who"], one["size"]) for one in points}
@@ -164,8 +188,9 @@ def main() -> None:
                 )
                 RESULTS.write_text(json.dumps(points, indent=1) + "\n")
     print(table(points))
-    if options.figure:
+    if options.docs:
         draw(points)
+        PAGE.write_text(with_table(PAGE.read_text(), points))
 
 
 if __name__ == "__main__":
