@@ -126,7 +126,9 @@ def few_features(runs: Runs) -> str:
                 _, points, p = compared(*right)
                 told = f"{points:+.1f}, p = {p:.2g}"
         accuracy = spread(found[n, encoder][best[n, encoder]])
-        lines.append(f"| {n:,} | {encoder} | {best[n, encoder]} | {accuracy} | {told} |")
+        lines.append(
+            f"| {n:,} | {encoder} | {best[n, encoder]} | {accuracy} | {told} |"
+        )
     return "\n".join(lines)
 
 

@@ -1,6 +1,6 @@
 """Candidates for an encoder, tried on several kinds of images.
 
-    python -m benchmarks.encoder_trials CANDIDATE... [--cifar10 DIR] [--sets "letters;signs"]
+    python -m benchmarks.encoder_trials CANDIDATE... --cifar10 DIR --sets "letters;signs"
 
 A candidate is the name of an encoder, with parameters where wanted:
 ``patch:n_components=400,pooling=3``. It learns from the training images of a set, without

@@ -6,9 +6,9 @@ DIR is a copy of CIFAR-10 in folders, train/CLASS/* and test/CLASS/*; the others
 by `benchmarks.kinds_of_images`. Each set is written as an array file and compared by the
 command as a person would type it, with an empty cache. The best row that learned is tested
 against the best control on the same test images, which no setting was chosen on; both are
-maxima over rows. Of objects and textures, other crops of the same photographs were looked at
-before, when encoders were chosen, and of letters other pictures in the same fonts. Each set
-goes to benchmarks/results/five_kinds.json at once. Needs scikit-image.
+maxima over rows. Of objects and textures, other crops of the same photographs were looked
+at before, when encoders were chosen, and of letters other pictures in the same fonts. Each
+set goes to benchmarks/results/five_kinds.json at once. Needs scikit-image.
 """
 
 from __future__ import annotations

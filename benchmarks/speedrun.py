@@ -5,10 +5,10 @@
     python -m benchmarks.speedrun --docs                 table and figure of docs/scaling.md
 
 DIR is a tree of train/CLASS/* and test/CLASS/*. A point of featx is the table of `featx
-bench --budget MINUTES` with an empty cache, and the row that its answer names; a point of a rival is
-a script of `benchmarks.rivals` with one size of its work. Each is a process of its own,
-timed from its start to its end, and goes to the results file at once. One that takes longer
-than 45 minutes is stopped, and has no accuracy.
+bench --budget MINUTES` with an empty cache, and the row that its answer names; a point of a
+rival is a script of `benchmarks.rivals` with one size of its work. Each is a process of its
+own, timed from its start to its end, and goes to the results file at once. One that takes
+longer than 45 minutes is stopped, and has no accuracy.
 """
 
 from __future__ import annotations
@@ -124,9 +124,9 @@ def with_table(page: str, points: list[Point]) -> str:
     section = [
         "## What little time buys",
         "",
-        "Test accuracy in % on CIFAR-10, JPEG copy, by the minutes from 60,000 files to the "
-        "score, each an empty cache and a process of its own: `featx bench --budget`, and "
-        "the row that its answer names; beside it scripts of some 60 lines, as a "
+        "Test accuracy in % on CIFAR-10, JPEG copy, by the minutes from 60,000 files to "
+        "the score, each an empty cache and a process of its own: `featx bench "
+        "--budget`, and the row that its answer names; beside it scripts of some 60 lines, as a "
         "person would write them with torch and scikit-learn (`benchmarks/rivals`), by the "
         f"size of their work. {machine['processor']}, {machine['cores']} cores, one run "
         "each.",

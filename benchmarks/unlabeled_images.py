@@ -34,7 +34,15 @@ from featx.images import Dataset
 from featx.machine import describe_machine
 
 RESULTS = Path(__file__).parent / "results" / "unlabeled_images.json"
-ENCODERS = ("raw", "pca", "untrained", "random-patches", "patch", "compact", "predictive")
+ENCODERS = (
+    "raw",
+    "pca",
+    "untrained",
+    "random-patches",
+    "patch",
+    "compact",
+    "predictive",
+)
 N_JUDGED = 2500
 
 

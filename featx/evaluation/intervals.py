@@ -134,7 +134,7 @@ def interval_of_difference(
     >>> only_first, only_second, both = [1] * 20, [-1] * 10, [0] * 70
     >>> differences = np.array(only_first + only_second + both)
     >>> tuple(round(end, 3) for end in interval_of_difference(differences, 1))
-    (-0.01, 0.206)
+    (-0.011, 0.207)
     """
     of = np.arange(len(differences))
     if groups is not None:
@@ -146,4 +146,4 @@ def interval_of_difference(
     deviations = won - mean * sizes
     variance = n_units / (n_units - 1) * float(deviations @ deviations) / n**2
     reach = float(stdtrit(max(n_units - 3, 1), 0.975)) * variance**0.5
-    return max(-1.0, mean - reach), min(1.0, mean + reach)
+    return max(-1.0, float(mean - reach)), min(1.0, float(mean + reach))

@@ -156,7 +156,8 @@ def uneven_note(
     told = [
         f"{tested[i]} of {whole[i]} of {name!r}"
         for i, name in enumerate(class_names)
-        if whole[i] and not TEST_FRACTION / 2 <= tested[i] / whole[i] <= 2 * TEST_FRACTION
+        if whole[i]
+        and not TEST_FRACTION / 2 <= tested[i] / whole[i] <= 2 * TEST_FRACTION
     ]
     if not told:
         return ()

@@ -56,7 +56,7 @@ def remarks(results: BenchResults) -> list[str]:
     --------
     >>> from featx.reports.examples import example_results
     >>> print(remarks(example_results())[0])
-    conv + svm is no better than raw + svm: 87.5 against 75.0 %, +12.5 [-48.6, +68.6], 2
+    conv + svm is no better than raw + svm: 87.5 against 75.0 %, +12.5 [-45.2, +65.2], 2
     images only the first got right, 1 only the second, p = 1.000 (McNemar, Holm).
     """
     return [remark(test, results) for test in results.comparisons]

@@ -5,7 +5,6 @@ from sklearn.base import clone
 from sklearn.datasets import load_digits
 
 from featx import (
-    CompactAutoencoder,
     ConvAutoencoder,
     PatchAutoencoder,
     PredictiveAutoencoder,
@@ -30,7 +29,6 @@ ENCODERS = [
     quick(),
     UntrainedAutoencoder(),
     PatchAutoencoder(32, max_epochs=1),
-    CompactAutoencoder(16, n_filters=16),
     PredictiveAutoencoder(16, n_filters=16, n_channels=4, max_epochs=1),
 ]
 
