@@ -126,8 +126,9 @@ def with_table(page: str, points: list[Point]) -> str:
         "",
         "Test accuracy in % on CIFAR-10, JPEG copy, by the minutes from 60,000 files to "
         "the score, each an empty cache and a process of its own: `featx bench "
-        "--budget`, and the row that its answer names; beside it scripts of some 60 lines, as a "
-        "person would write them with torch and scikit-learn (`benchmarks/rivals`), by the "
+        "--budget`, and the row that its answer names; beside it scripts of some 60 "
+        "lines, as a person would write them with torch and scikit-learn "
+        "(`benchmarks/rivals`), by the "
         f"size of their work. {machine['processor']}, {machine['cores']} cores, one run "
         "each.",
         "",
