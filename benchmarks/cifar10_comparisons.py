@@ -49,6 +49,15 @@ def compared(row: Counts, other: Counts) -> tuple[list[int], float, float]:
     return seeds, points, sign_flips(difference)
 
 
+def said(p: float) -> str:
+    """Write a p-value; what is smaller than the sums that it comes of can tell as a bound.
+
+    >>> said(0.0123), said(0.0)
+    ('p = 0.012', 'p < 1e-12')
+    """
+    return f"p = {p:.2g}" if p >= 1e-12 else "p < 1e-12"
+
+
 def few_labels(runs: Runs) -> str:
     """Write the better classifier of each encoder by the labels of each class.
 
@@ -75,7 +84,7 @@ def few_labels(runs: Runs) -> str:
                 points = min(points for _, points, _ in tests) / draws
                 # a difference below nought is no success, however sure it is
                 p = max(p if points > 0 else 1.0 for _, points, p in tests)
-                cell += f" ({points:+.1f}, p = {p:.2g})"
+                cell += f" ({points:+.1f}, {said(p)})"
             cells.append(cell)
         lines.append(f"| {n} | {' | '.join(cells)} |")
     return "\n".join(lines)
@@ -124,7 +133,7 @@ def few_features(runs: Runs) -> str:
                 control = f"{other[1]}+{best[other]}"
                 right = times_right(runs, row), times_right(runs, control)
                 _, points, p = compared(*right)
-                told = f"{points:+.1f}, p = {p:.2g}"
+                told = f"{points:+.1f}, {said(p)}"
         accuracy = spread(found[n, encoder][best[n, encoder]])
         lines.append(
             f"| {n:,} | {encoder} | {best[n, encoder]} | {accuracy} | {told} |"
@@ -146,7 +155,7 @@ def main() -> None:
         if len(options.rows) != 2:
             parser.error("give two rows")
         seeds, points, p = compared(*(times_right(runs, name) for name in options.rows))
-        print(f"{' against '.join(options.rows)}: {points:+.2f} points, p = {p:.3g}")
+        print(f"{' against '.join(options.rows)}: {points:+.2f} points, {said(p)}")
         print(f"seeds {seeds}")
     if options.few_labels:
         print(few_labels(runs))
