@@ -1,4 +1,5 @@
 import os
+import signal
 import subprocess
 import sys
 from contextlib import contextmanager
@@ -8,6 +9,8 @@ from contextlib import contextmanager
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "4")
 os.environ.pop("COLUMNS", None)  # tests say how wide a terminal is
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # in the background of a shell
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 import numpy as np
 import pytest
