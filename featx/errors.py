@@ -87,6 +87,18 @@ def unknown_name(what: str, got: object, known: Iterable[str]) -> ParameterError
     )
 
 
+def did_you_mean(got: str, known: Iterable[str]) -> str:
+    """Write a hint with the names that are most similar, up to three; empty for none.
+
+    Examples
+    --------
+    >>> did_you_mean("resnet19", ["resnet18", "vgg"]), did_you_mean("x", ["vgg"])
+    (' Did you mean resnet18?', '')
+    """
+    near = difflib.get_close_matches(got, list(known), n=3)
+    return f" Did you mean {' or '.join(near)}?" if near else ""
+
+
 def pip_install(package: str) -> str:
     """Write the command that installs a library, or an extra of this one.
 

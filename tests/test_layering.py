@@ -17,7 +17,8 @@ ROOT = Path(featx.__file__).parent
 LAYERS = [  # each may import those before it
     ("_version",),
     ("catalog", "errors", "names"),
-    ("remote",),
+    ("own_code",),
+    ("plugins", "remote"),
     ("output_files", "store"),
     ("memory_maps",),
     ("machine",),

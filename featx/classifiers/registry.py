@@ -19,9 +19,9 @@ from featx.catalog import CLASSIFIERS
 from featx.classifiers.linear_svm import WideLinearSVC
 from featx.classifiers.logistic import WideLogisticRegression
 from featx.classifiers.whitening import WhitenedPCA
-from featx.encoders.named import first_line, import_named, made
-from featx.encoders.plugins import CLASSIFIERS_GROUP, load_plugin, plugins
 from featx.errors import ParameterError, unknown_name
+from featx.own_code import first_line, import_named, made
+from featx.plugins import CLASSIFIERS_GROUP, load_plugin, plugins
 
 WIDE = 1024  # distances and kernels see at most this many principal components
 FEW, FEW_COMPONENTS = 10_000, 256  # of so many images mlp sees at most 256 components

@@ -52,7 +52,7 @@ class NamesOptions:
 
 def encoders(options: NamesOptions) -> None:
     """List all encoders."""
-    from featx.encoders.plugins import ENCODERS_GROUP
+    from featx.plugins import ENCODERS_GROUP
 
     told = {
         name: _ENCODERS[name] + (", by default" if name in DEFAULT_ENCODERS else "")
@@ -63,7 +63,7 @@ def encoders(options: NamesOptions) -> None:
 
 def classifiers(options: NamesOptions) -> None:
     """List all classifiers."""
-    from featx.encoders.plugins import CLASSIFIERS_GROUP
+    from featx.plugins import CLASSIFIERS_GROUP
 
     told = {name: _CLASSIFIERS[name] for name in CLASSIFIERS}
     _show(told, CLASSIFIERS_GROUP, _ANY_CLASSIFIER, as_json=options.as_json)
@@ -73,7 +73,7 @@ def _show(
     told: dict[str, str], group: str, others: dict[str, str], *, as_json: bool
 ) -> None:
     """Print a line for each name: of featx, of other packages, of anyone."""
-    from featx.encoders.plugins import plugins
+    from featx.plugins import plugins
 
     added = {
         name: f"of another package, {point.value}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,10 +10,15 @@ from typing import TYPE_CHECKING, Any
 from sklearn.base import BaseEstimator
 from sklearn.pipeline import FeatureUnion, Pipeline
 
-from featx.encoders.named import first_line
 from featx.encoders.torch_encoder import TorchEncoder
 from featx.encoders.weights import load_weights
-from featx.errors import DependencyError, MissingDataError, ParameterError
+from featx.errors import (
+    DependencyError,
+    MissingDataError,
+    ParameterError,
+    did_you_mean,
+)
+from featx.own_code import first_line
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -319,8 +323,7 @@ def _torchvision_weights(name: str) -> Any:
 
     known = models.list_models(module=models)
     if name not in known:
-        near = difflib.get_close_matches(name, known, n=3)
-        hint = f" Did you mean {' or '.join(near)}?" if near else ""
+        hint = did_you_mean(name, known)
         raise ParameterError(
             f"Got torchvision:{name}, but torchvision has no such network.{hint}"
         )
@@ -346,6 +349,5 @@ def _check_timm(name: str) -> None:
         ) from error
     known = timm.list_models(pretrained=False)
     if name.partition(".")[0] not in known:
-        near = difflib.get_close_matches(name, known, n=3)
-        hint = f" Did you mean {' or '.join(near)}?" if near else ""
+        hint = did_you_mean(name, known)
         raise ParameterError(f"Got timm:{name}, but timm has no such network.{hint}")

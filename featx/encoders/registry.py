@@ -11,17 +11,17 @@ from sklearn.pipeline import FeatureUnion
 from featx.autoencoders.base import ImageTransformer
 from featx.autoencoders.registry import make_encoder
 from featx.catalog import DEFAULT_ENCODERS, ENCODERS, REFERENCE
-from featx.encoders.named import import_named, made
 from featx.encoders.networks import (
     SOURCES,
     VARIABLE,
     pretrained,
     weights_at_hand,
 )
-from featx.encoders.plugins import ENCODERS_GROUP, load_plugin, plugins
 from featx.encoders.torch_encoder import TorchEncoder
 from featx.errors import ParameterError, unknown_name
 from featx.machine import check_device
+from featx.own_code import import_named, made
+from featx.plugins import ENCODERS_GROUP, load_plugin, plugins
 
 
 def default_encoders() -> tuple[list[str], str]:
@@ -215,11 +215,12 @@ def _set(
     if not asked and not ours and parameter == "random_state":
         full = [one for one in full if params[one] is None]
     elif not asked and not ours:
-        owners = {one: one.rpartition("__")[0] for one in full}
         full = [
             one
-            for one, owner in owners.items()
-            if isinstance(params.get(owner, encoders[name]), ImageTransformer)
+            for one in full
+            if isinstance(
+                params.get(one.rpartition("__")[0], encoders[name]), ImageTransformer
+            )
         ]
     if parameter == "max_epochs":  # that control stays untrained
         untrained = ("random-patches", "random-patches__max_epochs")

@@ -18,9 +18,9 @@ from featx.autoencoders.base import (
     batches,
     check_number,
 )
-from featx.encoders.named import first_line, import_named, made
 from featx.encoders.weights import load_weights
 from featx.errors import DataError, FeatxError, ParameterError
+from featx.own_code import first_line, import_named, made
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -173,11 +173,8 @@ class TorchEncoder(ImageTransformer):
         return self
 
     def _check_parameters(self) -> None:
-        from featx.autoencoders.device import choose_device, choose_dtype
-
         check_number("batch_size", self.batch_size, 1, integer=True)
         check_number("pool", self.pool, 1, 1024, integer=True)
-        choose_dtype(self.precision, choose_device(self.device))
         sides = self.size if isinstance(self.size, tuple | list) else (self.size,) * 2
         if self.size is not None:
             for side in sides:
@@ -329,6 +326,8 @@ class TorchEncoder(ImageTransformer):
 
     def _said(self, module: nn.Module, x: Tensor) -> list[Tensor]:
         """Return what the module says, or its layers, pooled: (B, n_features) each."""
+        import torch
+
         pooled: dict[str, Tensor] = {}
         hooks: list[Any] = []
 
@@ -345,7 +344,7 @@ class TorchEncoder(ImageTransformer):
             hooks.append(module.get_submodule(name).register_forward_hook(keep))
         try:
             whole = module(x)
-        except (FeatxError, torch_out_of_memory()):
+        except (FeatxError, torch.OutOfMemoryError):  # no fault of the images
             raise
         except Exception as error:  # whatever the module's own code raises
             raise DataError(
@@ -397,13 +396,6 @@ def _check_layers(module: nn.Module, layers: Sequence[str]) -> None:
                 f"Got layer {layer!r}, but expected one of the module's {len(names)}, such "
                 f"as {', '.join(near or names[-3:])}."
             )
-
-
-def torch_out_of_memory() -> type[Exception]:
-    """Return the error of torch for too little memory, which is no fault of images."""
-    import torch
-
-    return torch.OutOfMemoryError
 
 
 def _check_output(output: Any, what: str) -> None:

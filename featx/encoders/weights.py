@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from featx.encoders.named import first_line
 from featx.errors import DataError, MissingDataError, ParameterError
+from featx.own_code import first_line
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

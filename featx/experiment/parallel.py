@@ -10,11 +10,11 @@ from typing import Any
 import joblib
 
 from featx.classifiers import accelerated
-from featx.encoders.named import send_along
 from featx.errors import ParameterError
 from featx.experiment.fitting import fit_row
 from featx.experiment.rows import Row, keep_row
 from featx.experiment.tasks import FitTask
+from featx.own_code import send_along
 from featx.store import Store
 from featx.workers import (
     Executor,

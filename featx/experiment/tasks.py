@@ -116,10 +116,14 @@ class FitTask:
         )
 
     @cached_property
+    def _content(self) -> str:
+        return digest_params(self.make(self.n_images))
+
+    @cached_property
     def unknown(self) -> str:
         """Why the classifier could not be found again; empty if it can be."""
         try:
-            digest_params(self.make(self.n_images))
+            self._content  # noqa: B018, it is found out whether there is one
         except UnknownContentError as error:
             return str(error)
         return ""
@@ -145,7 +149,7 @@ class FitTask:
                 if self.train_groups is None
                 else digest_array(self.train_groups),
                 "in_memory": in_memory,
-                "classifier": digest_params(self.make(self.n_images)),
+                "classifier": self._content,
                 "device": self.fit_device,
                 "uneven": self.uneven,
                 "choice": self.space(self.n_images) if self.tune else CHOICE,

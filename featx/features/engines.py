@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 
-from featx.encoders.named import send_along
 from featx.errors import DataError, unknown_name
 from featx.features.cached import CachedEncoder
 from featx.memory_maps import release_pages
+from featx.own_code import send_along
 from featx.workers import ENGINES, as_featx_error, import_ray, start_ray
 
 Rows = slice | NDArray[np.int64]

@@ -161,7 +161,7 @@ def test_a_file_may_import_what_stands_beside_it(tmp_path):
 
 
 def test_what_a_module_holds_stays_as_it_is(own):
-    import featx.encoders.named as named
+    import featx.own_code as named
 
     first = make(f"{own}:ready")
     assert first is not named.import_named(f"{own}:ready")

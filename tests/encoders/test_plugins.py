@@ -7,9 +7,9 @@ import pytest
 from sklearn.naive_bayes import GaussianNB
 
 from featx import RawPixels, make_encoders
+from featx import plugins as module
 from featx.catalog import CLASSIFIERS, ENCODERS
 from featx.classifiers import resolve_classifiers
-from featx.encoders import plugins as module
 from featx.errors import DependencyError, ParameterError
 
 

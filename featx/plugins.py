@@ -6,8 +6,8 @@ from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
-from featx.encoders.named import first_line
 from featx.errors import DependencyError
+from featx.own_code import first_line
 
 ENCODERS_GROUP, CLASSIFIERS_GROUP = "featx.encoders", "featx.classifiers"
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import importlib.util
 import re
@@ -14,7 +13,12 @@ from typing import Any
 
 import cloudpickle  # joblib and loky pickle with it
 
-from featx.errors import FeatxError, MissingDataError, ParameterError
+from featx.errors import (
+    FeatxError,
+    MissingDataError,
+    ParameterError,
+    did_you_mean,
+)
 
 _FROM_FILES: list[ModuleType] = []
 
@@ -54,8 +58,7 @@ def import_named(name: str) -> Any:
         ) from error
     for part in what.split("."):
         if not hasattr(found, part):
-            near = difflib.get_close_matches(part, dir(found), n=3)
-            hint = f" Did you mean {' or '.join(near)}?" if near else ""
+            hint = did_you_mean(part, dir(found))
             raise ParameterError(f"Got {name!r}, but {where} has no {part}.{hint}")
         found = getattr(found, part)
     return found
