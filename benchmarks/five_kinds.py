@@ -7,8 +7,10 @@ by `benchmarks.kinds_of_images`. Each set is written as an array file and compar
 command as a person would type it, with an empty cache. The best row that learned is tested
 against the best control on the same test images, which no setting was chosen on; both are
 maxima over rows. Of objects and textures, other crops of the same photographs were looked
-at before, when encoders were chosen, and of letters other pictures in the same fonts. Each
-set goes to benchmarks/results/five_kinds.json at once. Needs scikit-image.
+at before, when encoders were chosen, and of letters other pictures in the same fonts. Then
+come the features of a network trained on ImageNet (`benchmarks.pretrained`), tested against
+the best row that learned from the images themselves. Each set goes to
+benchmarks/results/five_kinds.json at once. Needs scikit-image and that network's packages.
 """
 
 from __future__ import annotations
@@ -29,11 +31,13 @@ from PIL import Image
 
 from benchmarks import kinds_of_images as kinds
 from benchmarks.kinds_of_images import Labels, Part, even, uneven
-from featx.evaluation import CONTROLS, compare
+from featx.evaluation import CONTROLS, BenchResults, compare
 from featx.machine import describe_machine
 from featx.reports import load_run
 
-RESULTS = Path(__file__).parent / "results" / "five_kinds.json"
+ROOT = Path(__file__).parent.parent
+RESULTS = ROOT / "benchmarks" / "results" / "five_kinds.json"
+PRETRAINED = "benchmarks/pretrained.py:lite0"
 
 
 def gray(folder: Path, labels: Labels, part: int) -> Part:
@@ -44,57 +48,76 @@ def gray(folder: Path, labels: Labels, part: int) -> Part:
 
 
 def compared(make: Any, train: Labels, test: Labels, seed: int) -> dict[str, Any]:
-    """Run the command on one set; give the best rows and the test between them."""
+    """Run the command on one set; give the best rows and the tests between them."""
     (X, y), (Z, z) = make(train, 0), make(test, 2)
     with tempfile.TemporaryDirectory() as work:
-        file, run = Path(work) / "images.npz", Path(work) / "run"
+        file = Path(work) / "images.npz"
         np.savez(file, X_train=X, y_train=y, X_test=Z, y_test=z)
-        start = time.perf_counter()
-        command = [sys.executable, "-m", "featx", "bench", str(file), "--out", str(run)]
-        command += ["--cache-dir", f"{work}/cache", "--seed", str(seed)]
-        subprocess.run(command, check=True)
-        seconds = time.perf_counter() - start
-        results = load_run(run).results
+        results, minutes = bench(file, seed)
+        outside, outside_minutes = bench(file, seed, "--encoders", PRETRAINED)
     rows = sorted(results.rows, key=lambda row: -row.scores.accuracy)
     others = {*CONTROLS, *results.outside_data}
     learned = next(row for row in rows if row.encoder not in others)
     control = next(row for row in rows if row.encoder in CONTROLS)
+    pretrained = max(outside.rows, key=lambda row: row.scores.accuracy)
     right = {
-        row.name: results.predictions[row.name] == results.y_true
-        for row in (learned, control)
+        row.name: source.predictions[row.name] == source.y_true
+        for source, row in (
+            (results, learned),
+            (results, control),
+            (outside, pretrained),
+        )
     }
-    (test_of_both,) = compare(right, [(learned.name, control.name)])
+    pairs = [(learned.name, control.name), (learned.name, pretrained.name)]
+    on_control, on_pretrained = (compare(right, [pair])[0] for pair in pairs)
     return {
         "n_train": len(X),
         "n_test": len(Z),
         "shape": list(X.shape[1:]),
-        "minutes": round(seconds / 60, 1),
+        "minutes": minutes,
+        "outside_minutes": outside_minutes,
         "learned": learned.name,
         "control": control.name,
+        "pretrained": pretrained.name,
         "accuracies": {
-            row.name: round(100 * row.scores.accuracy, 2) for row in results.rows
+            row.name: round(100 * row.scores.accuracy, 2)
+            for row in (*results.rows, *outside.rows)
         },
-        "only_learned": test_of_both.only_row,
-        "only_control": test_of_both.only_other,
-        "p_value": test_of_both.p_value,
+        "only_learned": on_control.only_row,
+        "only_control": on_control.only_other,
+        "p_value": on_control.p_value,
+        "p_value_pretrained": on_pretrained.p_value,
         "machine": describe_machine(),
     }
+
+
+def bench(file: Path, seed: int, *words: str) -> tuple[BenchResults, float]:
+    """Run `featx bench` on a file with an empty cache; its results, and its minutes."""
+    with tempfile.TemporaryDirectory() as work:
+        command = [sys.executable, "-m", "featx", "bench", str(file), *words]
+        command += ["--cache-dir", f"{work}/cache", "--out", f"{work}/run"]
+        start = time.perf_counter()
+        subprocess.run([*command, "--seed", str(seed)], check=True, cwd=ROOT)
+        seconds = time.perf_counter() - start
+        return load_run(Path(work) / "run").results, round(seconds / 60, 1)
 
 
 def table(sets: dict[str, dict[str, Any]]) -> str:
     """Write a line for each set."""
     lines = [
-        "| set | images | best that learned | best control | p | minutes |",
-        "|---|--:|---|---|--:|--:|",
+        "| set | images | best that learned | best control | p | minutes "
+        "| trained on ImageNet | p | minutes |",
+        "|---|--:|---|---|--:|--:|---|--:|--:|",
     ]
     for name, one in sets.items():
         rows = [
             f"{one[who]} {one['accuracies'][one[who]]:.1f}"
-            for who in ("learned", "control")
+            for who in ("learned", "control", "pretrained")
         ]
         lines.append(
-            f"| {name} | {one['n_train']:,} + {one['n_test']:,} | {' | '.join(rows)} "
-            f"| {one['p_value']:.2g} | {one['minutes']} |"
+            f"| {name} | {one['n_train']:,} + {one['n_test']:,} | {rows[0]} | {rows[1]} "
+            f"| {one['p_value']:.2g} | {one['minutes']} | {rows[2]} "
+            f"| {one['p_value_pretrained']:.2g} | {one['outside_minutes']} |"
         )
     return "\n".join(lines)
 

@@ -2,13 +2,16 @@
 
 import json
 import urllib.error
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from sklearn.pipeline import FeatureUnion
 from torchvision import models
 
+from benchmarks.pretrained import lite0
 from featx import RawPixels, bench, learning_curve
 from featx.catalog import DEFAULT_ENCODERS
 from featx.encoders import make_encoders, pretrained
@@ -164,6 +167,26 @@ def test_where_its_weights_are_it_is_compared_with_nothing_else_said(file, monke
     assert names == [*DEFAULT_ENCODERS] and "FEATX_WEIGHTS" in line
     monkeypatch.setenv("FEATX_WEIGHTS", str(file.parent))
     assert default_encoders() == ([*DEFAULT_ENCODERS, "torchvision:resnet18"], "")
+
+
+@pytest.mark.parametrize(
+    ("picture", "classes"),
+    [
+        ("chelsea.png", {281, 282, 285}),  # kinds of cats
+        ("coffee.png", {967, 968}),  # espresso, cup
+        ("rocket.jpg", {657, 744}),  # missile, projectile
+    ],
+)
+def test_a_network_trained_on_imagenet_knows_photographs(picture, classes):
+    from skimage import data
+
+    image = np.asarray(Image.open(Path(data.__file__).with_name(picture)))
+    side = min(image.shape[:2])
+    top, left = ((length - side) // 2 for length in image.shape[:2])
+    square = image[top : top + side, left : left + side]
+    network = lite0().set_params(layers=["_fc"], precision="float32")
+    scores = network.fit_transform(square[None])[0]
+    assert scores.argmax() in classes
 
 
 def test_weights_named_on_the_command_line(file, run):
