@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -159,7 +159,7 @@ def _descriptors(
     """
     parts = []
     for batch in _batches(X, indices):
-        small = _shrunk(_shrunk(batch.astype(np.float32), 1), 2)
+        small = _shrunk(batch.astype(np.float32))
         small -= small.mean(axis=(1, 2), keepdims=True)
         rows = small.reshape(len(batch), -1)
         length = np.linalg.norm(rows, axis=1, keepdims=True)
@@ -168,13 +168,23 @@ def _descriptors(
     return np.concatenate(parts).astype(np.float32)
 
 
-def _shrunk(X: NDArray[Any], axis: int) -> NDArray[Any]:
-    """Average neighboring pixels along an axis, to at most 16."""
-    size = X.shape[axis]
+def _shrunk(X: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Average neighboring pixels of images (n, h, w, c), to at most 16 each way."""
+    n, height, width, depth = X.shape
+    rows, columns = _averaging(height), _averaging(width)
+    lower = rows @ X.reshape(n, height, width * depth)
+    each = np.kron(columns.T, np.eye(depth, dtype=np.float32))
+    small = lower.reshape(-1, width * depth) @ each
+    return small.reshape(n, len(rows), len(columns), depth)
+
+
+def _averaging(size: int) -> NDArray[np.float32]:
+    """Give the matrix (at most 16, size) that averages neighbors."""
     edges = np.linspace(0, size, min(size, _SIDE) + 1).round().astype(int)
-    counts = np.diff(edges).reshape([-1 if i == axis else 1 for i in range(X.ndim)])
-    shrunk: NDArray[Any] = np.add.reduceat(X, edges[:-1], axis=axis) / counts
-    return shrunk
+    averages = np.zeros((len(edges) - 1, size), np.float32)
+    for row, (start, stop) in zip(averages, pairwise(edges), strict=True):
+        row[start:stop] = 1 / (stop - start)
+    return averages
 
 
 def _near(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -100,31 +99,41 @@ def _left_out_scores(
     target[np.arange(n), y] = 1
     offset = target.mean(axis=0)
     batches = [slice(start, start + _BATCH) for start in range(0, n, _BATCH)]
-    mean = sum(kernel.transform(Z[rows]).sum(axis=0) for rows in batches) / n
-    gram: NDArray[Any] = np.zeros((len(mean), len(mean)))
-    product = np.zeros((len(mean), n_classes))
+    n_features = len(kernel.components_)
+    total, gram = np.zeros(n_features), np.zeros((n_features, n_features))
+    product = np.zeros((n_features, n_classes))
     for rows in batches:
-        features = kernel.transform(Z[rows]) - mean
+        features = kernel.transform(Z[rows])
+        total += features.sum(axis=0)
         gram += features.T @ features
-        product += features.T @ (target[rows] - offset)
-    values, vectors = np.linalg.eigh(gram)
+        product += features.T @ (target[rows] - offset)  # of nought mean
+    mean = total / n
+    values, vectors = np.linalg.eigh(gram - n * np.outer(mean, mean))
     values = np.maximum(values, 0)
     rotated = vectors.T @ product
 
-    def left_out(rows: NDArray[np.int64] | slice, penalty: float) -> NDArray[Any]:
-        features = (kernel.transform(Z[rows]) - mean) @ vectors
+    def looked_at(rows: NDArray[np.int64] | slice) -> NDArray[np.float64]:
+        looked: NDArray[np.float64] = (kernel.transform(Z[rows]) - mean) @ vectors
+        return looked
+
+    def left_out(
+        features: NDArray[np.float64], target: NDArray[np.float64], penalty: float
+    ) -> NDArray[np.float32]:
         fitted = features @ (rotated / (values + penalty)[:, None]) + offset
         weight = np.square(features) @ (1 / (values + penalty)) + 1 / n
         rest = np.maximum(1 - weight, 1e-6)[:, None]
-        return (target[rows] - (target[rows] - fitted) / rest).astype(np.float32)
+        return (target - (target - fitted) / rest).astype(np.float32)
 
     some = np.arange(0, n, -(-n // _BATCH))  # of all classes, even if sorted by class
-    accuracy = {}
+    features, accuracy = looked_at(some), {}
     for share in _PENALTIES:
         penalty = share * max(values.mean(), 1e-12)
-        accuracy[penalty] = (left_out(some, penalty).argmax(axis=1) == y[some]).mean()
+        scores = left_out(features, target[some], penalty)
+        accuracy[penalty] = (scores.argmax(axis=1) == y[some]).mean()
     best = max(accuracy, key=accuracy.__getitem__)
-    return np.concatenate([left_out(rows, best) for rows in batches])
+    return np.concatenate(
+        [left_out(looked_at(rows), target[rows], best) for rows in batches]
+    )
 
 
 def find_neighbors(

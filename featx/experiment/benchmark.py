@@ -194,7 +194,8 @@ def _run_encoders(plan: Plan, examples: NDArray[np.uint8]) -> list[EncoderRun]:
     seconds, counter, runs = plan.seconds, RowCounter(plan), dict[str, EncoderRun]()
     shares = None
     if plan.budget is not None and not plan.keeps_rows:
-        shares = TimeShares(plan.budget.seconds, seconds)
+        to_fit = plan.budget.seconds_to_fit(len(plan.dataset))
+        shares = TimeShares(to_fit, seconds)
     for name in sorted(plan.encoders, key=seconds.__getitem__):
         share = {} if shares is None else {"seconds": shares.share(name)}
         runs[name] = run_encoder(plan, name, examples, counter, **share)

@@ -16,8 +16,10 @@ from featx.images import Dataset
 
 _EPOCHS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 50)
 _FILTERS = (50, 100, 200, 400, 800, 1200, 1600)
-_PLANNED = 0.85  # of the time; the rest is for scores and the page
-_PER_IMAGE = 3e-4  # seconds to read it and to look for copies
+_COARSE_FILTERS = (50, 100, 200)  # of images of half the size, which cost least
+_FEWEST_PIXELS = 12  # of the shorter side: two patches
+_PLANNED = 0.9  # of the time; the rest is for scores and the page
+_PER_IMAGE = 4e-4  # seconds to read it, to look for copies and into the features
 _MOST_FOR_A_CONTROL = 1 / 8
 # these get time before all others: cheap controls, and what is good for little time
 PRECEDENCE = ("pca", "raw", "compact", "patch", "random-patches", "untrained")
@@ -64,6 +66,14 @@ class Budget:
         """The minutes in seconds, in which everything else is counted."""
         return 60 * self.minutes
 
+    def seconds_to_fit(self, n_images: int) -> float:
+        """Return the seconds for encoders and classifiers; reading and scores take more.
+
+        >>> Budget(10).seconds_to_fit(60_000)
+        516.0
+        """
+        return max(0.0, _PLANNED * self.seconds - _PER_IMAGE * n_images)
+
 
 @dataclass
 class AffordableEncoders:
@@ -102,8 +112,7 @@ def fit_budget(
     if any(isinstance(one, FeatureUnion) for one in encoders.values()):
         return _fit_with_unions(encoders, classifiers, dataset, budget)
 
-    n_images = len(dataset)
-    time = max(0.0, _PLANNED * budget.seconds - _PER_IMAGE * n_images)
+    time = budget.seconds_to_fit(len(dataset))
     ladders = {name: _ladder(encoder, dataset) for name, encoder in encoders.items()}
     prices = {
         id(rung): expected_seconds(
@@ -254,8 +263,14 @@ def _ladder(encoder: BaseEstimator, dataset: Dataset) -> list[BaseEstimator]:
         usual = encoder._resolve_epochs(n_images)
         rungs = [{"max_epochs": n} for n in _EPOCHS if usual / 4 <= n < usual]
     elif parameter := _filters_on_auto(params):
-        usual = encoder.resolved(n_images, dataset.train.image_shape).n_filters_[0]
-        rungs = [{parameter: n} for n in _FILTERS if n < usual]
+        usual = encoder.resolved(n_images, dataset.train.image_shape)
+        most, half = usual.n_filters_[0], 2 * usual.downsample_
+        rungs = [{parameter: n} for n in _FILTERS if n < most]
+        shorter = min(dataset.train.image_shape[:2])
+        if params["downsample"] == "auto" and shorter >= half * _FEWEST_PIXELS:
+            coarse = [n for n in _COARSE_FILTERS if n <= most]
+            # the fewest filters of whole images cost more, and are hardly better
+            rungs = [{parameter: n, "downsample": half} for n in coarse] + rungs[1:]
     return [*(clone(encoder).set_params(**rung) for rung in rungs), encoder]
 
 
@@ -273,12 +288,14 @@ def _note_reduction(
     before, now = usual.get_params(), result.encoders[name].get_params()
     lowered = {key: value for key, value in now.items() if value != before[key]}
     result.reduced[name] = lowered
-    numbers = ", ".join(
-        f"{value} {'epochs' if key == 'max_epochs' else 'filters'}"
-        for key, value in lowered.items()
-    )
+    words = {"max_epochs": "{} epochs", "downsample": "images of half the size"}
+    told = [
+        words.get(key, "{} filters").format(lowered[key])
+        for key in sorted(lowered, reverse=True)
+    ]
     result.notes.append(
-        f"{name} is reduced to {numbers} to save time. Allow more with --budget MINUTES."
+        f"{name} is reduced to {' and '.join(told)} to save time. Allow more with "
+        "--budget MINUTES."
     )
 
 

@@ -95,14 +95,26 @@ def test_compact_goes_first_and_the_others_grow_in_turn(photographs):
         if (
             "compact" in reduced
         ):  # the others have their least as long as it is not whole
-            assert reduced["patch"] == {"n_components": 50}
+            assert reduced["patch"] == {"n_components": 50, "downsample": 2}
             assert reduced["predictive"] == {"max_epochs": 6}
-            compact_filters.append(reduced["compact"]["n_filters"])
+            of_whole = "downsample" not in reduced["compact"]
+            compact_filters.append((of_whole, reduced["compact"]["n_filters"]))
         elif {"patch", "predictive"} <= set(reduced):
             filters.add(reduced["patch"]["n_components"])
             epochs.add(reduced["predictive"]["max_epochs"])
     assert compact_filters == sorted(compact_filters) and len({*compact_filters}) > 2
     assert len(filters) > 1 and len(epochs) > 1
+
+
+def test_short_of_time_patches_are_of_images_of_half_the_size(photographs):
+    encoders = {"compact": CompactAutoencoder(random_state=0)}
+    planned = plan(photographs, 1e-6, encoders=encoders)
+    assert planned.reduced == {"compact": {"n_filters": 50, "downsample": 2}}
+    (note,) = planned.notes
+    assert "compact is reduced to 50 filters and images of half the size" in note
+    fixed = {"compact": CompactAutoencoder(downsample=1, random_state=0)}
+    planned = plan(photographs, 1e-6, encoders=fixed)
+    assert planned.reduced == {"compact": {"n_filters": 50}}
 
 
 def test_controls_leave_the_time_to_what_learns(photographs):
