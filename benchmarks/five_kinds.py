@@ -1,6 +1,7 @@
 """Does learning pay? What `featx bench` says, with its defaults, of five kinds of images.
 
-    python -m benchmarks.five_kinds DIR [--sets letters,signs]
+    python -m benchmarks.five_kinds DIR [--sets letters,signs] [--seeds 0,1,2]
+    python -m benchmarks.five_kinds --readme             write the README's table
 
 DIR is a copy of CIFAR-10 in folders, train/CLASS/* and test/CLASS/*; the others are drawn
 by `benchmarks.kinds_of_images`. Each set is written as an array file and compared by the
@@ -38,6 +39,7 @@ from featx.reports import load_run
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks" / "results" / "five_kinds.json"
 PRETRAINED = "benchmarks/pretrained.py:lite0"
+BEGIN, END = "<!-- five kinds begin -->", "<!-- five kinds end -->"
 
 
 def gray(folder: Path, labels: Labels, part: int) -> Part:
@@ -105,21 +107,32 @@ def bench(file: Path, seed: int, *words: str) -> tuple[BenchResults, float]:
 def table(sets: dict[str, dict[str, Any]]) -> str:
     """Write a line for each set."""
     lines = [
-        "| set | images | best that learned | best control | p | minutes "
-        "| trained on ImageNet | p | minutes |",
-        "|---|--:|---|---|--:|--:|---|--:|--:|",
+        "| images | training and test | best that learned from them | best control | p "
+        "| trained on ImageNet | p |",
+        "|---|--:|---|---|--:|---|--:|",
     ]
     for name, one in sets.items():
-        rows = [
-            f"{one[who]} {one['accuracies'][one[who]]:.1f}"
+        told = {
+            who: f"{one[who].rpartition(':')[2]} {one['accuracies'][one[who]]:.1f}"
             for who in ("learned", "control", "pretrained")
-        ]
+        }
+        p, of_pretrained = (
+            "< 0.001" if value < 0.001 else f"{value:.2g}"
+            for value in (one["p_value"], one["p_value_pretrained"])
+        )
         lines.append(
-            f"| {name} | {one['n_train']:,} + {one['n_test']:,} | {rows[0]} | {rows[1]} "
-            f"| {one['p_value']:.2g} | {one['minutes']} | {rows[2]} "
-            f"| {one['p_value_pretrained']:.2g} | {one['outside_minutes']} |"
+            f"| {name} | {one['n_train']:,} + {one['n_test']:,} | {told['learned']} "
+            f"| {told['control']} | {p} | {told['pretrained']} | {of_pretrained} |"
         )
     return "\n".join(lines)
+
+
+def with_table(readme: str, sets: dict[str, dict[str, Any]]) -> str:
+    """Return the README with the table of the first seed in its place."""
+    before, _, rest = readme.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    first = {name: one for name, one in sets.items() if "seed" not in name}
+    return f"{before}{BEGIN}\n{table(first)}\n{END}{after}"
 
 
 def main() -> None:
@@ -130,6 +143,7 @@ def main() -> None:
     parser.add_argument("folder", nargs="?", type=Path)
     parser.add_argument("--sets", help="names, separated by commas")
     parser.add_argument("--seeds", default="0")
+    parser.add_argument("--readme", action="store_true")
     options = parser.parse_args()
     done: dict[str, Any] = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     if options.folder:
@@ -153,6 +167,9 @@ def main() -> None:
                 done[key] = compared(*sets[name], seed)
                 RESULTS.write_text(json.dumps(done, indent=1) + "\n")
     print(table(done))
+    if options.readme:
+        readme = ROOT / "README.md"
+        readme.write_text(with_table(readme.read_text(), done))
 
 
 if __name__ == "__main__":

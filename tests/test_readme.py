@@ -1,5 +1,6 @@
 """What the README shows is true."""
 
+import json
 import re
 import shlex
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import featx
-from benchmarks import cifar10_accuracy, cost, table
+from benchmarks import cifar10_accuracy, cost, five_kinds, table
 from benchmarks.__main__ import CLAIMS
 from featx.autoencoders.registry import ENCODERS
 from featx.classifiers import CLASSIFIERS
@@ -30,6 +31,17 @@ def test_the_table_is_made_from_the_committed_results():
     runs = cifar10_accuracy.read()
     cifar10_accuracy.check(runs)
     assert cifar10_accuracy.with_table(README, runs) == README
+
+
+def test_what_learned_is_not_below_the_controls_on_five_kinds_of_images():
+    sets = json.loads(five_kinds.RESULTS.read_text())
+    assert five_kinds.with_table(README, sets) == README
+    first = [one for name, one in sets.items() if "seed" not in name]
+    assert len(first) == 5
+    for one in first:
+        of = one["accuracies"]
+        assert of[one["learned"]] >= of[one["control"]]
+    assert sum(one["p_value"] < 0.05 for one in first) >= 3
 
 
 def test_the_speed_table_is_made_from_the_committed_results():
