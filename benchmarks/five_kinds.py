@@ -33,6 +33,7 @@ from PIL import Image
 from benchmarks import kinds_of_images as kinds
 from benchmarks.kinds_of_images import Labels, Part, even, uneven
 from featx.evaluation import CONTROLS, BenchResults, compare
+from featx.evaluation.comparisons import holm
 from featx.machine import describe_machine
 from featx.reports import load_run
 
@@ -89,6 +90,8 @@ def compared(make: Any, train: Labels, test: Labels, seed: int) -> dict[str, Any
         "only_control": on_control.only_other,
         "p_value": on_control.p_value,
         "p_value_pretrained": on_pretrained.p_value,
+        "reduced": results.protocol["reduced"],
+        "time": results.protocol["time"],
         "machine": describe_machine(),
     }
 
@@ -116,9 +119,9 @@ def table(sets: dict[str, dict[str, Any]]) -> str:
             who: f"{one[who].rpartition(':')[2]} {one['accuracies'][one[who]]:.1f}"
             for who in ("learned", "control", "pretrained")
         }
+        corrected = holm([one["p_value"], one["p_value_pretrained"]])
         p, of_pretrained = (
-            "< 0.001" if value < 0.001 else f"{value:.2g}"
-            for value in (one["p_value"], one["p_value_pretrained"])
+            "< 0.001" if value < 0.001 else f"{value:.2g}" for value in corrected
         )
         lines.append(
             f"| {name} | {one['n_train']:,} + {one['n_test']:,} | {told['learned']} "

@@ -54,8 +54,10 @@ class CompactAutoencoder(ReconstructingTransformer):
         Of the `PatchAutoencoder`, where `encoder` is None. ``"auto"`` chooses as it
         does, but at most 400: more cost time and make the features no better.
     downsample : int or "auto", default="auto"
-        Likewise, pixels along each axis that are averaged to one first. 2 takes an
-        eighth of the time, and costs accuracy.
+        Of the `PatchAutoencoder`, where `encoder` is None: squares of so many pixels are
+        averaged to one first. ``"auto"`` reduces the longer side to at most 48. With 2
+        instead of 1 photographs of 32 pixels took a third of the time, and 3 to 5 points
+        of accuracy were lost.
     augment : {"auto", "flip", None}, default="auto"
         ``"flip"`` mirrors half of the views; ``"auto"`` does so where mirrored images
         cannot be told from the others.
@@ -205,6 +207,8 @@ class CompactAutoencoder(ReconstructingTransformer):
     def _check_parameters(self) -> None:
         if self.n_filters != "auto":
             check_number("n_filters", self.n_filters, 1, MOST_CHANNELS, integer=True)
+        if self.downsample != "auto":
+            check_number("downsample", self.downsample, 1, integer=True)
         if self.n_views != "auto":
             check_number("n_views", self.n_views, 1, integer=True)
         check_number("view_eps", self.view_eps, 1e-6)

@@ -102,13 +102,15 @@ def _left_out_scores(
     n_features = len(kernel.components_)
     total, gram = np.zeros(n_features), np.zeros((n_features, n_features))
     product = np.zeros((n_features, n_classes))
+    near = kernel.transform(Z[batches[0]]).mean(axis=0)  # to the mean: small sums
     for rows in batches:
-        features = kernel.transform(Z[rows])
+        features = kernel.transform(Z[rows]) - near
         total += features.sum(axis=0)
         gram += features.T @ features
-        product += features.T @ (target[rows] - offset)  # of nought mean
-    mean = total / n
-    values, vectors = np.linalg.eigh(gram - n * np.outer(mean, mean))
+        # the mean of target - offset is nought, so these need no exact mean
+        product += features.T @ (target[rows] - offset)
+    mean = near + total / n
+    values, vectors = np.linalg.eigh(gram - np.outer(total, total) / n)
     values = np.maximum(values, 0)
     rotated = vectors.T @ product
 

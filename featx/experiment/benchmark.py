@@ -71,9 +71,9 @@ def bench(
     cache : FeatureCache, default=None
         Where encoders, features and rows are kept; by default the user's cache.
     budget : Budget or float, default=None
-        Minutes that the whole table may take, about. Epochs and filters that are
-        ``"auto"``, and the number of images that a classifier is fitted on, are chosen
-        to fit.
+        Minutes that the whole table may take, about. Epochs, filters and resolution that
+        are ``"auto"``, and the number of images that a classifier is fitted on, are
+        chosen to fit.
     observer : Observer
         Is told of the progress and of every row.
 

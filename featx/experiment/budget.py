@@ -1,9 +1,10 @@
-"""Epochs and filters that fit into the time there is, chosen before anything runs."""
+"""Epochs, filters and resolution that fit into a time, chosen before anything runs."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Self
 
 from sklearn.base import BaseEstimator, clone
 from sklearn.pipeline import FeatureUnion
@@ -16,10 +17,11 @@ from featx.images import Dataset
 
 _EPOCHS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 50)
 _FILTERS = (50, 100, 200, 400, 800, 1200, 1600)
-_COARSE_FILTERS = (50, 100, 200)  # of images of half the size, which cost least
+_COARSE_FILTERS = (50, 100, 200)  # of images reduced to half their size
 _FEWEST_PIXELS = 12  # of the shorter side: two patches
+_GEOMETRY = ("downsample", "patch_size", "scales")  # what is given fits no other size
 _PLANNED = 0.9  # of the time; the rest is for scores and the page
-_PER_IMAGE = 4e-4  # seconds to read it, to look for copies and into the features
+_PER_IMAGE = 4e-4  # seconds for reading, the search for copies and the diagnostics
 _MOST_FOR_A_CONTROL = 1 / 8
 # these get time before all others: cheap controls, and what is good for little time
 PRECEDENCE = ("pca", "raw", "compact", "patch", "random-patches", "untrained")
@@ -42,8 +44,8 @@ class Budget:
     Parameters
     ----------
     minutes : float
-        For the whole table, about. Epochs and filters that are left to the encoders are
-        chosen to fit.
+        For the whole table, about. Epochs, filters and resolution that are left to the
+        encoders are chosen to fit.
     may_leave_out : bool, default=False
         Leave out encoders that do not fit even with the fewest epochs or filters. By
         default they are run with these, and take longer.
@@ -67,12 +69,24 @@ class Budget:
         return 60 * self.minutes
 
     def seconds_to_fit(self, n_images: int) -> float:
-        """Return the seconds for encoders and classifiers; reading and scores take more.
+        """Return the seconds for encoders and classifiers.
+
+        The rest is for reading, the search for copies, scores, diagnostics and the page.
 
         >>> Budget(10).seconds_to_fit(60_000)
         516.0
         """
         return max(0.0, _PLANNED * self.seconds - _PER_IMAGE * n_images)
+
+    def divided(self, n_runs: int, n_images: int) -> Self:
+        """Return the budget of one of several runs on images that are read only once.
+
+        >>> Budget(10).divided(2, 60_000).seconds_to_fit(60_000)
+        258.0
+        """
+        each = self.seconds_to_fit(n_images) / n_runs
+        minutes = (each + _PER_IMAGE * n_images) / _PLANNED / 60
+        return replace(self, minutes=minutes)
 
 
 @dataclass
@@ -84,7 +98,7 @@ class AffordableEncoders:
     encoders : dict of str to estimator
         Unfitted, some of them with fewer epochs or filters than usual.
     reduced : dict of str to dict
-        By encoder, the parameters that were lowered to save time.
+        By encoder, the parameters that were changed to save time.
     notes : list of str
         Lines that say what was reduced or left out, and how to ask for it.
     """
@@ -100,7 +114,7 @@ def fit_budget(
     dataset: Dataset,
     budget: Budget,
 ) -> AffordableEncoders:
-    """Choose epochs and filters so that all encoders and classifiers keep to a budget.
+    """Choose what encoders cost, so that they and all classifiers keep to a budget.
 
     Each first gets its least, but ``compact`` all that it usually takes, as far as there is
     time; then the others grow in turn, a step each. Those of `PRECEDENCE` come first. A
@@ -267,7 +281,8 @@ def _ladder(encoder: BaseEstimator, dataset: Dataset) -> list[BaseEstimator]:
         most, half = usual.n_filters_[0], 2 * usual.downsample_
         rungs = [{parameter: n} for n in _FILTERS if n < most]
         shorter = min(dataset.train.image_shape[:2])
-        if params["downsample"] == "auto" and shorter >= half * _FEWEST_PIXELS:
+        given = (params.get(name, "auto") for name in _GEOMETRY)
+        if set(given) == {"auto"} and shorter >= half * _FEWEST_PIXELS:
             coarse = [n for n in _COARSE_FILTERS if n <= most]
             # the fewest filters of whole images cost more, and are hardly better
             rungs = [{parameter: n, "downsample": half} for n in coarse] + rungs[1:]
@@ -288,14 +303,14 @@ def _note_reduction(
     before, now = usual.get_params(), result.encoders[name].get_params()
     lowered = {key: value for key, value in now.items() if value != before[key]}
     result.reduced[name] = lowered
-    words = {"max_epochs": "{} epochs", "downsample": "images of half the size"}
-    told = [
-        words.get(key, "{} filters").format(lowered[key])
-        for key in sorted(lowered, reverse=True)
-    ]
+    if "max_epochs" in lowered:
+        told = f"{lowered['max_epochs']} epochs"
+    else:
+        told = f"{lowered[_filters_on_auto(before)]} filters"
+    if "downsample" in lowered:
+        told += f" of images reduced {lowered['downsample']} times"
     result.notes.append(
-        f"{name} is reduced to {' and '.join(told)} to save time. Allow more with "
-        "--budget MINUTES."
+        f"{name} is reduced to {told} to save time. Allow more with --budget MINUTES."
     )
 
 

@@ -42,7 +42,7 @@ class Plan:
     budget : Budget or None
         Of one repeat, and one fold.
     reduced : dict of str to dict
-        By encoder, the parameters that were lowered to save time.
+        By encoder, the parameters that were changed to save time.
     ablated : dict of str to str
         By encoder that learns from labeled images only, the one that learns from all.
     """
@@ -139,7 +139,7 @@ class Plan:
     def _keep_to(self, budget: Budget) -> Self:
         n_runs = self.protocol.repeats * max(1, self.protocol.folds)
         n_times = n_runs * (1 + self.protocol.ablate_unlabeled)
-        share = replace(budget, minutes=budget.minutes / n_times)
+        share = budget.divided(n_times, len(self.dataset))
         affordable = fit_budget(
             self.encoders, list(self.classifiers), self.dataset, share
         )
@@ -153,7 +153,7 @@ class Plan:
             encoders=affordable.encoders,
             reduced=affordable.reduced,
             notes=affordable.notes,
-            budget=replace(budget, minutes=budget.minutes / n_runs),
+            budget=budget.divided(n_runs, len(self.dataset)),
         )
 
     def repeats(self) -> list[Self]:

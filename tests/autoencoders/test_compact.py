@@ -171,6 +171,7 @@ def test_cost_counts_the_code_and_the_features():
     [
         ({"n_components": 0}, "n_components=0"),
         ({"n_filters": 0}, "n_filters=0"),
+        ({"downsample": 0}, "downsample=0"),
         ({"n_views": 0}, "n_views=0"),
         ({"n_views": "many"}, "n_views='many'"),
         ({"view_eps": 0}, "view_eps=0"),
@@ -205,3 +206,9 @@ def test_views_are_mirrored_only_where_asked():
         views = seen(ramp, mirror=mirror)
         falling = views[:, 0, -1, 0] < views[:, 0, 0, 0]
         assert falling.any() == mirror
+
+
+def test_patches_of_smaller_images():
+    images = np.random.default_rng(0).integers(0, 256, (40, 24, 24, 3), np.uint8)
+    encoder = CompactAutoencoder(4, n_filters=8, downsample=2, random_state=0)
+    assert encoder.fit(images).encoder_.downsample_ == 2

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
-from featx.evaluation import Duplicates, find_duplicates
+from featx.evaluation import Duplicates, duplicates, find_duplicates
 
 
 @pytest.fixture(scope="module")
@@ -21,6 +21,19 @@ def scenes():
 def noisy(X, sd, seed):
     noise = np.random.default_rng(seed).normal(0, sd, X.shape)
     return np.clip(X + noise, 0, 255).round().astype(np.uint8)
+
+
+@pytest.mark.parametrize("shape", [(40, 24, 3), (33, 7, 1), (500, 16, 3)])
+def test_large_images_are_averaged_over_their_neighbors(shape):
+    X = np.random.default_rng(0).normal(size=(3, *shape)).astype(np.float32)
+    small = duplicates._shrunk(X)
+    height, width = min(shape[0], 16), min(shape[1], 16)
+    assert small.shape == (3, height, width, shape[2])
+    rows = np.linspace(0, shape[0], height + 1).round().astype(int)
+    columns = np.linspace(0, shape[1], width + 1).round().astype(int)
+    for i, j in ((0, 0), (height - 1, width - 1), (5, 6)):
+        cell = X[:, rows[i] : rows[i + 1], columns[j] : columns[j + 1]]
+        np.testing.assert_allclose(small[:, i, j], cell.mean(axis=(1, 2)), atol=1e-5)
 
 
 def test_none_is_found_where_there_is_none(scenes):

@@ -22,7 +22,9 @@ def digits():
     return X.astype(np.float32), y.astype(np.int64)
 
 
-def test_leaving_one_out_is_what_it_says(digits, monkeypatch):
+@pytest.mark.parametrize("batch", [16, 8192])
+def test_leaving_one_out_is_what_it_says(digits, batch, monkeypatch):
+    monkeypatch.setattr(module, "_BATCH", batch)
     monkeypatch.setattr(module, "_LANDMARKS", 20)
     monkeypatch.setattr(module, "_PENALTIES", (1e-2,))
     X, y = (part[:60] for part in digits)

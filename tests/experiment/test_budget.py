@@ -111,7 +111,7 @@ def test_short_of_time_patches_are_of_images_of_half_the_size(photographs):
     planned = plan(photographs, 1e-6, encoders=encoders)
     assert planned.reduced == {"compact": {"n_filters": 50, "downsample": 2}}
     (note,) = planned.notes
-    assert "compact is reduced to 50 filters and images of half the size" in note
+    assert "compact is reduced to 50 filters of images reduced 2 times" in note
     fixed = {"compact": CompactAutoencoder(downsample=1, random_state=0)}
     planned = plan(photographs, 1e-6, encoders=fixed)
     assert planned.reduced == {"compact": {"n_filters": 50}}
@@ -155,6 +155,15 @@ def test_what_the_user_set_stays(dataset):
     }
     planned = plan(dataset, 1e-6, encoders=encoders)
     assert planned.encoders == encoders and planned.reduced == {}
+
+
+@pytest.mark.parametrize("given", [{"scales": 3}, {"patch_size": 20}])
+def test_patches_that_fit_no_smaller_image_are_planned_for_whole_ones(
+    photographs, given
+):
+    encoders = {"patch": PatchAutoencoder(random_state=0, **given)}
+    planned = plan(photographs, 1e-6, encoders=encoders)
+    assert planned.reduced == {"patch": {"n_components": 50}}
 
 
 @pytest.mark.parametrize("kind", [PatchAutoencoder, ConvAutoencoder])
