@@ -132,8 +132,9 @@ def few_features(runs: Runs) -> str:
             if other[1].startswith(CONTROL) and not encoder.startswith(CONTROL):
                 control = f"{other[1]}+{best[other]}"
                 right = times_right(runs, row), times_right(runs, control)
-                _, points, p = compared(*right)
-                told = f"{points:+.1f}, {said(p)}"
+                if right[0].keys() & right[1].keys():
+                    _, points, p = compared(*right)
+                    told = f"{points:+.1f}, {said(p)}"
         accuracy = spread(found[n, encoder][best[n, encoder]])
         lines.append(
             f"| {n:,} | {encoder} | {best[n, encoder]} | {accuracy} | {told} |"
