@@ -30,6 +30,7 @@ import torch
 
 from benchmarks.candidates import Candidate
 from benchmarks.few_labels import learn, packed
+from benchmarks.pages import with_section
 from featx import FeatureCache, Observer, Protocol, bench, encode, load_dataset
 from featx.autoencoders.device import choose_dtype
 from featx.features import plain_params
@@ -37,7 +38,6 @@ from featx.machine import describe_machine
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks" / "results" / "cifar10_accuracy.json"
-BEGIN, END = "<!-- cifar10 begin -->", "<!-- cifar10 end -->"
 ENCODERS = (
     *("raw", "pca", "untrained", "random-patches"),
     *("patch", "compact", "predictive", "conv"),
@@ -224,9 +224,7 @@ def spread(values: list[float]) -> str:
 
 def with_table(readme: str, runs: list[dict[str, Any]]) -> str:
     """Return the README with the table of these runs in its place."""
-    before, _, rest = readme.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    return f"{before}{BEGIN}\n{table(runs)}\n{END}{after}"
+    return with_section(readme, "cifar10", table(runs))
 
 
 def read() -> list[dict[str, Any]]:

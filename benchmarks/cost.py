@@ -19,12 +19,12 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import cifar10_accuracy
+from benchmarks.pages import with_section
 from featx.autoencoders.registry import make_encoder
 
 ROOT = Path(__file__).parent.parent
 LARGE = ROOT / "benchmarks" / "results" / "large_job.json"
 SCALING = ROOT / "docs" / "scaling.md"
-BEGIN, END = "<!-- cost begin -->", "<!-- cost end -->"
 SHOWN = ("untrained", "patch", "compact", "predictive", "conv")
 DEEP = ("predictive", "conv")
 SIZES = ((10**5, 2), (10**7, 64), (10**9, 1024))  # images, cores of the cluster
@@ -206,9 +206,7 @@ def with_tables(text: str) -> str:
     for n, cores in SIZES:
         lines += [*table(n, cores), ""]
     lines += large_job()
-    before, _, rest = text.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    return f"{before}{BEGIN}\n" + "\n".join(lines) + f"\n{END}{after}"
+    return with_section(text, "cost", "\n".join(lines))
 
 
 def main() -> None:

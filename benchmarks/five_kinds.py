@@ -32,6 +32,7 @@ from PIL import Image
 
 from benchmarks import kinds_of_images as kinds
 from benchmarks.kinds_of_images import Labels, Part, even, uneven
+from benchmarks.pages import with_section
 from featx.evaluation import CONTROLS, BenchResults, compare
 from featx.evaluation.comparisons import holm
 from featx.machine import describe_machine
@@ -40,7 +41,6 @@ from featx.reports import load_run
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks" / "results" / "five_kinds.json"
 PRETRAINED = "benchmarks/pretrained.py:lite0"
-BEGIN, END = "<!-- five kinds begin -->", "<!-- five kinds end -->"
 
 
 def gray(folder: Path, labels: Labels, part: int) -> Part:
@@ -132,10 +132,8 @@ def table(sets: dict[str, dict[str, Any]]) -> str:
 
 def with_table(readme: str, sets: dict[str, dict[str, Any]]) -> str:
     """Return the README with the table of the first seed in its place."""
-    before, _, rest = readme.partition(BEGIN)
-    _, _, after = rest.partition(END)
     first = {name: one for name, one in sets.items() if "seed" not in name}
-    return f"{before}{BEGIN}\n{table(first)}\n{END}{after}"
+    return with_section(readme, "five kinds", table(first))
 
 
 def main() -> None:

@@ -23,6 +23,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from benchmarks.pages import with_section
 from featx.machine import describe_machine
 from featx.reports import load_run
 
@@ -30,7 +31,6 @@ ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks" / "results" / "speedrun.json"
 PAGE = ROOT / "docs" / "scaling.md"
 FIGURE = ROOT / "docs" / "images" / "speedrun.png"
-BEGIN, END = "<!-- speedrun begin -->", "<!-- speedrun end -->"
 SIZES = {
     "featx": (1, 3, 10, 40),  # minutes of --budget
     "patches": (50, 200, 800, 1600),  # filters
@@ -136,9 +136,7 @@ def with_table(page: str, points: list[Point]) -> str:
         "",
         "![Accuracy against minutes](images/speedrun.png)",
     ]
-    before, _, rest = page.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    return f"{before}{BEGIN}\n" + "\n".join(section) + f"\n{END}{after}"
+    return with_section(page, "speedrun", "\n".join(section))
 
 
 def draw(points: list[Point]) -> None:

@@ -8,10 +8,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks.pages import with_section
+
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
 README = ROOT / "README.md"
-BEGIN, END = "<!-- speed begin -->", "<!-- speed end -->"
 
 
 def write(outcome: dict[str, Any], folder: Path = RESULTS) -> None:
@@ -51,9 +52,7 @@ def table(outcomes: Sequence[dict[str, Any]]) -> str:
 
 def with_table(readme: str, outcomes: Sequence[dict[str, Any]]) -> str:
     """Return the README with the table of these results in its place."""
-    before, _, rest = readme.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    return f"{before}{BEGIN}\n{table(outcomes)}\n{END}{after}"
+    return with_section(readme, "speed", table(outcomes))
 
 
 def number(value: float) -> str:

@@ -90,7 +90,7 @@ def test_a_claim_holds_when_bar_limits_and_agreement_do(change, expected):
 def test_the_table_is_written_between_its_markers(tmp_path):
     table.write(OUTCOME, tmp_path)
     assert table.read(["svm", "training"], tmp_path) == [OUTCOME]
-    readme = f"before\n{table.BEGIN}\nold\n{table.END}\nafter"
+    readme = "before\n<!-- speed begin -->\nold\n<!-- speed end -->\nafter"
     written = table.with_table(readme, [OUTCOME])
     assert (
         "| training against a loop | 8.5 | 8 to 9.1 | ≥ 8 | 2 s, 3,600 images/s | "
@@ -98,6 +98,8 @@ def test_the_table_is_written_between_its_markers(tmp_path):
     ) in written
     assert "CPU, 2 cores, 8 GiB, torch 2.15.0." in written and "old" not in written
     assert written.startswith("before\n") and written.endswith("\nafter")
+    with pytest.raises(ValueError, match="speed begin"):
+        table.with_table("a page without a place for it", [OUTCOME])
 
 
 def test_the_table_says_what_the_machine_could_do_at_most():
