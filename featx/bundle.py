@@ -12,6 +12,7 @@ import reprlib
 import warnings
 import zipfile
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,12 @@ from sklearn.pipeline import FeatureUnion, Pipeline
 from featx import remote
 from featx.archive import bundle_error, check_estimator, open_checked_zip
 from featx.autoencoders.base import ImageTransformer
-from featx.classifiers import WhitenedPCA, WideLinearSVC, WideLogisticRegression
+from featx.classifiers import (
+    Calibration,
+    WhitenedPCA,
+    WideLinearSVC,
+    WideLogisticRegression,
+)
 from featx.classifiers.soundness import check_soundness
 from featx.errors import BundleError, MissingDataError, StorageError
 from featx.features.encoder_files import ENCODER_TYPES
@@ -79,6 +85,7 @@ def save(model: Model, path: str | os.PathLike[str]) -> None:
         "class_names": list(model.class_names),
         "image_shape": list(model.image_shape),
         "image_fit": model.image_fit,
+        "calibration": model.calibration and asdict(model.calibration),
         "steps": {name: type(step).__name__ for name, step in pipeline.steps},
     }
     stream = io.BytesIO()
@@ -218,7 +225,11 @@ def _read(data: bytes, what: str) -> Model:
         if not isinstance(pipeline, Pipeline) or len(pipeline) < 2:
             raise TypeError("no pipeline of an encoder and a classifier")
         names, shape = manifest["class_names"], manifest["image_shape"]
-        model = Model(pipeline, tuple(names), tuple(shape), manifest["image_fit"])
+        numbers = manifest["calibration"]
+        calibration = None if numbers is None else Calibration(**numbers)
+        model = Model(
+            pipeline, tuple(names), tuple(shape), manifest["image_fit"], calibration
+        )
         _try_out(model)
     except Exception as error:  # whatever a hostile description makes the reader raise
         text = " ".join(str(error).split())[:200]
@@ -284,7 +295,7 @@ def _manifest(archive: zipfile.ZipFile, what: str) -> dict[str, Any]:
     if type(number) is not int or number < 1:
         raise bundle_error(what, f"the format {reprlib.repr(number)}")
     for key, fits in _FIELDS.items():
-        if not fits(manifest.get(key)):
+        if key not in manifest or not fits(manifest[key]):
             raise bundle_error(what, f"the {key} {reprlib.repr(manifest.get(key))}")
     return dict(manifest)
 
@@ -302,8 +313,21 @@ def _is_shape(value: Any) -> bool:
     )
 
 
+def _is_calibration(value: Any) -> bool:
+    if value is None:
+        return True
+    if not isinstance(value, dict) or value.keys() != {"slope", "bonus", "floor"}:
+        return False
+    numbers = [value[name] for name in ("slope", "bonus", "floor")]
+    if not all(type(number) in (int, float) for number in numbers):
+        return False
+    slope, bonus, floor = numbers
+    return 0 < slope < 1e9 and 0 <= bonus < 1e3 and 0 <= floor <= 1
+
+
 _FIELDS = {  # of the manifest, and whether a value can be theirs
     "class_names": _are_names,
     "image_shape": _is_shape,
     "image_fit": FITS.__contains__,
+    "calibration": _is_calibration,
 }

@@ -13,7 +13,7 @@ from sklearn.pipeline import FeatureUnion, Pipeline
 from sklearn.utils.metaestimators import available_if
 
 from featx.autoencoders.inputs import remedy, stack_images
-from featx.classifiers import predict_with_confidence
+from featx.classifiers import Calibration, class_scores, predict_with_confidence
 from featx.classifiers.registry import OWN
 from featx.classifiers.stock import to_stock
 from featx.errors import DataError, ParameterError, unknown_name
@@ -22,8 +22,12 @@ from featx.images.options import FITS
 _BATCH_VALUES = 2**24  # features and pixels held at once, at most
 
 
-def _classifier_has(method: str) -> Callable[[Model], bool]:
-    return lambda model: hasattr(model.pipeline[-1], method)
+def _has_probabilities(model: Model) -> bool:
+    return model.calibration is not None or hasattr(model.pipeline[-1], "predict_proba")
+
+
+def _has_scores(model: Model) -> bool:
+    return hasattr(model.pipeline[-1], "decision_function")
 
 
 def first_step(encoder: BaseEstimator) -> BaseEstimator:
@@ -62,6 +66,8 @@ class Model(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         Height, width and channels of the images it knows.
     image_fit : {"stretch", "pad", "crop"}, default="stretch"
         What becomes of image files in another shape, as in training.
+    calibration : Calibration, default=None
+        Makes probabilities of what the classifier says, whatever that is.
 
     Examples
     --------
@@ -86,6 +92,7 @@ class Model(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     class_names: tuple[str, ...]
     image_shape: tuple[int, int, int]
     image_fit: str = "stretch"
+    calibration: Calibration | None = None
 
     def __post_init__(self) -> None:
         if self.image_fit not in FITS:
@@ -118,6 +125,7 @@ class Model(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         class_names: Sequence[str],
         *,
         image_fit: str = "stretch",
+        calibration: Calibration | None = None,
     ) -> Model:
         """Join a fitted encoder and a classifier that was fitted on its features.
 
@@ -131,6 +139,8 @@ class Model(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             Names of the classes.
         image_fit : {"stretch", "pad", "crop"}, default="stretch"
             How the training images were brought into one shape.
+        calibration : Calibration, default=None
+            As a `FittedRow` has it.
 
         Returns
         -------
@@ -157,7 +167,8 @@ class Model(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             )
         pipeline = Pipeline([("encoder", encoder), *to_stock(classifier).steps])
         names = np.asarray(class_names, object).tolist()  # of any sequence, arrays too
-        return cls(pipeline, tuple(names), tuple(first.image_shape_), image_fit)
+        shape = tuple(first.image_shape_)
+        return cls(pipeline, tuple(names), shape, image_fit, calibration)
 
     @property
     def classes_(self) -> NDArray[np.str_]:
@@ -194,9 +205,12 @@ class Model(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """
         return self.predict_with_confidence(X)[0]
 
-    @available_if(_classifier_has("predict_proba"))  # type: ignore[untyped-decorator]
+    @available_if(_has_probabilities)  # type: ignore[untyped-decorator]
     def predict_proba(self, X: ArrayLike) -> NDArray[np.float64]:
-        """Give the probability of each class, where the classifier has probabilities.
+        """Give the probability of each class.
+
+        There is this method where the model is calibrated, or its classifier has
+        probabilities of its own.
 
         Parameters
         ----------
@@ -213,9 +227,12 @@ class Model(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         DataError
             As `predict`.
         """
-        return self._scores(X, "predict_proba", np.empty((0, len(self.classes_))))
+        none = np.empty((0, len(self.classes_)))
+        if self.calibration is None:
+            return self._scores(X, "predict_proba", none)
+        return self.predict_with_probabilities(X)[1]
 
-    @available_if(_classifier_has("decision_function"))  # type: ignore[untyped-decorator]
+    @available_if(_has_scores)  # type: ignore[untyped-decorator]
     def decision_function(self, X: ArrayLike) -> NDArray[np.float64]:
         """Give the score of each class, where the classifier has scores.
 
@@ -258,7 +275,7 @@ class Model(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         names : ndarray of str, shape (n,)
             Names.
         confidence : ndarray of float64, shape (n,)
-            Probability of that class in [0, 1] where the classifier gives one, else its
+            Probability of that class in [0, 1] where there are probabilities, else its
             score, of which only the order among images means something.
 
         Raises
@@ -269,12 +286,55 @@ class Model(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         parts = self._by_batch(
             X,
             lambda features: predict_with_confidence(
-                self.pipeline[1:], features, own=OWN in self.pipeline.named_steps
+                self.pipeline[1:],
+                features,
+                own=self._is_own,
+                calibration=self.calibration,
             ),
         )
         labels, confidences = zip((np.empty(0, int), np.empty(0)), *parts, strict=True)
         names = np.array(self.class_names)[np.concatenate(labels)]
         return names, _finite(np.concatenate(confidences))
+
+    @available_if(_has_probabilities)  # type: ignore[untyped-decorator]
+    def predict_with_probabilities(
+        self, X: ArrayLike
+    ) -> tuple[NDArray[np.str_], NDArray[np.float64]]:
+        """Name the class of each image and give the probability of every class.
+
+        Parameters
+        ----------
+        X : array-like of uint8, shape (n, h, w, c) or (n, h, w)
+            Images of `image_shape`.
+
+        Returns
+        -------
+        names : ndarray of str, shape (n,)
+            Names.
+        probabilities : ndarray of float64, shape (n, n_classes)
+            In [0, 1], in the order of `classes_`.
+
+        Raises
+        ------
+        DataError
+            As `predict`.
+        """
+
+        def classify(features: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+            said = class_scores(self.pipeline[1:], features, own=self._is_own)
+            if self.calibration is None:
+                return said.named, said.scores
+            return said.named, self.calibration.probabilities(said)
+
+        none = np.empty(0, int), np.empty((0, len(self.classes_)))
+        named, probabilities = zip(none, *self._by_batch(X, classify), strict=True)
+        names = self.classes_[np.concatenate(named)]
+        return names, _finite(np.concatenate(probabilities))
+
+    @property
+    def _is_own(self) -> bool:
+        """Whether the classifier is none of featx."""
+        return OWN in self.pipeline.named_steps
 
     def _scores(
         self, X: ArrayLike, method: str, none: NDArray[np.float64]

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import zipfile
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -25,7 +26,7 @@ from sklearn.svm import SVC
 import featx
 from featx.autoencoders.registry import make_encoder
 from featx.bundle import _try_out, digest
-from featx.classifiers import CLASSIFIERS, make_classifier
+from featx.classifiers import CLASSIFIERS, Calibration, make_classifier
 from featx.errors import (
     BundleError,
     CacheError,
@@ -77,6 +78,16 @@ def test_a_model_comes_back_as_it_was(tmp_path, classifier):
     assert (again.confidence == "probability") == (
         classifier in ("logreg", "mlp", "knn")
     )
+
+
+@pytest.mark.parametrize("classifier", ["svm", "knn"])
+def test_a_calibrated_model_comes_back(tmp_path, classifier):
+    calibration = Calibration(slope=1.5, bonus=0.1 + 0.2, floor=0.01)
+    model = replace(fitted(classifier=classifier), calibration=calibration)
+    featx.save(model, tmp_path / "m.featx")
+    again, (X, _) = featx.load(tmp_path / "m.featx"), photos(30, seed=1)
+    assert again.calibration == calibration
+    assert np.array_equal(again.predict_proba(X), model.predict_proba(X))
 
 
 @pytest.mark.parametrize("encoder", ["pca", "untrained", "compact", "predictive"])
@@ -403,6 +414,12 @@ def test_every_cut_and_every_flipped_byte_is_found(tmp_path, whole):
         ("image_shape", "999"),
         ("image_fit", "squeeze"),
         ("image_fit", ["pad"]),
+        ("calibration", 1.0),
+        ("calibration", {"slope": 1.0, "bonus": 0.0}),
+        ("calibration", {"slope": "1", "bonus": 0.0, "floor": 0.0}),
+        ("calibration", {"slope": -1.0, "bonus": 0.0, "floor": 0.0}),
+        ("calibration", {"slope": float("nan"), "bonus": 0.0, "floor": 0.0}),
+        ("calibration", {"slope": 1.0, "bonus": 0.0, "floor": 2.0}),
     ],
 )
 @pytest.mark.parametrize("missing", [False, True])

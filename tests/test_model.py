@@ -1,5 +1,7 @@
 """A model is a fitted classifier of scikit-learn: images in, names of classes out."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from sklearn.base import clone, is_classifier
@@ -8,7 +10,7 @@ from sklearn.svm import SVC
 from sklearn.utils.validation import check_is_fitted
 
 import featx
-from featx.classifiers import CLASSIFIERS, make_classifier
+from featx.classifiers import CLASSIFIERS, Calibration, make_classifier
 
 NAMES = ("wasp", "ant", "bee")  # not in the order of the alphabet
 
@@ -81,6 +83,25 @@ def test_scores_do_not_depend_on_the_batches(monkeypatch):
     np.testing.assert_allclose(model.predict_proba(X), whole[0], atol=1e-6)
     confidence = model.predict_with_confidence(X)[1]
     np.testing.assert_allclose(confidence, whole[1], atol=1e-6)
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+@pytest.mark.parametrize("name", CLASSIFIERS)
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_a_calibrated_model_has_probabilities(name, n_classes, monkeypatch):
+    model, (X, _) = fitted(name, n_classes), photos(30, seed=1)
+    calibrated = replace(model, calibration=Calibration(0.7, 0.4, 0.02))
+    assert calibrated.confidence == "probability"
+    names, probabilities = calibrated.predict_with_probabilities(X)
+    assert names.tolist() == model.predict(X).tolist()
+    assert calibrated.classes_[probabilities.argmax(axis=1)].tolist() == names.tolist()
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1)
+    assert probabilities.min() >= 0.02 / n_classes - 1e-12
+    monkeypatch.setattr("featx.model._BATCH_VALUES", 1)
+    np.testing.assert_allclose(calibrated.predict_proba(X), probabilities, atol=1e-6)
+    confidence = calibrated.predict_with_confidence(X)[1]
+    np.testing.assert_allclose(confidence, probabilities.max(axis=1), atol=1e-6)
+    assert calibrated.predict_proba(X[:0]).shape == (0, n_classes)
 
 
 def test_a_method_that_the_classifier_lacks_is_not_there():

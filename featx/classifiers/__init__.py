@@ -2,8 +2,9 @@
 
 from featx.catalog import CLASSIFIERS
 from featx.classifiers.blocks import can_fit_in_blocks, fit_in_blocks
+from featx.classifiers.calibration import Calibration
 from featx.classifiers.choice import CHOICE, FEWEST, choose_settings
-from featx.classifiers.confidence import PROBABILITIES, predict_with_confidence
+from featx.classifiers.confidence import class_scores, predict_with_confidence
 from featx.classifiers.linear_svm import WideLinearSVC
 from featx.classifiers.logistic import WideLogisticRegression
 from featx.classifiers.merit import merit
@@ -22,7 +23,7 @@ __all__ = [
     "CHOICE",
     "CLASSIFIERS",
     "FEWEST",
-    "PROBABILITIES",
+    "Calibration",
     "SharedReduction",
     "WhitenedPCA",
     "WideLinearSVC",
@@ -31,6 +32,7 @@ __all__ = [
     "can_balance",
     "can_fit_in_blocks",
     "choose_settings",
+    "class_scores",
     "default_classifiers",
     "fit_in_blocks",
     "make_classifier",

@@ -2,40 +2,47 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import ClassifierMixin
 
+from featx.classifiers.calibration import Array, Calibration, Columns, Said
 from featx.errors import DataError
 
-PROBABILITIES = ("logreg", "mlp", "knn")  # the others' confidence is a score
 _BATCH_VALUES = 2**25  # scores of pairs, or a quarter of the features, at once
 
 
 def predict_with_confidence(
-    classifier: ClassifierMixin, X: NDArray[Any], *, own: bool = False
-) -> tuple[NDArray[Any], NDArray[np.float64]]:
+    classifier: ClassifierMixin,
+    X: NDArray[Any],
+    *,
+    own: bool = False,
+    calibration: Calibration | None = None,
+) -> tuple[NDArray[Any], Array]:
     """Predict labels and say how clear each is, in one pass over the features.
 
     Parameters
     ----------
     classifier : estimator
         Fitted, with ``predict_proba`` or ``decision_function``. Of one of somebody's own
-        without either, every confidence is 1.
+        without either, every confidence is 1 before it is calibrated.
     X : ndarray, shape (n, n_features)
         Features.
     own : bool, default=False
         It is none of featx: its labels are those that it predicts, whatever its scores.
+    calibration : Calibration, default=None
+        Makes probabilities of its scores.
 
     Returns
     -------
     labels : ndarray, shape (n,)
         The classes of highest probability or score.
     confidence : ndarray of float64, shape (n,)
-        Probability of that class in [0, 1] where the classifier gives one, else its
-        score, of which only the order among images means something.
+        Probability of that class in [0, 1] where there is a calibration, or the classifier
+        gives one; else its score, of which only the order among images means something.
 
     Raises
     ------
@@ -52,50 +59,81 @@ def predict_with_confidence(
     >>> bool((labels == knn.predict(X)).all()), float(confidence.max())
     (True, 1.0)
     """
-    if own:
-        return _own_words(classifier, X)
-    has_probability = hasattr(classifier, "predict_proba")
-    score = (
-        classifier.predict_proba if has_probability else classifier.decision_function
-    )
+    classes = _classes(classifier)
+    named: list[Columns] = [np.empty(0, np.int64)]
+    confidence: list[Array] = [np.empty(0)]
+    for said in _batches(classifier, X, own):
+        named.append(said.named)
+        if calibration is not None:
+            said = said._replace(scores=calibration.probabilities(said))
+        confidence.append(said.confidence)
+    return classes[np.concatenate(named)], np.concatenate(confidence)
+
+
+def class_scores(
+    classifier: ClassifierMixin, X: NDArray[Any], *, own: bool = False
+) -> Said:
+    """Score every class for every image, and name one, as `predict_with_confidence` does.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from featx import make_classifier
+    >>> X, y = load_iris(return_X_y=True)
+    >>> svm = make_classifier("svm", n_features=4, n_images=150).fit(X, y)
+    >>> class_scores(svm, X).scores.shape
+    (150, 3)
+    """
+    n_classes = len(_classes(classifier))
+    parts = [Said(np.empty(0, np.int64), np.empty((0, n_classes)), False)]
+    parts += _batches(classifier, X, own)
+    named, scores, are_probabilities = zip(*parts, strict=True)
+    return Said(np.concatenate(named), np.concatenate(scores), are_probabilities[-1])
+
+
+def _classes(classifier: ClassifierMixin) -> NDArray[Any]:
+    """Give the classes that a fitted classifier knows."""
+    try:
+        return np.asarray(classifier.classes_)
+    except AttributeError as error:
+        raise DataError(
+            "Got a fitted classifier without classes_, but expected one that keeps "
+            "scikit-learn's conventions. Set self.classes_ = np.unique(y) in its fit."
+        ) from error
+
+
+def _batches(classifier: ClassifierMixin, X: NDArray[Any], own: bool) -> Iterator[Said]:
     # an SVM compares every pair of classes for every image
-    n_pairs = max(1, len(classifier.classes_) * (len(classifier.classes_) - 1) // 2)
+    n_classes = len(classifier.classes_)
+    n_pairs = max(1, n_classes * (n_classes - 1) // 2)
     size = max(1, _BATCH_VALUES // max(n_pairs, X.shape[1] // 4))
-    labels: list[NDArray[np.int64]] = [np.empty(0, np.int64)]
-    confidence: list[NDArray[np.float64]] = [np.empty(0)]
     for start in range(0, len(X), size):
         part = X[start : start + size]
-        scores, n_classes = (
-            np.asarray(score(part), np.float64),
-            len(classifier.classes_),
-        )
-        expected = (len(part), n_classes) if scores.ndim > 1 else (len(part),)
-        if scores.shape != expected or (scores.ndim == 1 and n_classes != 2):
+        said = _scores(classifier, part)
+        if own:
+            labels = np.asarray(classifier.predict(part))
+            named = np.searchsorted(classifier.classes_, labels)
+            if said is None:  # it names a class, and says nothing else
+                said = Said(named, np.eye(n_classes)[named], True)
+            said = said._replace(named=named)
+        elif said is None:
             raise DataError(
-                f"Got scores of shape {scores.shape} from a classifier of {n_classes} "
-                f"classes for {len(part)} images, but expected one of each. Fit it anew."
+                f"Got a classifier of {n_classes} classes that does not score each of "
+                "them, but expected one that does. Fit it anew."
             )
-        if scores.ndim == 1:  # two classes: above nought it is the second one
-            labels.append((scores > 0).astype(np.int64))
-            confidence.append(np.abs(scores))
-        else:
-            labels.append(scores.argmax(axis=1))
-            confidence.append(scores.max(axis=1))
-    return classifier.classes_[np.concatenate(labels)], np.concatenate(confidence)
+        yield said
 
 
-def _own_words(
-    classifier: ClassifierMixin, X: NDArray[Any]
-) -> tuple[NDArray[Any], NDArray[np.float64]]:
-    """Take labels from ``predict``, and what scores say of them where they are by class."""
-    labels = np.asarray(classifier.predict(X))
+def _scores(classifier: ClassifierMixin, X: NDArray[Any]) -> Said | None:
+    """Score every class; None if the classifier has no scores by class."""
+    n_classes = len(classifier.classes_)
     for method in ("predict_proba", "decision_function"):
         if not hasattr(classifier, method):
             continue
         scores = np.asarray(getattr(classifier, method)(X), np.float64)
-        if scores.shape == (len(X), len(classifier.classes_)):
-            places = np.searchsorted(classifier.classes_, labels)
-            return labels, scores[np.arange(len(X)), places]
-        if scores.shape == (len(X),):
-            return labels, np.abs(scores)
-    return labels, np.ones(len(labels))
+        if scores.shape == (len(X),) and n_classes == 2:
+            scores = np.stack([-scores, scores], axis=1)
+        if scores.shape == (len(X), n_classes):
+            # above nought it is the second of two, else the first
+            return Said(scores.argmax(axis=1), scores, method == "predict_proba")
+    return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -69,6 +69,7 @@ class FitOptions(OneEncoderOptions):
             # for figures; they need the encoder itself
             n_examples=Protocol.n_examples if self.out else 0,
             diagnose=self.out is not None,
+            calibrate_fully=self.save is not None,
         )
 
 
@@ -111,7 +112,7 @@ def fit(context: typer.Context, options: FitOptions) -> None:
 
 def _refit(options: FitOptions, dataset: Dataset) -> tuple[BaseEstimator, FittedRow]:
     """Fit encoder and classifier on all labeled images."""
-    from featx.experiment import Backend, Observer, Protocol, bench
+    from featx.experiment import Backend, Observer, bench
     from featx.experiment.folds import all_to_learn
 
     fitted: list[tuple[BaseEstimator, FittedRow]] = []
@@ -121,9 +122,7 @@ def _refit(options: FitOptions, dataset: Dataset) -> tuple[BaseEstimator, Fitted
             together,
             options.make_encoders(together, [options.encoder]),
             [options.clf],
-            protocol=Protocol(
-                tune=options.tune, seed=options.seed, n_examples=0, diagnose=False
-            ),
+            protocol=replace(options.protocol(), n_examples=0, diagnose=False),
             backend=Backend(**options.where, device=options.cuda_device),
             cache=options.cache(),
             observer=Observer(
@@ -154,5 +153,11 @@ def _save(
     from featx.bundle import save
     from featx.model import Model
 
-    names = dataset.class_names
-    save(Model.of(encoder, row.classifier, names, image_fit=options.fit), place)
+    model = Model.of(
+        encoder,
+        row.classifier,
+        dataset.class_names,
+        image_fit=options.fit,
+        calibration=row.calibration,
+    )
+    save(model, place)

@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -18,10 +18,11 @@ from featx.cli.console import SafeConsole
 from featx.cli.fields import argument, option
 from featx.cli.output import end, err, tell_skipped
 from featx.cli.progress import StderrProgress
-from featx.errors import MissingDataError
+from featx.errors import MissingDataError, ParameterError
 from featx.names import NAMES_AS_BYTES, safe_cell
 
 if TYPE_CHECKING:
+    from featx.model import Model
     from featx.prediction import Predictions
 
 SILENT_SECONDS = 2.0  # a prediction that takes longer shows its progress
@@ -35,6 +36,9 @@ class PredictOptions:
     paths: list[str] = argument(
         "Image files, folders, patterns, or - for a list of paths on stdin.",
         metavar="PATH...",
+    )
+    every_class: bool = option(
+        False, "Give the probability of every class, too.", "--all"
     )
     as_json: bool = option(False, "Print a JSON object per line.", "--json")
     strict: bool = option(
@@ -85,13 +89,16 @@ def predict(options: PredictOptions) -> None:
     files, total = _find(options)
     # stdout as it is now: while there is progress, what libraries print goes to stderr
     sink = SafeConsole(file=sys.stdout if options.out is None else io.StringIO())
+    classes = _classes(model) if options.every_class else []
     columns = ["id", "class", model.confidence]
     n_named = n_skipped = 0
     start = time.monotonic()
     with StderrProgress(err, options.quiet or sink.file.isatty()) as progress:
-        for batch in predict_files(model, files):
-            if batch.ids:
-                _write(batch, sink, columns, options.as_json, first=not n_named)
+        for batch in predict_files(model, files, every_class=options.every_class):
+            if batch.ids and options.as_json:
+                _write_json(batch, sink, columns, classes)
+            elif batch.ids:
+                _write_csv(batch, sink, columns, classes, first=not n_named)
             for skipped in batch.skipped:
                 tell_skipped(skipped)
             n_named += len(batch.ids)
@@ -124,21 +131,52 @@ def _find(options: PredictOptions) -> tuple[Iterator[str], int]:
     return chain(files, read_list(sys.stdin.buffer, nul=options.nul)), 0
 
 
-def _write(
+def _classes(model: Model) -> list[str]:
+    """Name the classes of which there are probabilities."""
+    if not hasattr(model, "predict_proba"):
+        raise ParameterError(
+            "Got --all, but a model whose scores are no probabilities. Fit and save it "
+            "anew with 'featx fit --save', or leave --all out."
+        )
+    names: list[str] = model.classes_.tolist()
+    return names
+
+
+def _write_csv(
     batch: Predictions,
     sink: SafeConsole,
     columns: list[str],
-    as_json: bool,
+    classes: list[str],
     first: bool,
 ) -> None:
-    """Write predictions as CSV, the columns first, or as a JSON object per line."""
+    """Write predictions as CSV, the columns first; a column for each of `classes`."""
     lines = csv.writer(sink, lineterminator="\n")
-    if first and not as_json:
-        lines.writerow(columns)
+    if first:
+        own = [safe_cell(f"{columns[-1]}/{name}") for name in classes]
+        lines.writerow([*columns, *own])
+    for path, name, *values in _lines(batch):
+        numbers = [f"{value:.6g}" for value in values]
+        lines.writerow([safe_cell(path), safe_cell(name), *numbers])
+
+
+def _write_json(
+    batch: Predictions, sink: SafeConsole, columns: list[str], classes: list[str]
+) -> None:
+    """Write predictions as a JSON object per line; with `classes`, what each has."""
+    for path, name, value, *of_classes in _lines(batch):
+        row = dict(zip(columns, (path, name, value), strict=True))
+        if classes:
+            row["probabilities"] = dict(zip(classes, of_classes, strict=True))
+        sink.write(json.dumps(row) + "\n")
+
+
+def _lines(batch: Predictions) -> Iterator[tuple[Any, ...]]:
+    """Give path, name, confidence and, where there are some, probabilities of images."""
+    of_classes: list[list[float]] = [[] for _ in batch.ids]
+    if batch.probabilities is not None:
+        of_classes = batch.probabilities.tolist()
     names, confidence = batch.names.tolist(), batch.confidence.tolist()
-    for path, name, value in zip(batch.ids, names, confidence, strict=True):
-        if as_json:
-            row = dict(zip(columns, (path, name, value), strict=True))
-            sink.write(json.dumps(row) + "\n")
-        else:
-            lines.writerow([safe_cell(path), safe_cell(name), f"{value:.6g}"])
+    for path, name, value, more in zip(
+        batch.ids, names, confidence, of_classes, strict=True
+    ):
+        yield path, name, value, *more

@@ -10,6 +10,7 @@ from featx.evaluation.feature_diagnostics import (
     draw_evenly,
 )
 from featx.evaluation.folds import with_folds
+from featx.evaluation.reliability import Reliability, reliability
 from featx.evaluation.repeats import how_judged, with_repeats
 from featx.evaluation.result import HeldOut, Result, choose_row
 from featx.evaluation.results import BenchResults
@@ -24,6 +25,7 @@ __all__ = [
     "Duplicates",
     "FeatureDiagnostics",
     "HeldOut",
+    "Reliability",
     "Result",
     "Scores",
     "choose_row",
@@ -34,6 +36,7 @@ __all__ = [
     "find_duplicates",
     "how_judged",
     "is_uneven",
+    "reliability",
     "score",
     "with_folds",
     "with_repeats",

@@ -100,6 +100,7 @@ def joined_row(rows: Sequence[Result], scores: Scores, **changes: Any) -> Result
         },
         notes=tuple(dict.fromkeys(note for row in rows for note in row.notes)),
         held_out=_joined_held_out([row.held_out for row in rows]),
+        calibrated=all(row.calibrated for row in rows),
         **means,
         **changes,
     )

@@ -74,6 +74,8 @@ class Result:
     held_out : HeldOut or None
         How the row did on held-out training images, by which rows are chosen. None where
         there were too few.
+    calibrated : bool
+        Whether its confidences are probabilities that were made to hold on held-out images.
     """
 
     encoder: str
@@ -91,6 +93,7 @@ class Result:
     notes: tuple[str, ...] = ()
     repeats: tuple[float, ...] = ()
     held_out: HeldOut | None = None
+    calibrated: bool = False
 
     @property
     def name(self) -> str:

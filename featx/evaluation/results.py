@@ -14,6 +14,7 @@ from featx.evaluation.comparisons import Comparison
 from featx.evaluation.duplicates import Duplicates
 from featx.evaluation.feature_diagnostics import FeatureDiagnostics
 from featx.evaluation.intervals import interval_of_mean
+from featx.evaluation.reliability import Reliability, reliability
 from featx.evaluation.result import Result, choose_row
 from featx.evaluation.scores import is_uneven
 from featx.evaluation.summary import as_html, as_text, summarize
@@ -80,8 +81,8 @@ class BenchResults:
         By row name, the labels predicted under each of several seeds; empty for a single
         run.
     confidences : dict of str to ndarray of float32, shape (n_test,)
-        By row name, how clear each prediction was: a probability where the classifier
-        gives one, else a score whose order alone means something. Of several seeds,
+        By row name, how clear each prediction was: a probability where the row is
+        calibrated, else a score whose order alone means something. Of several seeds,
         those of the first.
     histories : dict of str to dict of str to list of float
         By encoder: ``"loss"`` and, where there was one, ``"validation_loss"``, a value
@@ -221,6 +222,26 @@ class BenchResults:
         kept = self.duplicates.of < 0
         return float((self.predictions_of(name) == self.y_true)[:, kept].mean())
 
+    def reliability_of(self, name: str) -> Reliability | None:
+        """Compare the probabilities of a row with what came true, of the first seed.
+
+        It is None where a row has scores that are no probabilities, or none.
+
+        Examples
+        --------
+        >>> from dataclasses import replace
+        >>> from featx.reports.examples import example_results
+        >>> said = {"conv + svm": np.full(8, 0.75)}  # 7 of 8 were right
+        >>> results = replace(example_results(), confidences=said)
+        >>> results.reliability_of("conv + svm").error
+        0.125
+        """
+        (row,) = (row for row in self.rows if row.name == name)
+        if not row.calibrated or name not in self.confidences:
+            return None
+        right = self.predictions[name] == self.y_true
+        return reliability(self.confidences[name], right, self.groups)
+
     def comparison_of(self, row: str, other: str) -> Comparison | None:
         """Find the test between two rows, seen from the first; None if there is none."""
         for test in self.comparisons:
@@ -329,6 +350,11 @@ class BenchResults:
             "machine": self.machine,
             "rows": [row.to_dict() for row in self.rows],
             "comparisons": [test.to_dict() for test in self.comparisons],
+            "reliability": {
+                row.name: found.to_dict()
+                for row in self.rows
+                if (found := self.reliability_of(row.name)) is not None
+            },
             "duplicates": self.duplicates
             and self.duplicates.to_dict()
             | {

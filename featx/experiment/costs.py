@@ -14,7 +14,7 @@ from sklearn.pipeline import FeatureUnion, Pipeline
 
 from featx.autoencoders.base import Cost
 from featx.classifiers.registry import WIDE
-from featx.experiment.held_out import MOST_FITTED
+from featx.experiment.tasks import MOST_HELD_OUT
 from featx.images import Dataset
 from featx.machine import fit_operations_per_second, operations_per_second
 
@@ -56,7 +56,7 @@ def fit_seconds(
     n_slow = min(n_train, _FEW_IMAGES) if limits_fits else n_train
     fits = sum(
         fit_operations(name, n_train if name in _LINEAR else n_slow, n_features)
-        + fit_operations(name, min(n_train, MOST_FITTED), n_features)
+        + fit_operations(name, min(n_train, MOST_HELD_OUT), n_features)
         for name in classifiers
     )
     return fits / fit_operations_per_second()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple, Self
 
@@ -15,6 +14,7 @@ from sklearn.pipeline import Pipeline
 
 from featx.classifiers import (
     FEWEST,
+    Calibration,
     SharedReduction,
     can_balance,
     choose_settings,
@@ -23,9 +23,8 @@ from featx.classifiers import (
     predict_with_confidence,
 )
 from featx.errors import DataError
-from featx.evaluation.result import HeldOut
 from featx.experiment.fit_notes import notes_of
-from featx.experiment.held_out import judge_held_out
+from featx.experiment.held_out import Judged, judge_held_out
 from featx.experiment.rows import Row, make_result
 from featx.experiment.sampling import Sample, choose_sample
 from featx.experiment.tasks import FitTask
@@ -41,15 +40,13 @@ class FittedRow(NamedTuple):
         The row, and the predicted label of every test image.
     classifier : Pipeline
         Fitted on the features of the training images.
+    calibration : Calibration or None
+        Makes probabilities of its scores; None where no images could be held out.
     """
 
     row: Row
     classifier: Pipeline
-
-    def judged(self, held_out: HeldOut | None) -> FittedRow:
-        """Add how it did on held-out training images."""
-        result = replace(self.row.result, held_out=held_out)
-        return self._replace(row=self.row._replace(result=result))
+    calibration: Calibration | None
 
 
 class Fit(NamedTuple):
@@ -106,12 +103,14 @@ def fit_row(
         fit = _fit_in_memory(task, sample, shared and shared.all_images)
     fit_seconds = time.perf_counter() - start + fit.seconds_saved
     notes = [*sample.notes, *_warn_of_settings(task, sample), *fit.notes]
-    row = _score_row(task, fit.classifier, notes, fit_seconds)
-    return row.judged(
-        judge_held_out(
-            task, len(sample.y), shared and shared.held_out, settings=fit.settings
-        )
+    notes += _tell_of_landmarks(task, fit.classifier)
+    judged = judge_held_out(
+        task, len(sample.y), shared and shared.held_out, settings=fit.settings
     )
+    row = _score_row(
+        task, fit.classifier, judged, notes=tuple(notes), fit_seconds=fit_seconds
+    )
+    return FittedRow(row, fit.classifier, judged and judged.calibration)
 
 
 def _search(task: FitTask, sample: Sample) -> Fit:
@@ -194,26 +193,35 @@ def _warn_of_settings(task: FitTask, sample: Sample) -> list[str]:
     return notes
 
 
+def _tell_of_landmarks(task: FitTask, classifier: Pipeline) -> list[str]:
+    """Note by how many images a kernel is spanned, instead of by all."""
+    if task.classifier != "svm" or "rbf" not in classifier.named_steps:
+        return []
+    landmarks = classifier.named_steps["rbf"].n_components
+    return [f"kernel approximated by {landmarks:,} of the images (Nystroem)"]
+
+
 def _score_row(
-    task: FitTask, classifier: Pipeline, notes: list[str], fit_seconds: float
-) -> FittedRow:
+    task: FitTask, classifier: Pipeline, judged: Judged | None, **fit: Any
+) -> Row:
     """Predict the test part with a fitted classifier."""
-    if task.classifier == "svm" and "rbf" in classifier.named_steps:
-        landmarks = classifier.named_steps["rbf"].n_components
-        notes.append(f"kernel approximated by {landmarks:,} of the images (Nystroem)")
     start = time.perf_counter()
     X = np.asarray(task.encoded.test.X)
     predicted, confidence = predict_with_confidence(
-        classifier, X, own=task.own is not None
+        classifier,
+        X,
+        own=task.own is not None,
+        calibration=judged and judged.calibration,
     )
     labels = predicted.astype(np.int64)
     result = make_result(
         task,
         labels,
         cached=False,
-        fit_seconds=fit_seconds,
         predict_seconds=time.perf_counter() - start,
         classifier_params=plain_params(classifier),
-        notes=tuple(notes),
+        held_out=judged and judged.held_out,
+        calibrated=judged is not None,
+        **fit,
     )
-    return FittedRow(Row(result, labels, confidence.astype(np.float32)), classifier)
+    return Row(result, labels, confidence.astype(np.float32))

@@ -1,18 +1,23 @@
 """How a row does on training images that its classifier was not fitted on.
 
 By that a row is chosen. The test part then judges one row, and its accuracy is not that of
-the luckiest of many.
+the luckiest of many. And by that scores become probabilities.
 """
 
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from featx.classifiers import SharedReduction, choose_settings, predict_with_confidence
+from featx.classifiers import (
+    Calibration,
+    SharedReduction,
+    choose_settings,
+    class_scores,
+)
 from featx.evaluation.result import HeldOut
 from featx.experiment.fit_notes import notes_of
 from featx.experiment.sampling import stratified_subsample
@@ -21,9 +26,24 @@ from featx.images.split import draw_fraction, draw_groups, rng_for, split_into_f
 
 FEW = 500  # images; all of fewer are judged, in folds, and a fifth of more
 N_FOLDS = 5
-MOST_FITTED, MOST_JUDGED = 10_000, 5000
+MOST_JUDGED = 5000
 
 Rows = NDArray[np.int64]
+
+
+class Judged(NamedTuple):
+    """What held-out images say of a row.
+
+    Parameters
+    ----------
+    held_out : HeldOut
+        How many were right.
+    calibration : Calibration
+        Makes probabilities of the scores of its classifier.
+    """
+
+    held_out: HeldOut
+    calibration: Calibration
 
 
 def judge_held_out(
@@ -32,7 +52,7 @@ def judge_held_out(
     shared: SharedReduction | None = None,
     *,
     settings: dict[str, Any] | None = None,
-) -> HeldOut | None:
+) -> Judged | None:
     """Fit a row's classifier on some training images and judge it on others.
 
     Both are the same for every row. The encoder has seen them all, without labels.
@@ -50,12 +70,12 @@ def judge_held_out(
 
     Returns
     -------
-    HeldOut or None
+    Judged or None
         None where images cannot be split.
     """
     X, y, groups = task.encoded.train.X, task.encoded.train.y, task.train_groups
-    right: list[NDArray[np.bool_]] = []
-    splits = held_out_rows(y, groups, min(most, task.n_in_memory))
+    parts, true = [], []
+    splits = held_out_rows(y, groups, min(most, task.n_in_memory, task.most_held_out))
     for fitted, judged in splits:
         if len(np.unique(y[fitted])) < 2:
             return None
@@ -74,14 +94,23 @@ def judge_held_out(
             choose if settings is None else None,
         )
         notes_of(fit)  # they are of the row itself
-        predicted, _ = predict_with_confidence(
-            classifier, np.asarray(X[judged]), own=task.own is not None
+        parts.append(
+            class_scores(classifier, np.asarray(X[judged]), own=task.own is not None)
         )
-        right.append(predicted == y[judged])
-    if not right:
+        true.append(_columns(y[judged], classifier.classes_))
+    if not parts:
         return None
-    together = np.concatenate(right)
-    return HeldOut(float(together.mean()), len(together))
+    right = np.concatenate(
+        [said.named == of for said, of in zip(parts, true, strict=True)]
+    )
+    held_out = HeldOut(float(right.mean()), len(right))
+    return Judged(held_out, Calibration.of(parts, true))
+
+
+def _columns(y: NDArray[np.int64], classes: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Find labels among the classes; -1 for those that are not there."""
+    places = np.searchsorted(classes, y).clip(max=len(classes) - 1)
+    return np.where(classes[places] == y, places, -1)
 
 
 def held_out_rows(
@@ -111,7 +140,6 @@ def held_out_rows(
             return split_into_folds(y, groups, n_folds, 0)[:1]
         judged = drawn
     fitted = np.setdiff1d(np.arange(n), judged)
-    most = min(most, MOST_FITTED)
     if len(fitted) > most:
         fitted = fitted[stratified_subsample(y[fitted], most)]
     return [(fitted, judged)]

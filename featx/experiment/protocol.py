@@ -38,6 +38,10 @@ class Protocol:
         test what these gave.
     n_examples : int, default=48
         Number of test images that are kept with their reconstructions, for the figures.
+    calibrate_fully : bool, default=False
+        Hold images out from a fit on all others, not on 10,000 at most, so that
+        probabilities are those of a classifier that learned from as many. It takes the
+        time of one more fit.
     diagnose : bool, default=True
         Look into the features of the best row: a map, the nearest neighbors of some
         images, and images that may be labeled wrong.
@@ -55,6 +59,7 @@ class Protocol:
     controls: Sequence[str] = CONTROLS
     ablate_unlabeled: bool = False
     n_examples: int = 48
+    calibrate_fully: bool = False
     diagnose: bool = True
 
     @property

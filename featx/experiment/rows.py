@@ -15,7 +15,10 @@ from featx.experiment.tasks import FitTask
 from featx.memory_maps import load_array
 from featx.store import Store, cache_errors
 
-_KEPT = ("fit_seconds", "predict_seconds", "classifier_params", "notes", "held_out")
+_KEPT = (
+    *("fit_seconds", "predict_seconds", "classifier_params"),
+    *("notes", "held_out", "calibrated"),
+)
 
 
 class Row(NamedTuple):

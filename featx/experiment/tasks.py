@@ -24,6 +24,8 @@ from featx.features.digest import (
 from featx.machine import rows_in_memory
 from featx.store import FORMAT
 
+MOST_HELD_OUT = 10_000  # images to fit on, to judge others: so many tell rows apart
+
 
 def _not_here() -> BaseEstimator:
     raise RuntimeError("The encoder of a row stays where it was fitted.")
@@ -52,6 +54,8 @@ class FitTask:
         As for `SharedReduction`.
     own : estimator or None
         The classifier, where it is none of featx.
+    most_held_out : int
+        Images, at most, that it is fitted on to judge held-out ones, see `judge_held_out`.
     """
 
     encoder: str
@@ -66,6 +70,7 @@ class FitTask:
     train_groups: NDArray[np.int64] | None = None
     groups: NDArray[np.int64] | None = None
     own: BaseEstimator | None = None
+    most_held_out: int = MOST_HELD_OUT
 
     def __getstate__(self) -> dict[str, Any]:
         """Give what travels to a worker: not the encoder, which has encoded already."""
@@ -139,7 +144,7 @@ class FitTask:
         return digest_json(
             {
                 "format": FORMAT,
-                "holds": ["predicted", "confidence", "held_out"],
+                "holds": ["predicted", "confidence", "held_out", "calibrated"],
                 "featx": __version__,
                 "scikit-learn": version("scikit-learn"),
                 "intelex": version("scikit-learn-intelex") if accelerated() else None,
@@ -149,6 +154,7 @@ class FitTask:
                 if self.train_groups is None
                 else digest_array(self.train_groups),
                 "in_memory": in_memory,
+                "most_held_out": min(self.most_held_out, self.n_images),
                 "classifier": self._content,
                 "device": self.fit_device,
                 "uneven": self.uneven,

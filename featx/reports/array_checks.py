@@ -62,7 +62,12 @@ def _check_row(row: Result, results: BenchResults, n_classes: int) -> None:
     every = results.predictions_of(row.name)
     _whole(every, (max(1, n_seeds), n_test), n_classes, f"repeats/{row.name}")
     if row.name in results.confidences:
-        _numbers(results.confidences[row.name], (n_test,), f"confidence/{row.name}")
+        sure, what = results.confidences[row.name], f"confidence/{row.name}"
+        _numbers(sure, (n_test,), what)
+        if row.calibrated and not ((sure >= 0) & (sure <= 1)).all():
+            raise ValueError(
+                f"{what} has no probability, but expected some from 0 to 1"
+            )
     cells = n_classes * np.broadcast_to(results.y_true, every.shape) + every
     counts = np.bincount(cells.ravel(), minlength=n_classes**2)
     confusion, accuracy = row.scores.confusion, (every == results.y_true).mean()

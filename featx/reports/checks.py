@@ -76,6 +76,7 @@ _ROW: dict[Any, Any] = {
     "cached": {str: _SWITCH},
     "notes?": [TEXT],
     "repeats?": [SHARE],
+    "calibrated?": _SWITCH,
     "held_out?": _Kind("null or an accuracy of some images", lambda v: _held_out(v)),
 }
 _DATA: dict[Any, Any] = {

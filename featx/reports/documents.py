@@ -51,8 +51,8 @@ def to_json(results: BenchResults, *, histories: bool = False) -> str:
     --------
     >>> import json
     >>> from featx.reports.examples import example_results
-    >>> list(json.loads(to_json(example_results())))
-    ['featx', 'data', 'protocol', 'machine', 'rows', 'comparisons', 'duplicates']
+    >>> list(json.loads(to_json(example_results())))[:5]
+    ['featx', 'data', 'protocol', 'machine', 'rows']
     """
     document = results.to_dict()
     if histories:

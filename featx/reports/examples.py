@@ -48,6 +48,7 @@ def example_results() -> BenchResults:
                 encoder_params={"max_epochs": 2} if learned else {},
                 classifier_params={"C": 10.0},
                 cached={"encoder": learned, "features": False},
+                calibrated=True,
             )
         )
     right = {name: y_pred == y_true for name, y_pred in predictions.items()}

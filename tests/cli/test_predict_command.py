@@ -6,6 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from calling import stdin
+from sklearn.linear_model import RidgeClassifier
+
+import featx
 
 
 def test_a_saved_model_names_files_folders_patterns_and_lists(
@@ -30,6 +33,34 @@ def test_a_saved_model_names_files_folders_patterns_and_lists(
     assert code == 3 and "skipped none.png: no file" in err
     assert found[-1]["id"] == str(odd) and found[-1]["class"] == rows[0]["class"]
     assert len(found) == 1 + len(list(Path(rows[1]["id"]).parent.glob("*.png")))
+
+
+@pytest.mark.parametrize("clf", ["svm", "ridge"])
+def test_every_class_has_a_probability(run, folder, clf):
+    saved = run("fit", folder, "--encoder", "raw", "--clf", clf, "--save", "m.featx")
+    assert saved[0] == 0
+    code, out, _ = run("predict", "m.featx", folder / "test", "--all")
+    rows = list(csv.DictReader(io.StringIO(out)))
+    names = sorted(path.name for path in (folder / "test").iterdir())
+    columns = [f"probability/{name}" for name in names]
+    assert code == 0 and list(rows[0]) == ["id", "class", "probability", *columns]
+    for row in rows:
+        values = {name: float(row[f"probability/{name}"]) for name in names}
+        assert sum(values.values()) == pytest.approx(1, abs=1e-4)
+        assert values[row["class"]] == float(row["probability"]) == max(values.values())
+    out = run("predict", "m.featx", folder / "test", "--all", "--json")[1]
+    first = json.loads(out.splitlines()[0])
+    assert list(first["probabilities"]) == names
+    assert first["probabilities"][first["class"]] == first["probability"]
+
+
+def test_scores_are_no_probabilities_to_be_listed(run, folder, model):
+    encoder = featx.load(model).pipeline[0]
+    X = np.random.default_rng(0).integers(0, 256, (30, *encoder.image_shape_), np.uint8)
+    ridge = RidgeClassifier().fit(encoder.transform(X), np.arange(30) % 3)
+    featx.save(featx.Model.of(encoder, ridge, ["a", "b", "c"]), "bare.featx")
+    code, out, err = run("predict", "bare.featx", folder / "test", "--all")
+    assert (code, out) == (1, "") and "whose scores are no probabilities" in err
 
 
 @pytest.mark.parametrize(

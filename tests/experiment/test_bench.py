@@ -172,7 +172,7 @@ def test_tuning_chooses_on_the_validation_part_and_never_sees_the_test_part(
             return super().fit(X, y)
 
     monkeypatch.setattr(module, "GridSearchCV", Spy)
-    (result, *_), _ = fit_row(task_of(dataset, encoded, name, tune=True))
+    result = fit_row(task_of(dataset, encoded, name, tune=True)).row.result
     ((n, folds),) = seen
     assert n == 60 and len(folds) == 1
     assert np.array_equal(folds[0][1], np.flatnonzero(dataset.validation))
@@ -213,7 +213,7 @@ def test_class_weights_follow_the_class_counts():
 
 def test_a_classifier_without_class_weights_says_so(dataset, cache):
     encoded = encode(dataset, RawPixels(), cache=cache)
-    (result, *_), _ = fit_row(task_of(dataset, encoded, "knn", uneven=True))
+    result = fit_row(task_of(dataset, encoded, "knn", uneven=True)).row.result
     assert "takes no class weights" in result.notes[0]
 
 

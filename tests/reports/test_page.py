@@ -14,6 +14,7 @@ from featx.reports import files as module
 from featx.reports import html_page, load_run, save_page, save_run
 from featx.reports.album import PER_CELL, cells, make_album
 from featx.reports.html.rows import answer, compared
+from featx.reports.html.view import page_view
 from featx.reports.runs import Run, predictions_npz
 
 NASTY = (
@@ -377,7 +378,7 @@ def test_predictions_of_another_run_are_refused(folder, build, tmp_path):
 
 def test_scores_are_not_called_probabilities(results, run):
     dataset, _ = run
-    rows = [replace(row, classifier="mlp") for row in results.rows[:1]]
+    rows = [replace(row, classifier="mlp", calibrated=True) for row in results.rows[:1]]
     mlp = replace(
         results,
         rows=rows + results.rows[1:],
@@ -390,6 +391,26 @@ def test_scores_are_not_called_probabilities(results, run):
     page = html_page(Run(mlp, make_album(mlp, dataset), "featx"))
     kinds = {row["name"]: row["kind"] for row in document(page)["rows"]}
     assert kinds["raw + mlp"] == "probability" and kinds["conv + svm"] == "score"
+    assert page.count("expected calibration error") == 1
+
+
+def test_probabilities_are_drawn_beside_what_came_true(results, run):
+    dataset, _ = run
+    said = np.linspace(0.1, 1, len(results.y_true), dtype=np.float32)
+    (row, *_) = results.rows
+    alone = replace(
+        results,
+        rows=[replace(row, calibrated=True)],
+        comparisons=[],
+        confidences={row.name: said},
+    )
+    view = page_view(Run(alone, make_album(alone, dataset), "featx"))
+    (drawn,) = (one["reliability"] for one in view["rows"])
+    found = alone.reliability_of(row.name)
+    assert drawn["error"] == f"{found.error:.3f}"
+    assert len(drawn["points"]) == np.count_nonzero(found.n_images)
+    for point in drawn["points"]:
+        assert float(point["high"]) <= float(point["y"]) <= float(point["low"])
 
 
 @pytest.mark.parametrize("shape", [(8, 8, 1), (1, 1, 3), (20, 31, 3), (200, 40, 1)])

@@ -124,10 +124,11 @@ def test_json_holds_the_contract(results):
         "protocol",
         "machine",
         "rows",
+        "reliability",
         "comparisons",
     }
     for row in document["rows"]:
-        assert set(row) - {"notes", "repeats", "held_out"} == CONTRACT
+        assert set(row) - {"notes", "repeats", "held_out", "calibrated"} == CONTRACT
         assert row["classifier_params"] == {"C": 10.0, "gamma": None}
         assert set(row["cached"]) == {"encoder", "features"}
     best = document["rows"][2]

@@ -11,6 +11,7 @@ import numpy as np
 from featx.evaluation.comparisons import compare
 from featx.evaluation.result import Result
 from featx.evaluation.results import BenchResults
+from featx.reports.html.reliability import reliability_view
 from featx.reports.recommendation import cheapest, choice_lines, save_command
 from featx.reports.sentences import (
     against_controls,
@@ -127,6 +128,7 @@ def row_view(
         "versus_short": _versus(row, results),
         "notes": [*filter(None, [never_named_line(row)]), *row.notes],
         "bars": _bars(row, names),
+        "reliability": reliability_view(results, row),
         "confused": [
             {
                 "true": t,

@@ -9,7 +9,6 @@ from typing import Any
 
 from PIL import Image
 
-from featx.classifiers import PROBABILITIES
 from featx.evaluation.learning_curve import LearningCurve
 from featx.evaluation.result import Result
 from featx.evaluation.results import BenchResults
@@ -189,7 +188,7 @@ def _document(
                 certainty = []
             count = int(row.scores.confusion[t, p])
             listed.append([t, p, count, shown, certainty, len(behind)])
-        kind = "probability" if row.classifier in PROBABILITIES else "score"
+        kind = "probability" if row.calibrated else "score"
         rows.append({"name": row.name, "kind": kind, "cells": listed})
     return {
         "classes": list(names),

@@ -1,0 +1,170 @@
+"""Scores of classes -> probabilities that hold on images that nothing was fitted on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize
+from scipy.special import softmax
+
+LEAST = 1e-6  # of a classifier's own probabilities: less is taken for as much
+
+Array = NDArray[np.float64]
+Columns = NDArray[np.int64]
+
+
+class Said(NamedTuple):
+    """What a classifier says of some images.
+
+    Parameters
+    ----------
+    named : ndarray of int64, shape (n,)
+        The class that it names, as its position among `classes_`.
+    scores : ndarray of float64, shape (n, n_classes)
+        How clear each class is: the higher, the clearer.
+    are_probabilities : bool
+        Whether the scores of each image are probabilities.
+    """
+
+    named: Columns
+    scores: Array
+    are_probabilities: bool
+
+    @property
+    def logits(self) -> Array:
+        """Scores of any size, of which only differences count."""
+        if not self.are_probabilities:
+            return self.scores
+        return np.log(np.maximum(self.scores, LEAST))
+
+    @property
+    def confidence(self) -> Array:
+        """The score of the class that is named, shape (n,)."""
+        return _at(self.scores, self.named)
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """From scores to probabilities: scaled, the named class raised, none quite nought.
+
+    The probabilities are ``(1 - floor) * softmax(slope * scores + bonus * named) + floor /
+    n_classes``, where `named` is 1 for the class that is named. Temperature scaling [1]_ is
+    the slope alone. The bonus suits scores that count votes, as an SVM's do; the floor
+    those that may be quite sure and wrong, as a few neighbors may.
+
+    Parameters
+    ----------
+    slope : float
+        Above 0.
+    bonus : float
+        At least 0.
+    floor : float
+        In [0, 1].
+
+    References
+    ----------
+    .. [1] C. Guo, G. Pleiss, Y. Sun and K. Q. Weinberger, "On calibration of modern neural
+       networks", ICML (2017).
+    """
+
+    slope: float
+    bonus: float
+    floor: float
+
+    @classmethod
+    def of(cls, parts: Sequence[Said], true: Sequence[Columns]) -> Self:
+        """Find what makes the true classes of images most likely.
+
+        Parameters
+        ----------
+        parts : sequence of Said
+            What was said of images that the classifier was not fitted on, by one fit or
+            several.
+        true : sequence of ndarray of int64, each of shape (n,)
+            For each part the true classes, as positions among `classes_`; -1 for one that
+            is not among them.
+
+        Returns
+        -------
+        Calibration
+            Its floor is at least ``1 / (n + 2)``: that n images were all right does not
+            mean that the next one is [1]_.
+
+        References
+        ----------
+        .. [1] P.-S. Laplace, "Essai philosophique sur les probabilités" (1814): the rule of
+           succession.
+
+        Examples
+        --------
+        >>> rng = np.random.default_rng(0)
+        >>> true = rng.integers(0, 2, 1000)
+        >>> named = np.where(rng.random(1000) < 0.8, true, 1 - true)
+        >>> said = Said(named, 5.0 * np.eye(2)[named], are_probabilities=False)
+        >>> calibration = Calibration.of([said], [true])
+        >>> round(float(calibration.probabilities(said).max()), 2)  # 80 % were right
+        0.8
+        """
+        logits = [said.logits for said in parts]
+        spread = float(np.sqrt(np.mean([one.var() for one in logits]))) or 1.0
+        least = 1 / (sum(map(len, true)) + 2)
+
+        def loss(at: Array) -> tuple[float, Array]:
+            calibration = cls(float(np.exp(at[0])) / spread, at[1], at[2])
+            found = [
+                calibration._loss(*each)
+                for each in zip(
+                    logits, (said.named for said in parts), true, strict=True
+                )
+            ]
+            values, slopes = zip(*found, strict=True)
+            return float(np.mean(values)), np.mean(slopes, axis=0)
+
+        best = minimize(
+            loss,
+            [0.0, 0.0, max(least, 0.01)],
+            jac=True,
+            method="L-BFGS-B",
+            bounds=[(-7, 7), (0, 10), (least, 1)],
+        )
+        scale, bonus, floor = map(float, best.x)
+        return cls(float(np.exp(scale)) / spread, bonus, floor)
+
+    def _loss(
+        self, logits: Array, named: Columns, true: Columns
+    ) -> tuple[float, Array]:
+        """Give the mean negative log-likelihood, and its slopes by parameters.
+
+        The first of these is by the logarithm of `slope`.
+        """
+        known = true >= 0
+        shares = softmax(self._raised(logits, named), axis=1)
+        of_true = np.where(known, _at(shares, true), 0.0)
+        of_named = _at(shares, named)
+        likelihood = (1 - self.floor) * of_true + self.floor / logits.shape[1]
+        ahead = _at(logits, true) - (shares * logits).sum(axis=1)
+        by_slope = (1 - self.floor) * of_true * ahead * self.slope
+        by_bonus = (1 - self.floor) * of_true * ((true == named) - of_named)
+        by_floor = 1 / logits.shape[1] - of_true
+        slopes = np.stack([by_slope, by_bonus, by_floor]) / likelihood
+        return -float(np.log(likelihood).mean()), -slopes.mean(axis=1)
+
+    def _raised(self, logits: Array, named: Columns) -> Array:
+        raised = self.slope * logits
+        raised[np.arange(len(named)), named] += self.bonus
+        return raised
+
+    def probabilities(self, said: Said) -> Array:
+        """Give the probability of every class, shape (n, n_classes); each in [0, 1]."""
+        shares: Array = softmax(self._raised(said.logits, said.named), axis=1)
+        return (1 - self.floor) * shares + self.floor / shares.shape[1]
+
+
+def _at(values: Array, columns: Columns) -> Array:
+    """Take one value of each row."""
+    taken: Array = values[np.arange(len(values)), columns]
+    return taken

@@ -1,0 +1,125 @@
+"""How far the probabilities of predictions can be trusted."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+N_BINS = 15
+_TIMES = 200  # that images are drawn anew, for the interval
+
+Array = NDArray[np.float64]
+
+
+class Reliability(NamedTuple):
+    """Probabilities that were said, beside how often they came true.
+
+    Parameters
+    ----------
+    error : float
+        Expected calibration error [1]_: mean distance between the two, over the images.
+    ci95 : tuple of float
+        Its 95 % interval.
+    n_images : ndarray of int64, shape (15,)
+        How many images got a probability in each fifteenth of 0 to 1.
+    said : ndarray of float64, shape (15,)
+        Mean of their probabilities; NaN where there is no image.
+    right : ndarray of float64, shape (15,)
+        How many of them were right, in [0, 1]; NaN where there is no image.
+
+    References
+    ----------
+    .. [1] M. P. Naeini, G. F. Cooper and M. Hauskrecht, "Obtaining well calibrated
+       probabilities using Bayesian binning", AAAI (2015).
+    """
+
+    error: float
+    ci95: tuple[float, float]
+    n_images: NDArray[np.int64]
+    said: Array
+    right: Array
+
+    def to_dict(self) -> dict[str, Any]:
+        """Flatten to plain data; of the bins those with images."""
+        filled = zip(self.n_images, self.said, self.right, strict=True)
+        return {
+            "error": self.error,
+            "ci95": list(self.ci95),
+            "bins": [
+                {"n_images": int(n), "said": float(said), "right": float(right)}
+                for n, said, right in filled
+                if n
+            ],
+        }
+
+
+def reliability(
+    confidence: NDArray[np.floating],
+    right: NDArray[np.bool_],
+    groups: NDArray[np.int64] | None = None,
+) -> Reliability:
+    """Compare probabilities with what came true.
+
+    Of a finite number of images the error is never nought, however good the probabilities
+    are [1]_. So the lower end of the interval is the error less as much as chance adds to
+    one of nought (97.5 % quantile); the upper end is as far above it as the error of images
+    that are drawn anew may be below their mean (2.5 % quantile). Drawn are images, or
+    groups of them.
+
+    Parameters
+    ----------
+    confidence : ndarray, shape (n,)
+        Probability of the class that was named, in [0, 1].
+    right : ndarray of bool, shape (n,)
+        Whether it was the right one.
+    groups : ndarray of int64, shape (n,), optional
+        Groups of images that have something in common.
+
+    Returns
+    -------
+    Reliability
+        The error, its interval, and the bins of the diagram.
+
+    References
+    ----------
+    .. [1] A. Kumar, P. Liang and T. Ma, "Verified uncertainty calibration", NeurIPS (2019).
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> said = rng.uniform(0.5, 1, 2000)
+    >>> honest = reliability(said, rng.random(2000) < said)
+    >>> honest.error < 0.05 and honest.ci95[0] == 0
+    True
+    >>> boastful = reliability(said, rng.random(2000) < said - 0.2)
+    >>> boastful.ci95[0] < 0.2 < boastful.ci95[1]
+    True
+    """
+    n = len(right)
+    bins = np.minimum((N_BINS * np.asarray(confidence, float)).astype(int), N_BINS - 1)
+    counts = np.bincount(bins, minlength=N_BINS)
+    with np.errstate(invalid="ignore"):
+        said = np.bincount(bins, confidence, N_BINS) / counts
+        came_true = np.bincount(bins, right, N_BINS) / counts
+    units = (
+        np.arange(n) if groups is None else np.unique(groups, return_inverse=True)[1]
+    )
+    n_units = int(units.max()) + 1
+    gaps = np.zeros((n_units, N_BINS))  # by unit and bin: what was said, less what is
+    np.add.at(gaps, (units, bins), confidence - right)
+    sizes = np.bincount(units)
+    whole = gaps.sum(axis=0)
+    error = float(np.abs(whole).sum() / n)
+    rng = np.random.default_rng(0)
+    drawn, chance = [], []
+    for _ in range(_TIMES):
+        times = np.bincount(rng.integers(n_units, size=n_units), minlength=n_units)
+        again = times @ gaps / (times @ sizes)
+        drawn.append(np.abs(again).sum())
+        chance.append(np.abs(again - whole / n).sum())
+    low = error - float(np.quantile(chance, 0.975))
+    high = error + float(np.mean(drawn) - np.quantile(drawn, 0.025))
+    ends = max(0.0, low), max(error, min(1.0, high))
+    return Reliability(error, ends, counts, said, came_true)
