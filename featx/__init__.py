@@ -33,6 +33,7 @@ if TYPE_CHECKING:  # the same names once more, for type checkers and editors
     from featx.experiment import Protocol as Protocol
     from featx.experiment import bench as bench
     from featx.experiment import learning_curve as learning_curve
+    from featx.export import export_onnx as export_onnx
     from featx.features import FeatureCache as FeatureCache
     from featx.features.encode import encode as encode
     from featx.images import Dataset as Dataset
@@ -64,6 +65,7 @@ _HOMES = {
     "WideLogisticRegression": "featx.classifiers",
     "bench": "featx.experiment",
     "encode": "featx.features.encode",
+    "export_onnx": "featx.export",
     "learning_curve": "featx.experiment",
     "load": "featx.bundle",
     "load_dataset": "featx.images",

@@ -31,6 +31,7 @@ LAYERS = [  # each may import those before it
     ("archive",),
     ("model",),
     ("bundle",),
+    ("export",),
     ("prediction",),
     ("evaluation",),
     ("reports",),

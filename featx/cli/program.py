@@ -18,6 +18,7 @@ from featx.cli.console import prepare_streams
 from featx.cli.curve import curve
 from featx.cli.data import show_data
 from featx.cli.encode import encode
+from featx.cli.export import export
 from featx.cli.fields import with_options
 from featx.cli.fit import fit
 from featx.cli.names import classifiers, encoders
@@ -37,7 +38,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (bench, curve, fit, predict, report, encode, train):
+for command in (bench, curve, fit, predict, export, report, encode, train):
     app.command()(with_options(command))
 app.command("data")(with_options(show_data))
 for listing in (encoders, classifiers):

@@ -1,0 +1,39 @@
+"""The command `featx export`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from featx.cli.fields import argument, option
+from featx.cli.output import say
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExportOptions:
+    """Options of `featx export`."""
+
+    model: str = argument("A model that 'featx fit --save' wrote.")
+    onnx: str = argument("The file to write.", metavar="MODEL.onnx")
+    quiet: bool = option(False, "Say nothing.", "--quiet", "-q")
+
+
+def export(options: ExportOptions) -> None:
+    """Write a model as one ONNX graph, which runs without featx and without Python.
+
+    Images of any size go in, as bytes (n, height, width, channels); the name of the class
+    and the probability of each come out.
+    """
+    from featx.bundle import load
+    from featx.output_files import check_out
+
+    check_out(options.onnx)
+    model = load(options.model)
+    from featx.export import OPSET, export_onnx  # torch, which takes seconds
+
+    n_bytes = export_onnx(model, options.onnx)
+    channels = {1: "gray", 3: "color"}[model.image_shape[2]]
+    say(
+        f"ONNX: {options.onnx}, {n_bytes / 1e6:.1f} MB, opset {OPSET}; {channels} images "
+        f"of any size, {len(model.classes_)} classes.",
+        options.quiet,
+    )

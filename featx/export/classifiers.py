@@ -1,0 +1,283 @@
+"""Fitted classifiers -> torch modules that can stand in a graph."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.decomposition import PCA
+from sklearn.kernel_approximation import Nystroem
+from sklearn.linear_model import LogisticRegression, RidgeClassifier
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.neural_network import MLPClassifier
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC
+from torch import Tensor, nn
+
+from featx.classifiers import (
+    Calibration,
+    WhitenedPCA,
+    WideLinearSVC,
+    WideLogisticRegression,
+)
+from featx.classifiers.calibration import LEAST
+from featx.errors import ParameterError
+from featx.export.arrays import Affine, constant
+from featx.export.encoders import pca_module
+
+
+def classifier_module(pipeline: Pipeline) -> nn.Module:
+    """Build what scores every class for features (n, d), as a fitted Pipeline does.
+
+    Of two classes both have a score. Where the classifier gives probabilities, so does
+    the module.
+
+    Raises
+    ------
+    ParameterError
+        If a step is none that can be built.
+    """
+    steps = []
+    for _, step in pipeline.steps:
+        for kind, build in _KINDS.items():
+            if isinstance(step, kind):
+                steps.append(build(step))
+                break
+        else:
+            raise ParameterError(
+                f"Got {type(step).__name__} in a classifier, but expected classifiers of "
+                "featx itself: no other is exported. Fit a model with one of them."
+            )
+    return nn.Sequential(*steps)
+
+
+class Calibrated(nn.Module):
+    """Scores of classes -> their probabilities, see `Calibration`."""
+
+    def __init__(self, calibration: Calibration, are_probabilities: bool) -> None:
+        super().__init__()
+        self.slope, self.bonus = calibration.slope, calibration.bonus
+        self.floor, self.are_probabilities = calibration.floor, are_probabilities
+
+    def forward(self, scores: Tensor) -> Tensor:
+        """(n, n_classes) -> the same shape, in [0, 1]."""
+        n_classes = scores.shape[1]
+        named = scores.argmax(dim=1, keepdim=True) == torch.arange(n_classes)
+        logits = scores.clamp(min=LEAST).log() if self.are_probabilities else scores
+        raised = self.slope * logits + self.bonus * named.to(scores.dtype)
+        shares = raised.softmax(dim=1)
+        return (1 - self.floor) * shares + self.floor / n_classes
+
+
+def _linear(model: Any) -> nn.Module:
+    return nn.Sequential(_scores(model, torch.float32), _BothClasses())
+
+
+def _scores(model: Any, dtype: torch.dtype) -> Affine:
+    coefficients = np.atleast_2d(model.coef_)
+    offset = np.broadcast_to(model.intercept_, len(coefficients))
+    return Affine(coefficients.T, 0.0, offset, dtype)
+
+
+def _logistic(model: Any) -> nn.Module:
+    if len(model.classes_) == 2:
+        return nn.Sequential(
+            _scores(model, torch.float32), nn.Sigmoid(), _OneAndOther()
+        )
+    return nn.Sequential(_scores(model, torch.float32), nn.Softmax(dim=1))
+
+
+def _perceptron(model: MLPClassifier) -> nn.Module:
+    if model.activation != "relu":
+        raise ParameterError(
+            f"Got an MLPClassifier with activation={model.activation!r}, but expected "
+            "'relu' to export it. Fit the mlp of featx."
+        )
+    layers: list[nn.Module] = []
+    for weights, offset in zip(model.coefs_, model.intercepts_, strict=True):
+        layers += [nn.ReLU()] * bool(layers) + [Affine(weights, 0.0, offset)]
+    if model.out_activation_ == "logistic":
+        return nn.Sequential(*layers, nn.Sigmoid(), _OneAndOther())
+    return nn.Sequential(*layers, nn.Softmax(dim=1))
+
+
+class _BothClasses(nn.Module):
+    """The score of the second of two classes -> those of both; of more as they are."""
+
+    def forward(self, scores: Tensor) -> Tensor:
+        if scores.shape[1] > 1:
+            return scores
+        return torch.cat([-scores, scores], dim=1)
+
+
+class _OneAndOther(nn.Module):
+    """The probability of the second of two classes -> those of both."""
+
+    def forward(self, second: Tensor) -> Tensor:
+        return torch.cat([1 - second, second], dim=1)
+
+
+class _Kernel(nn.Module):
+    """Radial basis functions around fixed rows."""
+
+    def __init__(self, rows: Any, gamma: float, dtype: torch.dtype) -> None:
+        super().__init__()
+        self.distances = _SquaredDistances(rows, dtype)
+        self.gamma = float(gamma)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return (-self.gamma * self.distances(x)).exp()
+
+
+class _SquaredDistances(nn.Module):
+    """Squared Euclidean distances from fixed rows, never below nought."""
+
+    rows: Tensor
+    squares: Tensor
+
+    def __init__(self, rows: Any, dtype: torch.dtype) -> None:
+        super().__init__()
+        self.register_buffer("rows", constant(rows, dtype))
+        self.register_buffer("squares", constant((np.asarray(rows) ** 2).sum(1), dtype))
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x.to(self.rows.dtype)
+        squares = x.square().sum(dim=1, keepdim=True) + self.squares
+        return (squares - 2 * (x @ self.rows.T)).clamp(min=0)
+
+
+class _SupportVectors(nn.Module):
+    """An SVC: votes of the pairs of classes, by how much between equals."""
+
+    coefficients: Tensor
+    intercepts: Tensor
+    of_first: Tensor
+    of_second: Tensor
+    places: Tensor
+
+    def __init__(self, model: SVC) -> None:
+        super().__init__()
+        if model.kernel != "rbf" or model.decision_function_shape != "ovr":
+            raise ParameterError(
+                f"Got an SVC with kernel={model.kernel!r} and decision_function_shape="
+                f"{model.decision_function_shape!r}, but expected 'rbf' and 'ovr' to "
+                "export it. Fit the svm of featx."
+            )
+        self.kernel = _Kernel(model.support_vectors_, model._gamma, torch.float32)
+        self.register_buffer("coefficients", constant(model.dual_coef_, torch.float32))
+        self.register_buffer("intercepts", constant(model.intercept_, torch.float32))
+        self.n_classes = len(model.classes_)
+        self.sizes = model.n_support_.tolist()
+        first, second = np.triu_indices(self.n_classes, 1)
+        eye = np.eye(self.n_classes)
+        self.register_buffer("of_first", constant(eye[first], torch.float32))
+        self.register_buffer("of_second", constant(eye[second], torch.float32))
+        # of pair (i, j): what class i says, in column j - 1, and class j, in column i
+        width = self.n_classes - 1
+        one = constant(first * width + second - 1, torch.int64)
+        other = constant(second * width + first, torch.int64)
+        self.register_buffer("places", torch.stack([one, other]))
+
+    def forward(self, x: Tensor) -> Tensor:
+        kernel = self.kernel(x)
+        if self.n_classes == 2:
+            score = kernel @ self.coefficients.T + self.intercepts
+            return torch.cat([-score, score], dim=1)
+        said, start = [], 0
+        for size in self.sizes:
+            part = slice(start, start + size)
+            said.append(kernel[:, part] @ self.coefficients[:, part].T)
+            start += size
+        flat = torch.cat(said, dim=1)
+        one, other = self.places[0], self.places[1]
+        pairs = flat[:, one] + flat[:, other] + self.intercepts
+        won = (pairs >= 0).float()
+        votes = won @ self.of_first + (1 - won) @ self.of_second
+        sums = pairs @ (self.of_first - self.of_second)
+        return votes + sums / (3 * (sums.abs() + 1))
+
+
+class _Neighbors(nn.Module):
+    """Votes of the nearest rows, each weighed by the inverse of its distance."""
+
+    votes: Tensor
+
+    def __init__(self, model: KNeighborsClassifier) -> None:
+        super().__init__()
+        if model.weights != "distance" or model.effective_metric_ != "euclidean":
+            raise ParameterError(
+                f"Got a KNeighborsClassifier with weights={model.weights!r} and the metric "
+                f"{model.effective_metric_}, but expected 'distance' and Euclidean to "
+                "export it. Fit the knn of featx."
+            )
+        self.n_neighbors = int(model.n_neighbors)
+        # in float64: of a row that is there itself the distance is nought
+        self.distances = _SquaredDistances(model._fit_X, torch.float64)
+        votes = np.eye(len(model.classes_))[model._y]
+        self.register_buffer("votes", constant(votes, torch.float64))
+
+    def forward(self, x: Tensor) -> Tensor:
+        squared, rows = self.distances(x).topk(self.n_neighbors, dim=1, largest=False)
+        same = (squared <= _SAME * self.distances.squares.mean()).to(torch.float64)
+        weights = 1 / squared.clamp(min=1e-300).sqrt()
+        weights = torch.where(same.sum(dim=1, keepdim=True) > 0, same, weights)
+        scores = (weights[..., None] * self.votes[rows]).sum(dim=1)
+        return scores / scores.sum(dim=1, keepdim=True)
+
+
+_SAME = 1e-14  # of the mean square of rows: what rounding leaves of no distance
+
+
+def _scaler(step: StandardScaler) -> nn.Module:
+    return _Scaled(step.mean_, step.scale_)
+
+
+class _Scaled(nn.Module):
+    """Columns less their mean, divided by their spread."""
+
+    mean: Tensor
+    scale: Tensor
+
+    def __init__(self, mean: Any, scale: Any) -> None:
+        super().__init__()
+        self.register_buffer("mean", constant(mean, torch.float32))
+        self.register_buffer("scale", constant(scale, torch.float32))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return (x - self.mean) / self.scale
+
+
+def _whitened(step: WhitenedPCA) -> nn.Module:
+    pca = step.pca_
+    return Affine(pca.components_.T * step.scale_, pca.mean_)
+
+
+def _nystroem(step: Nystroem) -> nn.Module:
+    rows = step.components_
+    gamma = 1 / rows.shape[1] if step.gamma is None else step.gamma
+    # in float64: what undoes the kernel of near rows is large, and of both signs
+    return nn.Sequential(
+        _Kernel(rows, gamma, torch.float64),
+        Affine(step.normalization_.T, dtype=torch.float64),
+    )
+
+
+def _linear_after_kernel(model: RidgeClassifier) -> nn.Module:
+    return nn.Sequential(_scores(model, torch.float64), _BothClasses())
+
+
+_KINDS: dict[Any, Callable[[Any], nn.Module]] = {
+    StandardScaler: _scaler,
+    WhitenedPCA: _whitened,
+    PCA: pca_module,
+    Nystroem: _nystroem,
+    (WideLogisticRegression, LogisticRegression): _logistic,
+    WideLinearSVC: _linear,
+    RidgeClassifier: _linear_after_kernel,
+    MLPClassifier: _perceptron,
+    SVC: _SupportVectors,
+    KNeighborsClassifier: _Neighbors,
+}
