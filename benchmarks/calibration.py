@@ -6,7 +6,7 @@ DIR is a tree of train/CLASS/* and test/CLASS/*. Every classifier is fitted on a
 images as `featx fit --save` does it. The expected calibration error (15 bins) of its
 probabilities on the test part, with the 95 % interval, stands beside that before: of its
 own probabilities where it has some, else of the softmax of its scores. Calibration sees
-training images alone.
+training images alone. Then, what `featx predict --reject 0.05` would do.
 """
 
 from __future__ import annotations
@@ -23,14 +23,16 @@ from scipy.special import softmax
 import featx
 from benchmarks.pages import with_section
 from featx.catalog import CLASSIFIERS
-from featx.classifiers import class_scores
+from featx.classifiers import RiskCoverage, class_scores
 from featx.evaluation import Reliability, reliability
+from featx.evaluation.intervals import wilson
 from featx.experiment import Observer, Protocol
 from featx.machine import describe_machine
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks" / "results" / "calibration.json"
 PAGE = ROOT / "benchmarks" / "README.md"
+RATE = 0.05  # of wrong names among those that are given
 
 
 def measure(
@@ -42,13 +44,14 @@ def measure(
     def keep(_: Any, row: Any) -> None:
         said = class_scores(row.classifier, np.asarray(test()))
         before = said.scores if said.are_probabilities else softmax(said.scores, axis=1)
-        after = row.calibration.probabilities(said)
+        after = row.judged.calibration.probabilities(said)
         right = said.named == dataset.test.y
         places = np.arange(len(right)), said.named
         found["before"] = _told(reliability(before[places], right))
         found["after"] = _told(reliability(after[places], right))
         found["accuracy"] = float(right.mean())
-        found["calibration"] = vars(row.calibration)
+        found["rejected"] = _rejected(row.judged.risk, after[places], right)
+        found["calibration"] = vars(row.judged.calibration)
 
     def test() -> Any:
         encoders = featx.make_encoders(
@@ -72,19 +75,39 @@ def measure(
     return found
 
 
+def _rejected(risk: RiskCoverage, sure: Any, right: Any) -> dict[str, Any]:
+    """Say how `featx predict --reject 0.05` does on the test part."""
+    named = sure >= risk.threshold(RATE)
+    wrong, n = int((~right[named]).sum()), int(named.sum())
+    ends = [round(float(end), 4) for end in wilson(wrong, n)] if n else None
+    return {"named": n / len(right), "error": wrong / n if n else None, "ci95": ends}
+
+
 def _told(one: Reliability) -> dict[str, Any]:
     return {"error": round(one.error, 4), "ci95": [round(end, 4) for end in one.ci95]}
 
 
 def table(rows: dict[str, dict[str, Any]]) -> str:
     """Write a line for each classifier."""
-    lines = ["| classifier | accuracy % | before | after |", "|---|--:|--:|--:|"]
+    lines = [
+        "| classifier | accuracy % | before | after | named with `--reject 0.05` | of "
+        "these wrong |",
+        "|---|--:|--:|--:|--:|--:|",
+    ]
     for name, row in rows.items():
         cells = [
             "{:.3f} [{:.3f}, {:.3f}]".format(row[when]["error"], *row[when]["ci95"])
             for when in ("before", "after")
         ]
-        lines.append(f"| {name} | {100 * row['accuracy']:.1f} | {' | '.join(cells)} |")
+        rejected = row["rejected"]
+        wrong = "–"
+        if rejected["ci95"]:
+            numbers = [100 * one for one in (rejected["error"], *rejected["ci95"])]
+            wrong = "{:.1f} % [{:.1f}, {:.1f}]".format(*numbers)
+        lines.append(
+            f"| {name} | {100 * row['accuracy']:.1f} | {' | '.join(cells)} "
+            f"| {100 * rejected['named']:.0f} % | {wrong} |"
+        )
     return "\n".join(lines)
 
 

@@ -40,7 +40,10 @@ def fitted_models(folder: str) -> tuple[featx.Dataset, dict[str, featx.Model]]:
 
     def keep(encoder: Any, row: Any) -> None:
         models[row.row.result.name] = featx.Model.of(
-            encoder, row.classifier, dataset.class_names, calibration=row.calibration
+            encoder,
+            row.classifier,
+            dataset.class_names,
+            calibration=row.judged.calibration,
         )
 
     encoders = featx.make_encoders(

@@ -32,14 +32,16 @@ from featx.classifiers import (
 )
 from featx.classifiers.soundness import check_soundness
 from featx.errors import BundleError, MissingDataError, StorageError
+from featx.evidence import evidence_of, with_evidence
 from featx.features.encoder_files import ENCODER_TYPES
 from featx.images.options import FITS
 from featx.model import Model, first_step
 from featx.output_files import write_out
 from featx.store import provenance
 
-FORMAT = 1  # of the file; a featx that knows less refuses it
+FORMAT = 2  # of the file; a featx that knows less refuses it
 _MANIFEST, _MODEL = "manifest.json", "model.skops"
+_EVIDENCE = "evidence.skops"  # what is known of training images; not in every file
 _DIGEST = 64  # bytes of the checksum, which is the comment of the archive
 _MOST_MANIFEST = 2**24  # bytes; a hundred thousand class names take less
 _TYPES = [
@@ -92,6 +94,8 @@ def save(model: Model, path: str | os.PathLike[str]) -> None:
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as archive:
         archive.writestr(_MANIFEST, json.dumps(manifest, indent=2) + "\n")
         archive.writestr(_MODEL, content)
+        if evidence := evidence_of(model):
+            archive.writestr(_EVIDENCE, skops.io.dumps(evidence))
         archive.comment = bytes(_DIGEST)  # its place at the very end
     whole = stream.getvalue()[:-_DIGEST]
     data = whole + digest(whole)
@@ -215,11 +219,14 @@ def _read(data: bytes, what: str) -> Model:
         raise bundle_error(what, "a wrong checksum")
     with open_checked_zip(io.BytesIO(data), what) as archive:
         names = set(archive.namelist())
-        if names != {_MANIFEST, _MODEL}:
+        if names - {_EVIDENCE} != {_MANIFEST, _MODEL}:
             raise bundle_error(what, f"the members {sorted(names)}")
         manifest = _manifest(archive, what)
         content = archive.read(_MODEL)
+        evidence = archive.read(_EVIDENCE) if _EVIDENCE in names else b""
     check_estimator(content, what)
+    if evidence:
+        check_estimator(evidence, what)
     try:
         pipeline = skops.io.loads(content, trusted=_TYPES)
         if not isinstance(pipeline, Pipeline) or len(pipeline) < 2:
@@ -230,6 +237,8 @@ def _read(data: bytes, what: str) -> Model:
         model = Model(
             pipeline, tuple(names), tuple(shape), manifest["image_fit"], calibration
         )
+        if evidence:
+            model = with_evidence(model, skops.io.loads(evidence, trusted=[]))
         _try_out(model)
     except Exception as error:  # whatever a hostile description makes the reader raise
         text = " ".join(str(error).split())[:200]
@@ -256,7 +265,7 @@ def _try_out(model: Model) -> None:
     encoder.set_params(**dict.fromkeys(devices, "cpu"))  # another may be asked for
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what they tell of is refused here
-        model.predict_with_confidence(images)
+        model.look(images, likeness=model.known is not None)
     encoder.set_params(**devices)
 
 
@@ -292,6 +301,11 @@ def _manifest(archive: zipfile.ZipFile, what: str) -> dict[str, Any]:
             f"Got {what} in format {number}, written by featx {manifest.get('featx')}, but "
             f"this featx reads formats up to {FORMAT}. Upgrade featx."
         )
+    if type(number) is int and 1 <= number < FORMAT:
+        raise BundleError(
+            f"Got {what} in format {number} of an older featx, but this featx reads format "
+            f"{FORMAT}. Fit and save the model anew."
+        )
     if type(number) is not int or number < 1:
         raise bundle_error(what, f"the format {reprlib.repr(number)}")
     for key, fits in _FIELDS.items():
@@ -322,7 +336,7 @@ def _is_calibration(value: Any) -> bool:
     if not all(type(number) in (int, float) for number in numbers):
         return False
     slope, bonus, floor = numbers
-    return 0 < slope < 1e9 and 0 <= bonus < 1e3 and 0 <= floor <= 1
+    return 0 < slope < 1e18 and 0 <= bonus < 1e3 and 0 <= floor <= 1
 
 
 _FIELDS = {  # of the manifest, and whether a value can be theirs

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -13,11 +13,17 @@ from sklearn.pipeline import FeatureUnion, Pipeline
 from sklearn.utils.metaestimators import available_if
 
 from featx.autoencoders.inputs import remedy, stack_images
-from featx.classifiers import Calibration, class_scores, predict_with_confidence
+from featx.classifiers import (
+    Calibration,
+    RiskCoverage,
+    class_scores,
+    predict_with_confidence,
+)
 from featx.classifiers.registry import OWN
 from featx.classifiers.stock import to_stock
 from featx.errors import DataError, ParameterError, unknown_name
 from featx.images.options import FITS
+from featx.known_images import KnownImages, Neighbors
 
 _BATCH_VALUES = 2**24  # features and pixels held at once, at most
 
@@ -47,6 +53,27 @@ def first_step(encoder: BaseEstimator) -> BaseEstimator:
     return encoder
 
 
+class Sight(NamedTuple):
+    """What a model says of some images.
+
+    Parameters
+    ----------
+    names : ndarray of str, shape (n,)
+        Names of their classes.
+    confidence : ndarray of float64, shape (n,)
+        How clear each is, see `Model.predict_with_confidence`.
+    scores : ndarray of float64, shape (n, n_classes), or None
+        The same of every class, in the order of `Model.classes_`.
+    likeness : ndarray of float64, shape (n,), or None
+        How many of the known images are as unlike the others, see `KnownImages.likeness`.
+    """
+
+    names: NDArray[np.str_]
+    confidence: NDArray[np.float64]
+    scores: NDArray[np.float64] | None = None
+    likeness: NDArray[np.float64] | None = None
+
+
 @dataclass(frozen=True)
 class Model(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """A fitted encoder and classifier: images -> names of classes.
@@ -68,6 +95,10 @@ class Model(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         What becomes of image files in another shape, as in training.
     calibration : Calibration, default=None
         Makes probabilities of what the classifier says, whatever that is.
+    risk : RiskCoverage, default=None
+        How sure it was of held-out images, and which of them it named rightly.
+    known : KnownImages, default=None
+        The training images that it remembers.
 
     Examples
     --------
@@ -93,6 +124,8 @@ class Model(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     image_shape: tuple[int, int, int]
     image_fit: str = "stretch"
     calibration: Calibration | None = None
+    risk: RiskCoverage | None = None
+    known: KnownImages | None = None
 
     def __post_init__(self) -> None:
         if self.image_fit not in FITS:
@@ -126,6 +159,8 @@ class Model(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         *,
         image_fit: str = "stretch",
         calibration: Calibration | None = None,
+        risk: RiskCoverage | None = None,
+        known: KnownImages | None = None,
     ) -> Model:
         """Join a fitted encoder and a classifier that was fitted on its features.
 
@@ -140,7 +175,11 @@ class Model(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         image_fit : {"stretch", "pad", "crop"}, default="stretch"
             How the training images were brought into one shape.
         calibration : Calibration, default=None
-            As a `FittedRow` has it.
+            As a `FittedRow` has it in `judged`.
+        risk : RiskCoverage, default=None
+            Likewise.
+        known : KnownImages, default=None
+            Training images that the model is to remember.
 
         Returns
         -------
@@ -168,7 +207,7 @@ class Model(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         pipeline = Pipeline([("encoder", encoder), *to_stock(classifier).steps])
         names = np.asarray(class_names, object).tolist()  # of any sequence, arrays too
         shape = tuple(first.image_shape_)
-        return cls(pipeline, tuple(names), shape, image_fit, calibration)
+        return cls(pipeline, tuple(names), shape, image_fit, calibration, risk, known)
 
     @property
     def classes_(self) -> NDArray[np.str_]:
@@ -283,18 +322,8 @@ class Model(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         DataError
             As `predict`.
         """
-        parts = self._by_batch(
-            X,
-            lambda features: predict_with_confidence(
-                self.pipeline[1:],
-                features,
-                own=self._is_own,
-                calibration=self.calibration,
-            ),
-        )
-        labels, confidences = zip((np.empty(0, int), np.empty(0)), *parts, strict=True)
-        names = np.array(self.class_names)[np.concatenate(labels)]
-        return names, _finite(np.concatenate(confidences))
+        sight = self.look(X)
+        return sight.names, sight.confidence
 
     @available_if(_has_probabilities)  # type: ignore[untyped-decorator]
     def predict_with_probabilities(
@@ -319,17 +348,103 @@ class Model(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         DataError
             As `predict`.
         """
+        sight = self.look(X, every_class=True)
+        assert sight.scores is not None
+        return sight.names, sight.scores
 
-        def classify(features: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
-            said = class_scores(self.pipeline[1:], features, own=self._is_own)
-            if self.calibration is None:
-                return said.named, said.scores
-            return said.named, self.calibration.probabilities(said)
+    def look(
+        self, X: ArrayLike, *, every_class: bool = False, likeness: bool = False
+    ) -> Sight:
+        """Say all that is asked for of images, which are encoded once.
 
-        none = np.empty(0, int), np.empty((0, len(self.classes_)))
-        named, probabilities = zip(none, *self._by_batch(X, classify), strict=True)
-        names = self.classes_[np.concatenate(named)]
-        return names, _finite(np.concatenate(probabilities))
+        Parameters
+        ----------
+        X : array-like of uint8, shape (n, h, w, c) or (n, h, w)
+            Images of `image_shape`.
+        every_class : bool, default=False
+            The probability, or score, of every class, too.
+        likeness : bool, default=False
+            How like they are to the training images, too.
+
+        Returns
+        -------
+        Sight
+            Names, confidence, and what else was asked for.
+
+        Raises
+        ------
+        DataError
+            As `predict`; or if the model remembers no training images, and `likeness` is
+            asked for.
+        """
+        known = self.known
+        if likeness and known is None:
+            raise DataError(
+                "Got a model that remembers no training images, but expected one that "
+                "'featx fit --save' wrote, to say how like an image is to them."
+            )
+        n_classes = len(self.classes_)
+
+        def see(features: NDArray[Any]) -> Iterator[NDArray[Any]]:
+            if every_class:
+                said = class_scores(self.pipeline[1:], features, own=self._is_own)
+                if self.calibration is not None:
+                    said = self.calibration.calibrated(said)
+                yield self.pipeline[-1].classes_[said.named]
+                yield said.confidence
+                yield said.scores
+            else:
+                yield from predict_with_confidence(
+                    self.pipeline[1:],
+                    features,
+                    own=self._is_own,
+                    calibration=self.calibration,
+                )
+            if likeness and known is not None:
+                yield known.likeness(features)
+
+        none: list[NDArray[Any]] = [np.empty(0, int), np.empty(0)]
+        none += [np.empty((0, n_classes))] * every_class + [np.empty(0)] * likeness
+        batches = self._by_batch(X, lambda features: [*see(features)])
+        labels, confidence, *more = (
+            np.concatenate(parts) for parts in zip(none, *batches, strict=True)
+        )
+        return Sight(
+            np.array(self.class_names)[labels],
+            _finite(confidence),
+            _finite(more[0]) if every_class else None,
+            more[-1] if likeness else None,
+        )
+
+    def similar(self, X: ArrayLike, k: int = 5) -> Neighbors:
+        """Find the training images that are most like others.
+
+        Parameters
+        ----------
+        X : array-like of uint8, shape (n, h, w, c) or (n, h, w)
+            Images of `image_shape`.
+        k : int, default=5
+            How many of each, at most.
+
+        Returns
+        -------
+        Neighbors
+            Rows are places in `known`, which has the names and labels of the images.
+
+        Raises
+        ------
+        DataError
+            As `predict`; or if the model remembers no training images.
+        """
+        if self.known is None:
+            raise DataError(
+                "Got a model that remembers no training images, but expected one that "
+                "'featx fit --save' wrote, to find those that are similar."
+            )
+        k = min(k, len(self.known.points))
+        none = Neighbors(np.empty((0, k), np.float32), np.empty((0, k), np.int64))
+        found = self._by_batch(X, lambda features: self.known.nearest(features, k))  # type: ignore[union-attr]
+        return Neighbors(*map(np.concatenate, zip(none, *found, strict=True)))
 
     @property
     def _is_own(self) -> bool:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from featx.errors import DataError, ParameterError
 from featx.images import Skipped, read_images
 from featx.model import Model
+
+UNKNOWN = "unknown"  # instead of the name of a class
 
 
 @dataclass(frozen=True)
@@ -19,28 +24,119 @@ class Predictions:
     ids: list[str]  # their paths
     names: NDArray[np.str_]  # of their classes, shape (n,)
     confidence: NDArray[np.float64]  # as `Model.predict_with_confidence` gives it
-    probabilities: (
-        NDArray[np.float64] | None
-    )  # of every class, where they are asked for
+    probabilities: NDArray[np.float64] | None  # of every class, where asked for
     skipped: list[Skipped]  # files that cannot be read, and why
 
 
+@dataclass(frozen=True)
+class Limits:
+    """Which images get no name, but `UNKNOWN`.
+
+    Parameters
+    ----------
+    least : float
+        Those of which the model is less sure than this.
+    unlike : float
+        Those that are as unlike the training images as this share of these is unlike the
+        others; 0 for none.
+    """
+
+    least: float = -math.inf
+    unlike: float = 0.0
+
+    @classmethod
+    def of(
+        cls, model: Model, reject: float | None = None, unlike: float | None = None
+    ) -> Self:
+        """Choose limits for a model.
+
+        Parameters
+        ----------
+        model : Model
+            As `featx fit --save` wrote it.
+        reject : float, optional
+            Share of the named images whose names may be wrong.
+        unlike : float, optional
+            Share of images like the training images that may be taken for unlike ones.
+
+        Raises
+        ------
+        ParameterError
+            If a share is none.
+        DataError
+            If the model was not saved with what this takes.
+        """
+        least = -math.inf
+        if reject is not None:
+            if model.risk is None:
+                raise DataError(
+                    "Got a model that kept nothing of images held out, but expected one "
+                    "that 'featx fit --save' wrote, to reject by that."
+                )
+            least = model.risk.threshold(reject)
+        if unlike is not None and not 0 < unlike < 1:
+            raise ParameterError(
+                f"Got a share of {unlike}, but expected one between 0 and 1 of the images "
+                "that may be taken for unlike ones."
+            )
+        return cls(least, unlike or 0.0)
+
+
 def predict_files(
-    model: Model, paths: Iterable[str], *, every_class: bool = False
+    model: Model,
+    paths: Iterable[str],
+    *,
+    every_class: bool = False,
+    limits: Limits = Limits(),
 ) -> Iterator[Predictions]:
     """Name the classes of image files, in their order, as soon as a batch is read.
 
     With `every_class` there are the probabilities of all; the model must have some.
     """
     for batch in read_images(paths, model.image_shape, model.image_fit):
-        probabilities = None
-        if every_class:
-            names, probabilities = model.predict_with_probabilities(batch.X)
-            named = names[:, None] == model.classes_
-            confidence = probabilities[named]
-        else:
-            names, confidence = model.predict_with_confidence(batch.X)
-        yield Predictions(batch.ids, names, confidence, probabilities, batch.skipped)
+        sight = model.look(batch.X, every_class=every_class, likeness=limits.unlike > 0)
+        unknown = sight.confidence < limits.least
+        if sight.likeness is not None:
+            unknown |= sight.likeness <= limits.unlike
+        names = np.where(unknown, UNKNOWN, sight.names)
+        yield Predictions(
+            batch.ids, names, sight.confidence, sight.scores, batch.skipped
+        )
+
+
+class Near(NamedTuple):
+    """A training image that is like another."""
+
+    id: str
+    label: str  # the name of its class
+    distance: float
+
+
+@dataclass(frozen=True)
+class Similar:
+    """Training images that are like some image files."""
+
+    ids: list[str]  # paths of the files
+    near: list[list[Near]]  # of each, the nearest first
+    skipped: list[Skipped]  # files that cannot be read, and why
+
+
+def similar_files(model: Model, paths: Iterable[str], k: int) -> Iterator[Similar]:
+    """Find the k training images that are most like each image file, batch by batch."""
+    for batch in read_images(paths, model.image_shape, model.image_fit):
+        found = model.similar(batch.X, k)
+        known = model.known
+        assert known is not None  # else `similar` has said so
+        near = [
+            [
+                Near(
+                    str(known.ids[row]), model.class_names[known.labels[row]], distance
+                )
+                for row, distance in zip(rows.tolist(), distances.tolist(), strict=True)
+            ]
+            for rows, distances in zip(found.rows, found.distances, strict=True)
+        ]
+        yield Similar(batch.ids, near, batch.skipped)
 
 
 def use_device(model: Model, device: str) -> None:

@@ -26,7 +26,12 @@ from sklearn.svm import SVC
 import featx
 from featx.autoencoders.registry import make_encoder
 from featx.bundle import _try_out, digest
-from featx.classifiers import CLASSIFIERS, Calibration, make_classifier
+from featx.classifiers import (
+    CLASSIFIERS,
+    Calibration,
+    RiskCoverage,
+    make_classifier,
+)
 from featx.errors import (
     BundleError,
     CacheError,
@@ -34,6 +39,7 @@ from featx.errors import (
     MissingDataError,
     ParameterError,
 )
+from featx.known_images import KnownImages
 
 NAMES = ("ant", "bee, 'wild'", "Käfer")
 
@@ -88,6 +94,64 @@ def test_a_calibrated_model_comes_back(tmp_path, classifier):
     again, (X, _) = featx.load(tmp_path / "m.featx"), photos(30, seed=1)
     assert again.calibration == calibration
     assert np.array_equal(again.predict_proba(X), model.predict_proba(X))
+
+
+def remembering():
+    X, y = photos()
+    model = fitted()
+    features = model.pipeline[0].transform(X)
+    ids = np.array([f"Bilder/{n} ü.png" for n in range(len(X))])
+    sure = np.linspace(1, 0.4, 50, dtype=np.float32)
+    return replace(
+        model,
+        calibration=Calibration(1.0, 0.0, 0.01),
+        risk=RiskCoverage(sure, np.arange(50) % 7 > 0),
+        known=KnownImages.of(features, y, ids),
+    )
+
+
+def test_what_a_model_knows_of_its_images_comes_back(tmp_path):
+    model, (X, _) = remembering(), photos(30, seed=1)
+    featx.save(model, tmp_path / "m.featx")
+    again = featx.load(tmp_path / "m.featx")
+    assert again.risk.threshold(0.05) == model.risk.threshold(0.05)
+    assert again.known.ids.tolist() == model.known.ids.tolist()
+    for mine, theirs in zip(model.similar(X, 3), again.similar(X, 3), strict=True):
+        assert np.array_equal(mine, theirs)
+    assert np.array_equal(
+        again.look(X, likeness=True).likeness, model.look(X, likeness=True).likeness
+    )
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"points": np.ones((90, 63), np.float32)},
+        {"points": np.full((90, 64), np.inf, np.float32)},
+        {"labels": np.full(90, 3)},
+        {"labels": np.zeros(90, np.float32)},
+        {"ids": np.array(["a"] * 89)},
+        {"ids": ["a"] * 90},
+        {"usual": np.empty(0, np.float32)},
+        {"mean": np.zeros((360, 1), np.float32)},
+        {"mean": np.zeros(7, np.float32), "components": np.ones((7, 64), np.float32)},
+        {"confidence": np.linspace(0.4, 1, 50, dtype=np.float32)},
+        {"right": np.zeros(49, bool)},
+        {"more": np.zeros(3)},
+        {"usual": None},
+    ],
+    ids=lambda change: ", ".join(change),
+)
+def test_strange_evidence_is_refused(tmp_path, change):
+    path = tmp_path / "m.featx"
+    featx.save(remembering(), path)
+    with zipfile.ZipFile(path) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    arrays = skops.io.loads(members["evidence.skops"], trusted=[]) | change
+    arrays = {name: array for name, array in arrays.items() if array is not None}
+    write(path, members | {"evidence.skops": skops.io.dumps(arrays)})
+    with pytest.raises(BundleError, match=r"cannot be a model|with NaN"):
+        featx.load(path)
 
 
 @pytest.mark.parametrize("encoder", ["pca", "untrained", "compact", "predictive"])
@@ -527,9 +591,9 @@ def test_files_have_one_channel_or_three():
 
 def test_a_newer_format_is_refused_plainly(tmp_path, whole):
     path = write(
-        tmp_path / "m.featx", with_model(whole, whole["model.skops"], format=2)
+        tmp_path / "m.featx", with_model(whole, whole["model.skops"], format=9)
     )
-    with pytest.raises(BundleError, match=r"format 2.*Upgrade featx"):
+    with pytest.raises(BundleError, match=r"format 9.*Upgrade featx"):
         featx.load(path)
 
 

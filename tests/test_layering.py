@@ -28,8 +28,9 @@ LAYERS = [  # each may import those before it
     ("encoders",),
     ("features",),
     ("classifiers",),
-    ("archive",),
+    ("archive", "known_images"),
     ("model",),
+    ("evidence",),
     ("bundle",),
     ("export",),
     ("prediction",),
@@ -83,7 +84,7 @@ def test_what_comes_late_is_imported_inside_a_method(path, module):
 @pytest.mark.parametrize(
     ("library", "allowed"),
     [
-        ("torch", {"autoencoders", "encoders", "features"}),
+        ("torch", {"autoencoders", "encoders", "export", "features"}),
         ("torchvision", {"encoders", "images"}),
         ("matplotlib", {"reports", "evaluation"}),  # results.plot() returns Axes
         ("typer", {"cli"}),

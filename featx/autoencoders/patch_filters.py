@@ -154,7 +154,8 @@ class PatchFilters(nn.Module):
         variance = (power - mean.square()).clamp(min=0)
         scale = (variance + self.contrast_floor).rsqrt()
         patches = x.unfold(1, height, 1).unfold(2, width, 1)
-        patches = patches.permute(0, 1, 2, 4, 5, 3).flatten(3)
+        # of images as narrow as a patch it would be a view, in which patches overlap
+        patches = patches.permute(0, 1, 2, 4, 5, 3).flatten(3).contiguous()
         return patches.sub_(mean[..., None]).mul_(scale[..., None])
 
 

@@ -80,5 +80,7 @@ def averaged(images: Tensor, factor: int) -> Tensor:
     """Average images (B, h, w, c) over squares of factor x factor pixels."""
     if factor == 1 or not images.numel():
         return images
-    small = F.avg_pool2d(images.permute(0, 3, 1, 2), factor, ceil_mode=True)
+    x = images.permute(0, 3, 1, 2)
+    # at the border over what is there; so it counts anyway, but graphs must be told
+    small = F.avg_pool2d(x, factor, ceil_mode=True, count_include_pad=False)
     return small.permute(0, 2, 3, 1)

@@ -4,7 +4,11 @@ from featx.catalog import CLASSIFIERS
 from featx.classifiers.blocks import can_fit_in_blocks, fit_in_blocks
 from featx.classifiers.calibration import Calibration
 from featx.classifiers.choice import CHOICE, FEWEST, choose_settings
-from featx.classifiers.confidence import class_scores, predict_with_confidence
+from featx.classifiers.confidence import (
+    class_scores,
+    columns_of,
+    predict_with_confidence,
+)
 from featx.classifiers.linear_svm import WideLinearSVC
 from featx.classifiers.logistic import WideLogisticRegression
 from featx.classifiers.merit import merit
@@ -17,6 +21,7 @@ from featx.classifiers.registry import (
     resolve_classifiers,
     search_space,
 )
+from featx.classifiers.rejection import RiskCoverage
 from featx.classifiers.whitening import WhitenedPCA
 
 __all__ = [
@@ -24,6 +29,7 @@ __all__ = [
     "CLASSIFIERS",
     "FEWEST",
     "Calibration",
+    "RiskCoverage",
     "SharedReduction",
     "WhitenedPCA",
     "WideLinearSVC",
@@ -33,6 +39,7 @@ __all__ = [
     "can_fit_in_blocks",
     "choose_settings",
     "class_scores",
+    "columns_of",
     "default_classifiers",
     "fit_in_blocks",
     "make_classifier",

@@ -12,6 +12,8 @@ from scipy.optimize import minimize
 from scipy.special import softmax
 
 LEAST = 1e-6  # of a classifier's own probabilities: less is taken for as much
+_MOST_SCORES = 2**22  # that are looked at
+_SPREADS = (1e-12, 1e12)  # of scores, at least and at most
 
 Array = NDArray[np.float64]
 Columns = NDArray[np.int64]
@@ -91,8 +93,8 @@ class Calibration:
         Returns
         -------
         Calibration
-            Its floor is at least ``1 / (n + 2)``: that n images were all right does not
-            mean that the next one is [1]_.
+            No class gets more than ``(n + 1) / (n + 2)``: that n images were all right does
+            not mean that the next one is [1]_. Of very many classes some images are enough.
 
         References
         ----------
@@ -109,20 +111,24 @@ class Calibration:
         >>> round(float(calibration.probabilities(said).max()), 2)  # 80 % were right
         0.8
         """
-        logits = [said.logits for said in parts]
-        spread = float(np.sqrt(np.mean([one.var() for one in logits]))) or 1.0
-        least = 1 / (sum(map(len, true)) + 2)
+        n_images = [len(said.named) for said in parts]
+        n_classes = max(said.scores.shape[1] for said in parts)
+        step = -(-sum(n_images) * n_classes // _MOST_SCORES)
+        some = [
+            (said.logits[::step], said.named[::step], of[::step])
+            for said, of in zip(parts, true, strict=True)
+        ]
+        apart = [one - one.mean(axis=1, keepdims=True) for one, _, _ in some]
+        spread = float(np.clip(np.concatenate(apart, None).std() or 1.0, *_SPREADS))
+        least = n_classes / (max(n_classes - 1, 1) * (sum(n_images) + 2))
 
         def loss(at: Array) -> tuple[float, Array]:
             calibration = cls(float(np.exp(at[0])) / spread, at[1], at[2])
-            found = [
-                calibration._loss(*each)
-                for each in zip(
-                    logits, (said.named for said in parts), true, strict=True
-                )
-            ]
-            values, slopes = zip(*found, strict=True)
-            return float(np.mean(values)), np.mean(slopes, axis=0)
+            values, slopes = zip(
+                *(calibration._loss(*one) for one in some), strict=True
+            )
+            mean: Array = np.average(slopes, axis=0, weights=n_images)
+            return float(np.average(values, weights=n_images)), mean
 
         best = minimize(
             loss,
@@ -162,6 +168,10 @@ class Calibration:
         """Give the probability of every class, shape (n, n_classes); each in [0, 1]."""
         shares: Array = softmax(self._raised(said.logits, said.named), axis=1)
         return (1 - self.floor) * shares + self.floor / shares.shape[1]
+
+    def calibrated(self, said: Said) -> Said:
+        """Return the same with probabilities for scores."""
+        return Said(said.named, self.probabilities(said), True)
 
 
 def _at(values: Array, columns: Columns) -> Array:

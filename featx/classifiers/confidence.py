@@ -65,7 +65,7 @@ def predict_with_confidence(
     for said in _batches(classifier, X, own):
         named.append(said.named)
         if calibration is not None:
-            said = said._replace(scores=calibration.probabilities(said))
+            said = calibration.calibrated(said)
         confidence.append(said.confidence)
     return classes[np.concatenate(named)], np.concatenate(confidence)
 
@@ -102,6 +102,20 @@ def _classes(classifier: ClassifierMixin) -> NDArray[Any]:
         ) from error
 
 
+def columns_of(labels: NDArray[Any], classes: NDArray[Any]) -> Columns:
+    """Find labels among the classes, in whatever order these are; -1 where not there.
+
+    Examples
+    --------
+    >>> columns_of(np.array([0, 2, 7]), np.array([2, 0, 1]))
+    array([ 1,  0, -1])
+    """
+    order = np.argsort(classes)
+    places = np.searchsorted(classes, labels, sorter=order).clip(max=len(classes) - 1)
+    columns: Columns = order[places]
+    return np.where(classes[columns] == labels, columns, -1)
+
+
 def _batches(classifier: ClassifierMixin, X: NDArray[Any], own: bool) -> Iterator[Said]:
     # an SVM compares every pair of classes for every image
     n_classes = len(classifier.classes_)
@@ -111,10 +125,17 @@ def _batches(classifier: ClassifierMixin, X: NDArray[Any], own: bool) -> Iterato
         part = X[start : start + size]
         said = _scores(classifier, part)
         if own:
-            labels = np.asarray(classifier.predict(part))
-            named = np.searchsorted(classifier.classes_, labels)
+            named = columns_of(
+                np.asarray(classifier.predict(part)), classifier.classes_
+            )
+            if (named < 0).any():
+                raise DataError(
+                    f"Got a label from {type(classifier).__name__} that is not among its "
+                    "classes_, but expected one of them."
+                )
             if said is None:  # it names a class, and says nothing else
-                said = Said(named, np.eye(n_classes)[named], True)
+                one_hot = (named[:, None] == np.arange(n_classes)).astype(float)
+                said = Said(named, one_hot, True)
             said = said._replace(named=named)
         elif said is None:
             raise DataError(

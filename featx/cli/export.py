@@ -31,9 +31,12 @@ def export(options: ExportOptions) -> None:
     from featx.export import OPSET, export_onnx  # torch, which takes seconds
 
     n_bytes = export_onnx(model, options.onnx)
-    channels = {1: "gray", 3: "color"}[model.image_shape[2]]
+    n_channels = model.image_shape[2]
+    kind = {1: "gray images", 3: "color images"}.get(
+        n_channels, f"images of {n_channels} channels"
+    )
     say(
-        f"ONNX: {options.onnx}, {n_bytes / 1e6:.1f} MB, opset {OPSET}; {channels} images "
-        f"of any size, {len(model.classes_)} classes.",
+        f"ONNX: {options.onnx}, {n_bytes / 1e6:.1f} MB, opset {OPSET}; {kind} of any size, "
+        f"{len(model.classes_)} classes.",
         options.quiet,
     )

@@ -41,23 +41,38 @@ class FitOptions(OneEncoderOptions):
     )
     out: Path | None = option(None, "Write a run to this folder, too.")
     save: str | None = option(
-        None, "Write encoder and classifier to this .featx file.", metavar="MODEL"
+        None,
+        "Write encoder and classifier to this .featx file, with probabilities that hold: "
+        "these take one more fit.",
+        metavar="MODEL",
     )
-
     refit: bool = option(
         False,
         "Save what was fitted anew on all images, those of the test part, too. With "
         "--folds that is always done.",
         "--refit",
     )
+    forget: bool = option(
+        False,
+        "Save nothing of the training images: neither their names, nor the few numbers of "
+        "each by which 'featx similar' and --unlike of 'featx predict' know them.",
+        "--forget",
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()
         check_one_name(self.clf)
-        if self.refit and self.save is None:
-            raise ParameterError(
-                "Got --refit without --save, but expected both: it is about what is saved."
-            )
+        for word, given in (("--refit", self.refit), ("--forget", self.forget)):
+            if given and self.save is None:
+                raise ParameterError(
+                    f"Got {word} without --save, but expected both: it is about what is "
+                    "saved."
+                )
+
+    @property
+    def refits(self) -> bool:
+        """Whether what is saved is fitted anew, on all images."""
+        return self.save is not None and bool(self.refit or self.folds)
 
     def protocol(self) -> Protocol:
         """Say how the row is judged."""
@@ -69,7 +84,7 @@ class FitOptions(OneEncoderOptions):
             # for figures; they need the encoder itself
             n_examples=Protocol.n_examples if self.out else 0,
             diagnose=self.out is not None,
-            calibrate_fully=self.save is not None,
+            calibrate_fully=self.save is not None and not self.refits,
         )
 
 
@@ -86,7 +101,7 @@ def fit(context: typer.Context, options: FitOptions) -> None:
         check_out(options.save)
         _check_can_be_saved(options)
     fitted: list[tuple[BaseEstimator, FittedRow]] = []
-    refit = options.save is not None and bool(options.refit or options.folds)
+    refit = options.refits
     keep = options.save is not None and not refit
     results, dataset = compare(
         options,
@@ -122,7 +137,9 @@ def _refit(options: FitOptions, dataset: Dataset) -> tuple[BaseEstimator, Fitted
             together,
             options.make_encoders(together, [options.encoder]),
             [options.clf],
-            protocol=replace(options.protocol(), n_examples=0, diagnose=False),
+            protocol=replace(
+                options.protocol(), n_examples=0, diagnose=False, calibrate_fully=True
+            ),
             backend=Backend(**options.where, device=options.cuda_device),
             cache=options.cache(),
             observer=Observer(
@@ -151,13 +168,17 @@ def _save(
     dataset: Dataset,
 ) -> None:
     from featx.bundle import save
+    from featx.known_images import KnownImages
     from featx.model import Model
 
+    train = row.train
     model = Model.of(
         encoder,
         row.classifier,
         dataset.class_names,
         image_fit=options.fit,
-        calibration=row.calibration,
+        calibration=row.judged and row.judged.calibration,
+        risk=row.judged and row.judged.risk,
+        known=None if options.forget else KnownImages.of(train.X, train.y, train.ids),
     )
     save(model, place)

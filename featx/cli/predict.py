@@ -40,6 +40,18 @@ class PredictOptions:
     every_class: bool = option(
         False, "Give the probability of every class, too.", "--all"
     )
+    reject: float | None = option(
+        None,
+        "Call images 'unknown', the least clear ones first, until at most this share of "
+        "the others is named wrongly, as far as images held out can tell; such as 0.05.",
+        metavar="RATE",
+    )
+    unlike: float | None = option(
+        None,
+        "Call images 'unknown' that are farther from all training images than this share "
+        "of these is from the others; such as 0.01.",
+        metavar="SHARE",
+    )
     as_json: bool = option(False, "Print a JSON object per line.", "--json")
     strict: bool = option(
         False, "End with exit code 3 if images were skipped.", "--strict"
@@ -80,12 +92,13 @@ def predict(options: PredictOptions) -> None:
     """
     from featx.bundle import load
     from featx.output_files import check_out, write_out
-    from featx.prediction import predict_files, use_device
+    from featx.prediction import Limits, predict_files, use_device
 
     if options.out is not None:
         check_out(options.out)
     model = load(options.model)
     use_device(model, options.device)
+    limits = Limits.of(model, options.reject, options.unlike)
     files, total = _find(options)
     # stdout as it is now: while there is progress, what libraries print goes to stderr
     sink = SafeConsole(file=sys.stdout if options.out is None else io.StringIO())
@@ -94,7 +107,9 @@ def predict(options: PredictOptions) -> None:
     n_named = n_skipped = 0
     start = time.monotonic()
     with StderrProgress(err, options.quiet or sink.file.isatty()) as progress:
-        for batch in predict_files(model, files, every_class=options.every_class):
+        for batch in predict_files(
+            model, files, every_class=options.every_class, limits=limits
+        ):
             if batch.ids and options.as_json:
                 _write_json(batch, sink, columns, classes)
             elif batch.ids:

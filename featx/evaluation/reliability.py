@@ -7,8 +7,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from featx.evaluation.intervals import interval_of_mean
+
 N_BINS = 15
-_TIMES = 200  # that images are drawn anew, for the interval
+_TIMES = 1000  # that images are drawn anew, for the interval
 
 Array = NDArray[np.float64]
 
@@ -28,6 +30,8 @@ class Reliability(NamedTuple):
         Mean of their probabilities; NaN where there is no image.
     right : ndarray of float64, shape (15,)
         How many of them were right, in [0, 1]; NaN where there is no image.
+    right_ci95 : ndarray of float64, shape (2, 15)
+        95 % intervals of that.
 
     References
     ----------
@@ -40,6 +44,7 @@ class Reliability(NamedTuple):
     n_images: NDArray[np.int64]
     said: Array
     right: Array
+    right_ci95: Array
 
     def to_dict(self) -> dict[str, Any]:
         """Flatten to plain data; of the bins those with images."""
@@ -103,23 +108,35 @@ def reliability(
     with np.errstate(invalid="ignore"):
         said = np.bincount(bins, confidence, N_BINS) / counts
         came_true = np.bincount(bins, right, N_BINS) / counts
-    units = (
-        np.arange(n) if groups is None else np.unique(groups, return_inverse=True)[1]
-    )
-    n_units = int(units.max()) + 1
-    gaps = np.zeros((n_units, N_BINS))  # by unit and bin: what was said, less what is
-    np.add.at(gaps, (units, bins), confidence - right)
-    sizes = np.bincount(units)
+    of = np.arange(n) if groups is None else np.unique(groups, return_inverse=True)[1]
+    sizes = np.bincount(of)
+    gaps = np.zeros(
+        (len(sizes), N_BINS)
+    )  # by unit and bin: what was said, less what is
+    np.add.at(gaps, (of, bins), (confidence - right) / n)
     whole = gaps.sum(axis=0)
-    error = float(np.abs(whole).sum() / n)
+    error = float(np.abs(whole).sum())
+    # sums over units that are drawn anew, by their covariance
+    spread = gaps - np.outer(sizes / n, whole)
+    covariance = spread.T @ spread * len(sizes) / max(len(sizes) - 1, 1)
     rng = np.random.default_rng(0)
-    drawn, chance = [], []
-    for _ in range(_TIMES):
-        times = np.bincount(rng.integers(n_units, size=n_units), minlength=n_units)
-        again = times @ gaps / (times @ sizes)
-        drawn.append(np.abs(again).sum())
-        chance.append(np.abs(again - whole / n).sum())
-    low = error - float(np.quantile(chance, 0.975))
-    high = error + float(np.mean(drawn) - np.quantile(drawn, 0.025))
+    noise = rng.multivariate_normal(np.zeros(N_BINS), covariance, _TIMES, method="eigh")
+    drawn = np.abs(whole + noise).sum(axis=1)
+    low = error - float(np.quantile(np.abs(noise).sum(axis=1), 0.975))
+    high = error + float(drawn.mean() - np.quantile(drawn, 0.025))
     ends = max(0.0, low), max(error, min(1.0, high))
-    return Reliability(error, ends, counts, said, came_true)
+    each = [
+        interval_of_mean(*_some(right, groups, bins == one)) for one in range(N_BINS)
+    ]
+    return Reliability(error, ends, counts, said, came_true, np.array(each).T)
+
+
+def _some(
+    right: NDArray[np.bool_],
+    groups: NDArray[np.int64] | None,
+    chosen: NDArray[np.bool_],
+) -> tuple[NDArray[np.bool_], NDArray[np.int64] | None]:
+    """Take some images; where there is none, one that was wrong."""
+    if not chosen.any():
+        return np.zeros((1, 1), bool), None
+    return right[None, chosen], None if groups is None else groups[chosen]

@@ -14,7 +14,6 @@ from sklearn.pipeline import Pipeline
 
 from featx.classifiers import (
     FEWEST,
-    Calibration,
     SharedReduction,
     can_balance,
     choose_settings,
@@ -28,7 +27,7 @@ from featx.experiment.held_out import Judged, judge_held_out
 from featx.experiment.rows import Row, make_result
 from featx.experiment.sampling import Sample, choose_sample
 from featx.experiment.tasks import FitTask
-from featx.features import plain_params
+from featx.features import CachedFeatures, plain_params
 
 
 class FittedRow(NamedTuple):
@@ -40,13 +39,17 @@ class FittedRow(NamedTuple):
         The row, and the predicted label of every test image.
     classifier : Pipeline
         Fitted on the features of the training images.
-    calibration : Calibration or None
-        Makes probabilities of its scores; None where no images could be held out.
+    judged : Judged or None
+        What held-out images say of it: probabilities come of that. None where no images
+        could be held out.
+    train : CachedFeatures
+        Features, labels and names of the training images.
     """
 
     row: Row
     classifier: Pipeline
-    calibration: Calibration | None
+    judged: Judged | None
+    train: CachedFeatures
 
 
 class Fit(NamedTuple):
@@ -110,7 +113,7 @@ def fit_row(
     row = _score_row(
         task, fit.classifier, judged, notes=tuple(notes), fit_seconds=fit_seconds
     )
-    return FittedRow(row, fit.classifier, judged and judged.calibration)
+    return FittedRow(row, fit.classifier, judged, task.encoded.train)
 
 
 def _search(task: FitTask, sample: Sample) -> Fit:
@@ -221,7 +224,7 @@ def _score_row(
         predict_seconds=time.perf_counter() - start,
         classifier_params=plain_params(classifier),
         held_out=judged and judged.held_out,
-        calibrated=judged is not None,
+        calibrated=judged is not None and judged.calibration is not None,
         **fit,
     )
     return Row(result, labels, confidence.astype(np.float32))

@@ -14,9 +14,11 @@ from numpy.typing import NDArray
 
 from featx.classifiers import (
     Calibration,
+    RiskCoverage,
     SharedReduction,
     choose_settings,
     class_scores,
+    columns_of,
 )
 from featx.evaluation.result import HeldOut
 from featx.experiment.fit_notes import notes_of
@@ -38,12 +40,16 @@ class Judged(NamedTuple):
     ----------
     held_out : HeldOut
         How many were right.
-    calibration : Calibration
-        Makes probabilities of the scores of its classifier.
+    calibration : Calibration or None
+        Makes probabilities of the scores of its classifier; None where these are no finite
+        numbers.
+    risk : RiskCoverage or None
+        The probabilities of the classes that it named, and which were the right ones.
     """
 
     held_out: HeldOut
-    calibration: Calibration
+    calibration: Calibration | None
+    risk: RiskCoverage | None
 
 
 def judge_held_out(
@@ -97,20 +103,18 @@ def judge_held_out(
         parts.append(
             class_scores(classifier, np.asarray(X[judged]), own=task.own is not None)
         )
-        true.append(_columns(y[judged], classifier.classes_))
-    if not parts:
+        true.append(columns_of(y[judged], classifier.classes_))
+    right = [said.named == of for said, of in zip(parts, true, strict=True)]
+    together = np.concatenate([np.empty(0, bool), *right])
+    if not len(together):
         return None
-    right = np.concatenate(
-        [said.named == of for said, of in zip(parts, true, strict=True)]
-    )
-    held_out = HeldOut(float(right.mean()), len(right))
-    return Judged(held_out, Calibration.of(parts, true))
-
-
-def _columns(y: NDArray[np.int64], classes: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Find labels among the classes; -1 for those that are not there."""
-    places = np.searchsorted(classes, y).clip(max=len(classes) - 1)
-    return np.where(classes[places] == y, places, -1)
+    held_out = HeldOut(float(together.mean()), len(together))
+    if not all(np.isfinite(said.scores).all() for said in parts):
+        return Judged(held_out, None, None)
+    calibration = Calibration.of(parts, true)
+    sure = [calibration.calibrated(said).confidence for said in parts]
+    risk = RiskCoverage.of(np.concatenate(sure).astype(np.float32), together)
+    return Judged(held_out, calibration, risk)
 
 
 def held_out_rows(

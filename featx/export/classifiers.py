@@ -42,15 +42,12 @@ def classifier_module(pipeline: Pipeline) -> nn.Module:
     """
     steps = []
     for _, step in pipeline.steps:
-        for kind, build in _KINDS.items():
-            if isinstance(step, kind):
-                steps.append(build(step))
-                break
-        else:
+        if type(step) not in _KINDS:
             raise ParameterError(
                 f"Got {type(step).__name__} in a classifier, but expected classifiers of "
                 "featx itself: no other is exported. Fit a model with one of them."
             )
+        steps.append(_KINDS[type(step)](step))
     return nn.Sequential(*steps)
 
 
@@ -140,13 +137,15 @@ class _SquaredDistances(nn.Module):
 
     def __init__(self, rows: Any, dtype: torch.dtype) -> None:
         super().__init__()
-        self.register_buffer("rows", constant(rows, dtype))
-        self.register_buffer("squares", constant((np.asarray(rows) ** 2).sum(1), dtype))
+        self.dtype = dtype
+        squares = (np.asarray(rows, np.float64) ** 2).sum(axis=1)
+        self.register_buffer("rows", constant(rows, torch.float32))
+        self.register_buffer("squares", constant(squares, dtype))
 
     def forward(self, x: Tensor) -> Tensor:
-        x = x.to(self.rows.dtype)
+        x = x.to(self.dtype)
         squares = x.square().sum(dim=1, keepdim=True) + self.squares
-        return (squares - 2 * (x @ self.rows.T)).clamp(min=0)
+        return (squares - 2 * (x @ self.rows.to(self.dtype).T)).clamp(min=0)
 
 
 class _SupportVectors(nn.Module):
@@ -154,32 +153,31 @@ class _SupportVectors(nn.Module):
 
     coefficients: Tensor
     intercepts: Tensor
-    of_first: Tensor
-    of_second: Tensor
     places: Tensor
+    pairs_of: Tensor
+    is_first: Tensor
 
     def __init__(self, model: SVC) -> None:
         super().__init__()
-        if model.kernel != "rbf" or model.decision_function_shape != "ovr":
-            raise ParameterError(
-                f"Got an SVC with kernel={model.kernel!r} and decision_function_shape="
-                f"{model.decision_function_shape!r}, but expected 'rbf' and 'ovr' to "
-                "export it. Fit the svm of featx."
-            )
+        _check_svc(model)
         self.kernel = _Kernel(model.support_vectors_, model._gamma, torch.float32)
         self.register_buffer("coefficients", constant(model.dual_coef_, torch.float32))
         self.register_buffer("intercepts", constant(model.intercept_, torch.float32))
-        self.n_classes = len(model.classes_)
+        n = self.n_classes = len(model.classes_)
         self.sizes = model.n_support_.tolist()
-        first, second = np.triu_indices(self.n_classes, 1)
-        eye = np.eye(self.n_classes)
-        self.register_buffer("of_first", constant(eye[first], torch.float32))
-        self.register_buffer("of_second", constant(eye[second], torch.float32))
+        first, second = np.triu_indices(n, 1)
         # of pair (i, j): what class i says, in column j - 1, and class j, in column i
-        width = self.n_classes - 1
-        one = constant(first * width + second - 1, torch.int64)
-        other = constant(second * width + first, torch.int64)
-        self.register_buffer("places", torch.stack([one, other]))
+        said = np.stack([first * (n - 1) + second - 1, second * (n - 1) + first])
+        # of each class the pairs that it is in, and whether it is the first of them
+        pairs = np.zeros((n, n), int)
+        pairs[first, second] = pairs[second, first] = np.arange(len(first))
+        others = ~np.eye(n, dtype=bool)
+        is_first = np.triu(np.ones((n, n), bool))[others].reshape(n, -1)
+        self.register_buffer("places", constant(said, torch.int64))
+        self.register_buffer(
+            "pairs_of", constant(pairs[others].reshape(n, -1), torch.int64)
+        )
+        self.register_buffer("is_first", constant(is_first, torch.bool))
 
     def forward(self, x: Tensor) -> Tensor:
         kernel = self.kernel(x)
@@ -192,18 +190,34 @@ class _SupportVectors(nn.Module):
             said.append(kernel[:, part] @ self.coefficients[:, part].T)
             start += size
         flat = torch.cat(said, dim=1)
-        one, other = self.places[0], self.places[1]
-        pairs = flat[:, one] + flat[:, other] + self.intercepts
-        won = (pairs >= 0).float()
-        votes = won @ self.of_first + (1 - won) @ self.of_second
-        sums = pairs @ (self.of_first - self.of_second)
-        return votes + sums / (3 * (sums.abs() + 1))
+        pairs = flat[:, self.places[0]] + flat[:, self.places[1]] + self.intercepts
+        own = pairs[:, self.pairs_of]  # (n, n_classes, n_classes - 1)
+        won = (own >= 0) == self.is_first
+        sums = torch.where(self.is_first, own, -own).sum(dim=2)
+        return won.float().sum(dim=2) + sums / (3 * (sums.abs() + 1))
+
+
+def _check_svc(model: SVC) -> None:
+    expected = {"kernel": "rbf", "decision_function_shape": "ovr"}
+    if len(model.classes_) > 2:
+        expected |= {"break_ties": True}
+    for name, value in expected.items():
+        if getattr(model, name) != value:
+            raise ParameterError(
+                f"Got an SVC with {name}={getattr(model, name)!r}, but expected {value!r} "
+                "to export it. Fit the svm of featx."
+            )
+    if hasattr(model, "predict_proba"):
+        raise ParameterError(
+            "Got an SVC with probability=True, but expected one without, to export it: "
+            "featx calibrates it by itself. Fit the svm of featx."
+        )
 
 
 class _Neighbors(nn.Module):
     """Votes of the nearest rows, each weighed by the inverse of its distance."""
 
-    votes: Tensor
+    labels: Tensor
 
     def __init__(self, model: KNeighborsClassifier) -> None:
         super().__init__()
@@ -213,18 +227,18 @@ class _Neighbors(nn.Module):
                 f"{model.effective_metric_}, but expected 'distance' and Euclidean to "
                 "export it. Fit the knn of featx."
             )
-        self.n_neighbors = int(model.n_neighbors)
+        self.n_neighbors, self.n_classes = int(model.n_neighbors), len(model.classes_)
         # in float64: of a row that is there itself the distance is nought
         self.distances = _SquaredDistances(model._fit_X, torch.float64)
-        votes = np.eye(len(model.classes_))[model._y]
-        self.register_buffer("votes", constant(votes, torch.float64))
+        self.register_buffer("labels", constant(model._y, torch.int64))
 
     def forward(self, x: Tensor) -> Tensor:
         squared, rows = self.distances(x).topk(self.n_neighbors, dim=1, largest=False)
         same = (squared <= _SAME * self.distances.squares.mean()).to(torch.float64)
         weights = 1 / squared.clamp(min=1e-300).sqrt()
         weights = torch.where(same.sum(dim=1, keepdim=True) > 0, same, weights)
-        scores = (weights[..., None] * self.votes[rows]).sum(dim=1)
+        votes = self.labels[rows][..., None] == torch.arange(self.n_classes)
+        scores = (weights[..., None] * votes.to(torch.float64)).sum(dim=1)
         return scores / scores.sum(dim=1, keepdim=True)
 
 
@@ -232,7 +246,8 @@ _SAME = 1e-14  # of the mean square of rows: what rounding leaves of no distance
 
 
 def _scaler(step: StandardScaler) -> nn.Module:
-    return _Scaled(step.mean_, step.scale_)
+    mean = step.mean_ if step.with_mean else 0.0
+    return _Scaled(mean, step.scale_ if step.with_std else 1.0)
 
 
 class _Scaled(nn.Module):
@@ -256,6 +271,11 @@ def _whitened(step: WhitenedPCA) -> nn.Module:
 
 
 def _nystroem(step: Nystroem) -> nn.Module:
+    if step.kernel != "rbf":
+        raise ParameterError(
+            f"Got a Nystroem with kernel={step.kernel!r}, but expected 'rbf' to export it. "
+            "Fit the kernel-ridge of featx."
+        )
     rows = step.components_
     gamma = 1 / rows.shape[1] if step.gamma is None else step.gamma
     # in float64: what undoes the kernel of near rows is large, and of both signs
@@ -269,12 +289,13 @@ def _linear_after_kernel(model: RidgeClassifier) -> nn.Module:
     return nn.Sequential(_scores(model, torch.float64), _BothClasses())
 
 
-_KINDS: dict[Any, Callable[[Any], nn.Module]] = {
+_KINDS: dict[type, Callable[[Any], nn.Module]] = {
     StandardScaler: _scaler,
     WhitenedPCA: _whitened,
     PCA: pca_module,
     Nystroem: _nystroem,
-    (WideLogisticRegression, LogisticRegression): _logistic,
+    WideLogisticRegression: _logistic,
+    LogisticRegression: _logistic,
     WideLinearSVC: _linear,
     RidgeClassifier: _linear_after_kernel,
     MLPClassifier: _perceptron,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from featx.autoencoders.compact import CompactAutoencoder
+from featx.autoencoders.conv import ConvAutoencoder
 from featx.autoencoders.network_transformer import NetworkTransformer
 from featx.autoencoders.patch import PatchAutoencoder
 from featx.autoencoders.patch_filters import PatchFilters
@@ -21,6 +23,7 @@ from featx.autoencoders.patch_network import PatchNetwork
 from featx.autoencoders.predictive import PredictiveAutoencoder
 from featx.autoencoders.raw import RawPixels
 from featx.autoencoders.readout import averaged
+from featx.autoencoders.untrained import UntrainedAutoencoder
 from featx.errors import ParameterError
 from featx.export.arrays import Affine, constant
 
@@ -45,30 +48,33 @@ def encoder_module(encoder: BaseEstimator) -> nn.Module:
 
 
 def _step(step: Any) -> nn.Module:
-    if isinstance(step, RawPixels):
-        return _Flat(step.scale_)
-    if isinstance(step, PCA):
-        return pca_module(step)
-    if isinstance(step, PatchAutoencoder):
-        return _Mirrored(_Patches(_plain(step)), step.augment_)
-    if isinstance(step, CompactAutoencoder):
-        projection = Affine(step.components_ / step.scale_[:, None], step.mean_)
-        return nn.Sequential(encoder_module(step.encoder_), projection, _SameLength())
-    if isinstance(step, PredictiveAutoencoder):
-        return _Predictive(step)
-    if isinstance(step, NetworkTransformer):
-        return _Mirrored(_Encode(_plain(step)), step.augment_)
-    raise ParameterError(
-        f"Got {type(step).__name__} in an encoder, but expected encoders of featx itself, "
-        "or PCA: no other is exported. Fit a model with one of them."
+    build = _KINDS.get(type(step))  # another class may encode otherwise
+    if build is None:
+        raise ParameterError(
+            f"Got {type(step).__name__} in an encoder, but expected encoders of featx "
+            "itself, or PCA: no other is exported. Fit a model with one of them."
+        )
+    return build(step)
+
+
+def _compact(encoder: CompactAutoencoder) -> nn.Module:
+    weights = encoder.components_ / encoder.scale_[:, None]
+    return nn.Sequential(
+        encoder_module(encoder.encoder_), Affine(weights, encoder.mean_), _SameLength()
     )
+
+
+def _network(encoder: Any) -> nn.Module:
+    return _Mirrored(_Encode(_plain(encoder)), encoder.augment_)
 
 
 def pca_module(pca: PCA) -> nn.Module:
     """Project on components, as a fitted PCA does."""
     components = pca.components_
     if pca.whiten:
-        components = components / np.sqrt(pca.explained_variance_)[:, None]
+        spread = np.sqrt(pca.explained_variance_)
+        least = np.finfo(spread.dtype).eps  # as scikit-learn has it
+        components = components / np.maximum(spread, least)[:, None]
     return Affine(components.T, pca.mean_)
 
 
@@ -211,3 +217,14 @@ class _SideBySide(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         pairs = zip(self.parts, self.weights, strict=True)
         return torch.cat([part(images) * weight for part, weight in pairs], dim=1)
+
+
+_KINDS: dict[type, Callable[[Any], nn.Module]] = {
+    RawPixels: lambda raw: _Flat(raw.scale_),
+    PCA: pca_module,
+    PatchAutoencoder: lambda patch: _Mirrored(_Patches(_plain(patch)), patch.augment_),
+    CompactAutoencoder: _compact,
+    PredictiveAutoencoder: _Predictive,
+    ConvAutoencoder: _network,
+    UntrainedAutoencoder: _network,
+}

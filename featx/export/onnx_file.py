@@ -21,7 +21,8 @@ from featx.model import Model, first_step
 from featx.output_files import write_out
 
 OPSET = 20  # of ONNX; onnxruntime knows it since 1.17
-_MOST_BYTES = 2**31 - 1  # of one file, as ONNX has it
+_IR_VERSION = 9  # of the file, likewise
+_MOST_BYTES = 2**31 - 2**24  # of one file, as ONNX has it, less some for nodes
 
 
 def export_onnx(model: Model, path: str | os.PathLike[str]) -> int:
@@ -72,6 +73,7 @@ def export_onnx(model: Model, path: str | os.PathLike[str]) -> int:
     True
     """
     graph = _Graph(model)
+    _check_size(graph)
     _check_library()
     program = _traced(graph, model.image_shape)
     content = _finished(program, model)
@@ -85,11 +87,12 @@ class _Graph(nn.Module):
     def __init__(self, model: Model) -> None:
         super().__init__()
         encoder, classifier = model.pipeline[0], model.pipeline[1:]
-        kind = getattr(first_step(encoder), "pixel_kind_", "u")
-        if kind != "u":
+        first = first_step(encoder)
+        if (first.pixel_kind_, first.pixel_range_) != ("u", (0.0, 255.0)):
+            low, high = first.pixel_range_
             raise ParameterError(
-                "Got a model of images with fractions or signs, but expected one that was "
-                "fitted on uint8, as image files are. Fit it on such images."
+                f"Got a model of pixels from {low:g} to {high:g}, but expected one that "
+                "was fitted on uint8, as image files are. Fit it on such images."
             )
         height, width, _ = model.image_shape
         self.resizing = Resizing((height, width), model.image_fit)
@@ -108,6 +111,16 @@ class _Graph(nn.Module):
         if self.calibrated is not None:
             scores = self.calibrated(scores)
         return label, scores.float()
+
+
+def _check_size(graph: nn.Module) -> None:
+    arrays = [*graph.parameters(), *graph.buffers()]
+    n_bytes = sum(array.numel() * array.element_size() for array in arrays)
+    if n_bytes > _MOST_BYTES:
+        raise ParameterError(
+            f"Got a model of {n_bytes / 2**30:.1f} GiB, but expected less than 2 GiB, "
+            "which is what one ONNX file holds. Use fewer features or a linear classifier."
+        )
 
 
 def _check_library() -> None:
@@ -179,12 +192,11 @@ def _finished(program: Any, model: Model) -> bytes:
         "image_fit": model.image_fit,
     }
     helper.set_model_props(proto, told)
-    if proto.ByteSize() > _MOST_BYTES:
-        raise ParameterError(
-            f"Got a model of {proto.ByteSize() / 2**30:.1f} GiB, but expected less than 2 "
-            "GiB, which is what one ONNX file holds. Use fewer features or a linear "
-            "classifier."
-        )
+    proto.ir_version = _IR_VERSION
+    # torch notes where in which file each node was made
+    for part in (*graph.node, *graph.value_info, *graph.input, *graph.output, graph):
+        part.ClearField("doc_string")
+        part.ClearField("metadata_props")
     onnx.checker.check_model(proto, full_check=True)
     stream = io.BytesIO()
     onnx.save(proto, stream)

@@ -66,7 +66,8 @@ def _check_row(row: Result, results: BenchResults, n_classes: int) -> None:
         _numbers(sure, (n_test,), what)
         if row.calibrated and not ((sure >= 0) & (sure <= 1)).all():
             raise ValueError(
-                f"{what} has no probability, but expected some from 0 to 1"
+                f"{what} goes from {sure.min()} to {sure.max()}, but expected "
+                "probabilities from 0 to 1"
             )
     cells = n_classes * np.broadcast_to(results.y_true, every.shape) + every
     counts = np.bincount(cells.ravel(), minlength=n_classes**2)

@@ -58,31 +58,44 @@ def test_more_active_filters_rebuild_more(photos, fitted):
     assert four.module_.loss(patches, torch.Generator()) < one
 
 
-def test_features_are_the_pooled_rectified_responses_of_whitened_patches(
-    photos, fitted
-):
+@pytest.mark.parametrize(
+    "part",
+    [
+        np.s_[:, :, :, :],
+        np.s_[:, :1, :, :],  # signals
+        np.s_[:, :1, :, :1],
+        np.s_[:, :, :1, :],
+        np.s_[:, :, :4, :],  # as narrow as a patch
+        np.s_[:, :7, :6, :1],
+    ],
+    ids=lambda part: f"{len(range(20)[part[1]])} x {len(range(24)[part[2]])}",
+)
+def test_features_are_the_pooled_rectified_responses_of_whitened_patches(photos, part):
     """The folded, cell-by-cell code against the definition, patch by patch."""
+    images = photos[part]
+    fitted = quick(augment=None, scales=1).fit(images)
     network = fitted.module_.scales[0]
     filters = network.filters.detach().numpy()
     filters = filters / np.linalg.norm(filters, axis=1, keepdims=True)
-    image = photos[0].astype(np.float64)
-    responses = np.empty((15, 19, 24))
-    for i in range(15):
-        for j in range(19):
-            row = image[i : i + 6, j : j + 6].ravel()
+    image = images[0].astype(np.float64)
+    height, width = fitted.patch_shape_
+    n_rows, n_columns = image.shape[0] - height + 1, image.shape[1] - width + 1
+    responses = np.empty((n_rows, n_columns, 24))
+    for i in range(n_rows):
+        for j in range(n_columns):
+            row = image[i : i + height, j : j + width].ravel()
             row = row - row.mean()
             row = row / np.sqrt((row**2).mean() + float(network.contrast_floor))
             white = (row - network.center.numpy()) @ network.whitening.numpy()
             responses[i, j] = filters @ white
     cells = []
-    for rows in (slice(0, 8), slice(8, 15)):
-        for columns in (slice(0, 10), slice(10, 19)):
-            part = responses[rows, columns].reshape(-1, 24)
-            cells.append(np.maximum(part - 0.25, 0).mean(0))
-            cells.append(np.maximum(-part - 0.25, 0).mean(0))
-    plain = pickle.loads(pickle.dumps(fitted))
-    plain.augment_ = None
-    assert np.allclose(plain.transform(photos[:1])[0], np.concatenate(cells), atol=1e-4)
+    for band in np.array_split(responses, min(2, n_rows), axis=0):
+        for cell in np.array_split(band, min(2, n_columns), axis=1):
+            flat = cell.reshape(-1, 24)
+            cells.append(np.maximum(flat - 0.25, 0).mean(0))
+            cells.append(np.maximum(-flat - 0.25, 0).mean(0))
+    found = fitted.transform(images[:1])[0]
+    assert np.allclose(found, np.concatenate(cells), atol=1e-4)
 
 
 def test_whitened_patches_are_white(photos):

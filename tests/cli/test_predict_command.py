@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from calling import stdin
+from PIL import Image
 from sklearn.linear_model import RidgeClassifier
 
 import featx
@@ -52,6 +53,83 @@ def test_every_class_has_a_probability(run, folder, clf):
     first = json.loads(out.splitlines()[0])
     assert list(first["probabilities"]) == names
     assert first["probabilities"][first["class"]] == first["probability"]
+
+
+def test_unclear_images_are_called_unknown(run, folder):
+    # two numbers of an image say too little
+    words = ["--encoder", "pca", "--set", "pca__n_components=2", "--clf", "ridge"]
+    assert run("fit", folder, *words, "--save", "m.featx")[0] == 0
+    risk = featx.load("m.featx").risk
+    assert 0 < (~risk.right).mean() < 1
+    least = risk.threshold(0.1)
+    rows = csv.DictReader(io.StringIO(run("predict", "m.featx", folder / "test")[1]))
+    code, out, _ = run("predict", "m.featx", folder / "test", "--reject", "0.1")
+    named = 0
+    for plain, row in zip(rows, csv.DictReader(io.StringIO(out)), strict=True):
+        assert row["probability"] == plain["probability"]
+        unknown = float(row["probability"]) < least - 1e-6
+        assert row["class"] == ("unknown" if unknown else plain["class"])
+        named += not unknown
+    assert code == 0
+    everything = run("predict", "m.featx", folder / "test", "--reject", "0")[1]
+    assert everything.count(",unknown,") >= 30 - named
+
+
+def test_images_of_another_kind_are_called_unknown(run, folder):
+    saved = run("fit", folder, "--encoder", "raw", "--clf", "svm", "--save", "m.featx")
+    assert saved[0] == 0
+    Path("other").mkdir()
+    shape = featx.load("m.featx").image_shape
+    for number in range(5):
+        pixels = 255 * (np.indices(shape[:2]).sum(axis=0) % 2)  # a chessboard
+        Image.fromarray(pixels.astype(np.uint8)).save(f"other/{number}.png")
+    out = run("predict", "m.featx", "other", "--unlike", "0.05")[1]
+    assert out.count(",unknown,") == 5
+    own = run("predict", "m.featx", folder / "test", "--unlike", "0.05")[1]
+    assert own.count(",unknown,") <= 6
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--reject", "2"], "a rate of 2.0, but expected a share"),
+        (["--reject", "nan"], "a rate of nan"),
+        (["--unlike", "0"], "a share of 0.0, but expected one between 0 and 1"),
+    ],
+)
+def test_rates_that_are_no_shares(run, folder, model, words, told):
+    code, out, err = run("predict", model, folder / "test", *words)
+    assert (code, out) == (1, "") and told in err and err.count("\n") == 1
+
+
+def test_a_model_that_forgets(run, folder):
+    words = ["--encoder", "raw", "--clf", "knn", "--save", "m.featx", "--forget"]
+    assert run("fit", folder, *words)[0] == 0
+    assert featx.load("m.featx").known is None
+    for command in (["predict", "--unlike", "0.1"], ["similar"]):
+        code, out, err = run(*command, "m.featx", folder)
+        assert (code, out) == (1, "") and "remembers no training images" in err
+    assert run("predict", "m.featx", folder / "test", "--reject", "0.1")[0] == 0
+    code, _, err = run("fit", folder, "--clf", "knn", "--forget")
+    assert code == 1 and "Got --forget without --save" in err
+
+
+def test_similar_training_images(run, folder, model):
+    known = sorted((folder / "train").glob("*/*.png"))
+    code, out, err = run("similar", model, known[3], known[40], "-k", "3")
+    rows = list(csv.DictReader(io.StringIO(out)))
+    assert code == 0 and err == "" and len(rows) == 6
+    for path, first in ((known[3], rows[0]), (known[40], rows[3])):
+        assert first["id"] == str(path) and first["rank"] == "1"
+        assert str(path).endswith(first["similar"]) and float(first["distance"]) < 1e-2
+        assert first["class"] == path.parent.name
+    assert [row["rank"] for row in rows] == ["1", "2", "3"] * 2
+    out = run("similar", model, known[3], "--json", "-k", "2")[1]
+    (line,) = map(json.loads, out.splitlines())
+    assert [one["label"] for one in line["similar"]] == [r["class"] for r in rows[:2]]
+    Path("text.png").write_text("no image")
+    code, out, err = run("similar", model, "text.png")
+    assert (code, out) == (1, "") and "skipped text.png" in err
 
 
 def test_scores_are_no_probabilities_to_be_listed(run, folder, model):

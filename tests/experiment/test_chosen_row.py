@@ -50,7 +50,7 @@ def test_what_judges_was_not_fitted_on(dataset, cache):
     dataset = replace(dataset, train=train, validation=np.zeros(400, bool))
     encoded = encode(dataset, RawPixels(), cache=cache)
     task = FitTask("raw", "knn", encoded, dataset.class_names, dataset.validation)
-    held_out, calibration = judge_held_out(task, 10_000)
+    held_out, calibration, _ = judge_held_out(task, 10_000)
     assert held_out.n_images == 400
     assert abs(held_out.accuracy - 1 / 3) < 0.1
     sure = bench(dataset, ["raw"], ["knn"], cache=cache).confidences["raw + knn"]

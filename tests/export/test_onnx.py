@@ -15,7 +15,8 @@ import pytest
 import torch
 from blocks import make_images
 from PIL import Image
-from sklearn.linear_model import LogisticRegression
+from sklearn.kernel_approximation import Nystroem
+from sklearn.linear_model import LogisticRegression, RidgeClassifier
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import FeatureUnion, make_pipeline
@@ -83,6 +84,7 @@ def said(path, images):
 def assert_agrees(model, path, **images):
     featx.export_onnx(model, path)
     X, _ = photos(seed=1, **images)
+    X[:9] = photos(9, **images)[0]  # some of the training images themselves
     names, scores, outputs = said(path, X)
     assert outputs == ["class", "probabilities"]
     expected = model.predict_proba(X)
@@ -109,7 +111,7 @@ def test_every_classifier_agrees(tmp_path, classifier, n_classes):
     assert_agrees(model, tmp_path / "m.onnx", n_classes=n_classes)
 
 
-@pytest.mark.parametrize("shape", [(8, 8, 1), (31, 18, 1), (40, 60, 3), (5, 1, 3)])
+@pytest.mark.parametrize("shape", [(8, 8, 1), (31, 18, 1), (49, 60, 3), (5, 1, 3)])
 @pytest.mark.parametrize("encoder", ["patch", "conv", "predictive"])
 def test_images_of_every_shape(shape, encoder):
     X, _ = photos(shape=shape)
@@ -119,6 +121,21 @@ def test_images_of_every_shape(shape, encoder):
         found = module(torch.from_numpy(X[:20]).float()).numpy()
     expected = fitted_.transform(X[:20])
     np.testing.assert_allclose(found, expected, atol=2e-4 * np.abs(expected).max())
+
+
+@pytest.mark.parametrize(
+    ("encoder", "shape"),
+    [
+        ("patch", (27, 31, 3)),  # a second scale, of odd sides
+        ("patch", (51, 60, 1)),  # reduced first
+        ("patch", (1, 20, 1)),
+        ("conv", (27, 31, 3)),
+        ("predictive", (27, 31, 3)),  # squares of pixels that reach beyond the border
+    ],
+)
+def test_odd_sizes_agree(tmp_path, encoder, shape):
+    model = fitted(encoder, "linear-svm", shape=shape)
+    assert_agrees(model, tmp_path / "m.onnx", shape=shape)
 
 
 def test_wide_features_are_reduced_as_in_the_model(tmp_path):
@@ -156,8 +173,14 @@ def test_photographs_of_any_size_get_the_class_of_the_model(tmp_path):
         X, _ = photos(6, (*size, 3), seed=number)
         small_ = np.stack([resize(Image.fromarray(x), (12, 10), "pad") for x in X])
         names, scores, _ = said(tmp_path / "m.onnx", X)
-        np.testing.assert_allclose(scores, model.predict_proba(small_), atol=0.02)
-        assert names.shape == (6,)
+        expected = model.predict_proba(small_)
+        np.testing.assert_allclose(scores, expected, atol=0.02)
+        top = np.sort(expected, axis=1)
+        clear = top[:, -1] - top[:, -2] > 0.04
+        assert (names == model.predict(small_))[clear].all()
+    for size in ((1, 1), (1, 40)):
+        names, scores, _ = said(tmp_path / "m.onnx", photos(1, (*size, 3))[0])
+        assert names[0] in NAMES and scores.sum() == pytest.approx(1, abs=1e-5)
 
 
 def test_what_the_file_says_of_itself(tmp_path):
@@ -171,7 +194,11 @@ def test_what_the_file_says_of_itself(tmp_path):
     assert json.loads(told["image_shape"]) == [12, 10, 3]
     assert proto.producer_name == "featx"
     assert {one.version for one in proto.opset_import if not one.domain} == {20}
-    assert str(tmp_path.parent) not in str(proto)
+    assert proto.ir_version == 9
+    content = path.read_bytes()  # says nothing of where it was made
+    for place in (Path(featx.__file__).parent, Path(torch.__file__).parent):
+        assert str(place).encode() not in content
+    assert b"site-packages" not in content and b".py" not in content
 
 
 def test_classes_that_were_not_seen_have_no_column(tmp_path):
@@ -196,8 +223,21 @@ def test_a_classifier_of_scikit_learn_agrees(tmp_path):
     assert_agrees(fitted("raw", own), tmp_path / "m.onnx")
 
 
+class Inverted(featx.RawPixels):
+    """Encodes otherwise than its base."""
+
+    def transform(self, X):
+        return 1 - super().transform(X)
+
+
 def net():
     return nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU())
+
+
+@pytest.mark.parametrize("options", [{"with_mean": False}, {"with_std": False}])
+def test_a_scaler_that_scales_half(tmp_path, options):
+    own = make_pipeline(StandardScaler(**options), RidgeClassifier())
+    assert_agrees(fitted("raw", own), tmp_path / "m.onnx")
 
 
 @pytest.mark.parametrize(
@@ -205,8 +245,17 @@ def net():
     [
         ("raw", GaussianNB(), "GaussianNB in a classifier"),
         ("raw", SVC(kernel="linear"), "kernel='linear'"),
+        ("raw", SVC(), "break_ties=False"),
+        (
+            "raw",
+            make_pipeline(
+                Nystroem(kernel="laplacian", n_components=9), RidgeClassifier()
+            ),
+            "laplac",
+        ),
         ("raw", MLPClassifier(activation="tanh", max_iter=9), "activation='tanh'"),
         (featx.TorchEncoder(net), "ridge", "TorchEncoder in an encoder"),
+        (Inverted(), "ridge", "Inverted in an encoder"),
     ],
 )
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -219,11 +268,14 @@ def test_what_is_not_exported_is_named_before_anything_is_written(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_model_of_floats_is_refused(tmp_path):
+@pytest.mark.parametrize("dtype", [np.float32, np.uint16])
+def test_a_model_of_other_pixels_is_refused(tmp_path, dtype):
     X, y = photos()
-    raw = featx.RawPixels().fit(X / 255)
+    X = X.astype(dtype) * (257 if dtype == np.uint16 else 1 / 255)
+    X = X.astype(dtype)
+    raw = featx.RawPixels().fit(X)
     ridge = featx.make_classifier("ridge", n_features=360, n_images=90)
-    model = featx.Model.of(raw, ridge.fit(raw.transform(X / 255), y), NAMES)
+    model = featx.Model.of(raw, ridge.fit(raw.transform(X), y), NAMES)
     with pytest.raises(ParameterError, match="fitted on uint8"):
         featx.export_onnx(model, tmp_path / "m.onnx")
 

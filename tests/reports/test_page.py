@@ -411,6 +411,12 @@ def test_probabilities_are_drawn_beside_what_came_true(results, run):
     assert len(drawn["points"]) == np.count_nonzero(found.n_images)
     for point in drawn["points"]:
         assert float(point["high"]) <= float(point["y"]) <= float(point["low"])
+    places = [pair.split(",") for pair in drawn["surest"].split()]
+    _, right, _, bottom = drawn["axes"]
+    top, accuracy = drawn["axes"][2], row.scores.accuracy
+    assert float(places[-1][0]) == right  # all named: the accuracy of the row
+    expected = bottom - (bottom - top) * accuracy
+    assert float(places[-1][1]) == pytest.approx(expected, abs=0.06)
 
 
 @pytest.mark.parametrize("shape", [(8, 8, 1), (1, 1, 3), (20, 31, 3), (200, 40, 1)])

@@ -1,4 +1,4 @@
-"""What a page shows of probabilities: what was said, and how often it came true."""
+"""What a page shows of probabilities: what came true, and of the surest names."""
 
 from __future__ import annotations
 
@@ -6,22 +6,22 @@ from typing import Any
 
 import numpy as np
 
-from featx.evaluation.intervals import wilson
+from featx.classifiers import RiskCoverage
 from featx.evaluation.result import Result
 from featx.evaluation.results import BenchResults
 
 _SIDE, _LEFT, _TOP = 240, 44, 8  # of the square that is drawn into
+_POINTS = 60  # of a curve, at most
 
 
 def reliability_view(results: BenchResults, row: Result) -> dict[str, Any] | None:
-    """Collect the drawing and its sentence; None where a row has scores alone."""
+    """Collect the drawings and their sentences; None where a row has scores alone."""
     found = results.reliability_of(row.name)
     if found is None:
         return None
     low, high = found.ci95
     filled = np.flatnonzero(found.n_images)
-    n_right = np.rint(found.right[filled] * found.n_images[filled])
-    ends = wilson(n_right, found.n_images[filled])
+    ends = found.right_ci95[:, filled]
     return {
         "error": f"{found.error:.3f}",
         "interval": f"{low:.3f} to {high:.3f}",
@@ -40,7 +40,21 @@ def reliability_view(results: BenchResults, row: Result) -> dict[str, Any] | Non
             }
             for number, bottom, top in zip(filled, *ends, strict=True)
         ],
+        "surest": _surest(results, row),
     }
+
+
+def _surest(results: BenchResults, row: Result) -> str:
+    """Draw how many of the surest names are right, by how many are given."""
+    right = results.predictions[row.name] == results.y_true
+    found = RiskCoverage.of(results.confidences[row.name], right)
+    n = len(right)
+    places = np.unique(np.linspace(0, n - 1, _POINTS).round().astype(int))
+    shares = 1 - found.risk[places]
+    return " ".join(
+        f"{_across((place + 1) / n)},{_up(share)}"
+        for place, share in zip(places, shares, strict=True)
+    )
 
 
 def _across(share: float) -> str:
