@@ -7,6 +7,8 @@ channels is a convolution to four times as many, which are pixels: twice as fast
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -26,9 +28,22 @@ class HalvingConv(nn.Conv2d):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, c, h, w) -> (B, c', h', w'), half as high and wide, rounded up."""
-        if _pays(self, x) or _misleads(self, x):
-            return _Halving.apply(*_cast(x, self.weight))
-        return super().forward(x)
+        with exact_where_narrow(x) as x:
+            if _pays(self, x):
+                return _Halving.apply(*_cast(x, self.weight))
+            return super().forward(x)
+
+
+class KeepingConv(nn.Conv2d):
+    """A 3x3 convolution that keeps the size, without bias."""
+
+    def __init__(self, in_channels: int, out_channels: int) -> None:
+        super().__init__(in_channels, out_channels, 3, 1, 1, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, c, h, w) -> (B, c', h, w)."""
+        with exact_where_narrow(x) as x:
+            return super().forward(x)
 
 
 class DoublingConv(nn.ConvTranspose2d):
@@ -39,11 +54,12 @@ class DoublingConv(nn.ConvTranspose2d):
 
     def forward(self, x: Tensor, output_size: list[int] | None = None) -> Tensor:
         """(B, c, h, w) -> (B, c', 2h, 2w)."""
-        if _pays(self, x):
-            return _Doubling.apply(*_cast(x, self.weight, self.bias))
-        if x.device.type == "cpu" and self.out_channels < _FEWEST // 2:
-            return _parted(x, self.weight, self.bias)
-        return super().forward(x, output_size)
+        with exact_where_narrow(x) as x:
+            if _pays(self, x):
+                return _Doubling.apply(*_cast(x, self.weight, self.bias))
+            if x.device.type == "cpu" and self.out_channels < _FEWEST // 2:
+                return _parted(x, self.weight, self.bias)
+            return super().forward(x, output_size)
 
 
 def _autocast(layer: nn.Module, x: Tensor) -> bool:
@@ -52,13 +68,19 @@ def _autocast(layer: nn.Module, x: Tensor) -> bool:
     return layer.training and on_cpu and torch.is_autocast_enabled("cpu")
 
 
-def _misleads(layer: nn.Conv2d, x: Tensor) -> bool:
-    """Whether torch's own gradient of the weights may be wrong.
+@contextmanager
+def exact_where_narrow(x: Tensor) -> Iterator[Tensor]:
+    """Give maps (B, c, h, w), those of one or two pixels' width to be convolved in float32.
 
-    Of images one pixel wide, oneDNN (in torch 2.15) reads memory that nobody has
-    written, on processors with AMX and with bfloat16; the gradient can be anything.
+    On processors with AMX and with bfloat16, oneDNN (in torch 2.15) reads memory that
+    nobody has written where the result of a strided convolution, or the gradient of any,
+    is one pixel wide: it can be anything. Maps this narrow cost little in any format.
     """
-    return _autocast(layer, x) and x.shape[3] == 1
+    if x.device.type == "cpu" and x.shape[3] <= 2:
+        with torch.autocast("cpu", enabled=False):
+            yield x.float()
+    else:
+        yield x
 
 
 def _pays(layer: nn.Conv2d | nn.ConvTranspose2d, x: Tensor) -> bool:

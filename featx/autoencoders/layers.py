@@ -9,7 +9,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from featx.autoencoders.base import Array
-from featx.autoencoders.convolution import DoublingConv, HalvingConv
+from featx.autoencoders.convolution import (
+    DoublingConv,
+    HalvingConv,
+    KeepingConv,
+    exact_where_narrow,
+)
 from featx.autoencoders.tensors import channel_statistics
 
 
@@ -53,7 +58,7 @@ class ConvStage(nn.Sequential):
         convolution = (
             HalvingConv(in_channels, out_channels)
             if stride == 2
-            else nn.Conv2d(in_channels, out_channels, 3, stride, 1, bias=False)
+            else KeepingConv(in_channels, out_channels)
         )
         super().__init__(convolution, nn.BatchNorm2d(out_channels), nn.ReLU())
 
@@ -76,7 +81,7 @@ class ResidualBlock(nn.Module):
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.first = ConvStage(channels, channels, stride=1)
-        self.second = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
+        self.second = KeepingConv(channels, channels)
         self.norm = nn.BatchNorm2d(channels)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -97,7 +102,8 @@ def _normalized(x: Tensor, convolution: Any, norm: Any) -> Tensor:
     gain = norm.weight * (norm.running_var + norm.eps).rsqrt()
     weight = convolution.weight * gain[:, None, None, None]
     bias = norm.bias - norm.running_mean * gain
-    return F.conv2d(x, weight, bias, convolution.stride, padding=1)
+    with exact_where_narrow(x) as x:
+        return F.conv2d(x, weight, bias, convolution.stride, padding=1)
 
 
 class ConvEncoder(nn.Sequential):

@@ -8,7 +8,11 @@ from torch.nn import functional as F
 from benchmarks import plain_torch
 from featx import ConvAutoencoder
 from featx.autoencoders import convolution, targets
-from featx.autoencoders.convolution import DoublingConv, HalvingConv
+from featx.autoencoders.convolution import (
+    DoublingConv,
+    HalvingConv,
+    KeepingConv,
+)
 from featx.autoencoders.targets import LocalWhitening, mean_squared_error
 
 SHAPES = [(3, 16, 16), (3, 7, 9), (2, 1, 20), (5, 5, 4)]
@@ -63,6 +67,24 @@ def test_a_layer_without_gradients_or_autocasting_is_the_plain_one():
         assert layer.eval()(x).grad_fn.name() == "ConvolutionBackward0"
         few = HalvingConv(3, 48)
         assert few(drawn(2, 3, 8, 8)).grad_fn.name() == "ConvolutionBackward0"
+
+
+@pytest.mark.parametrize("width", [1, 2, 3])
+@pytest.mark.parametrize("kind", [HalvingConv, KeepingConv, DoublingConv])
+def test_narrow_images_hold_in_bfloat16(kind, width):
+    layer, x = kind(4, 8), drawn(20, 4, 14, width).requires_grad_()
+    plain = layer(x)
+    towards = drawn(*plain.shape, seed=1)
+    expected = torch.autograd.grad(plain, [x, layer.weight], towards)
+    for _ in range(20):  # what nobody has written differs from time to time
+        waste = [torch.full((size,), torch.nan) for size in (500, 5000, 50_000)]
+        del waste
+        with torch.autocast("cpu", torch.bfloat16):
+            said = layer(x).float()
+        assert close(said, plain, 0.02)
+        found = torch.autograd.grad(said, [x, layer.weight], towards)
+        for one, other in zip(found, expected, strict=True):
+            assert close(one, other, 0.02)
 
 
 def test_training_in_bfloat16_follows_float32():

@@ -56,8 +56,8 @@ def test_every_class_has_a_probability(run, folder, clf):
 
 
 def test_unclear_images_are_called_unknown(run, folder):
-    # two numbers of an image say too little
-    words = ["--encoder", "pca", "--set", "pca__n_components=2", "--clf", "ridge"]
+    # one number of an image says too little
+    words = ["--encoder", "pca", "--set", "n_components=1", "--clf", "ridge"]
     assert run("fit", folder, *words, "--save", "m.featx")[0] == 0
     risk = featx.load("m.featx").risk
     assert 0 < (~risk.right).mean() < 1

@@ -103,15 +103,18 @@ def test_every_encoder_agrees(tmp_path, encoder):
     assert_agrees(fitted(encoder, "svm"), tmp_path / "m.onnx")
 
 
-@pytest.mark.parametrize("n_classes", [2, 3])
-@pytest.mark.parametrize("classifier", CLASSIFIERS)
+@pytest.mark.parametrize(
+    ("classifier", "n_classes"),
+    [(name, 3) for name in CLASSIFIERS]
+    + [(name, 2) for name in ("ridge", "logreg", "svm", "mlp")],
+)
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_every_classifier_agrees(tmp_path, classifier, n_classes):
     model = fitted("raw", classifier, n_classes=n_classes)
     assert_agrees(model, tmp_path / "m.onnx", n_classes=n_classes)
 
 
-@pytest.mark.parametrize("shape", [(8, 8, 1), (31, 18, 1), (49, 60, 3), (5, 1, 3)])
+@pytest.mark.parametrize("shape", [(31, 18, 1), (5, 1, 3)])
 @pytest.mark.parametrize("encoder", ["patch", "conv", "predictive"])
 def test_images_of_every_shape(shape, encoder):
     X, _ = photos(shape=shape)
@@ -134,7 +137,7 @@ def test_images_of_every_shape(shape, encoder):
     ],
 )
 def test_odd_sizes_agree(tmp_path, encoder, shape):
-    model = fitted(encoder, "linear-svm", shape=shape)
+    model = fitted(small(encoder, augment=None), "linear-svm", shape=shape)
     assert_agrees(model, tmp_path / "m.onnx", shape=shape)
 
 
