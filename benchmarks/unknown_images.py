@@ -58,7 +58,9 @@ def others(dataset: featx.Dataset, cache_dir: str | None) -> dict[str, Any]:
     rng = np.random.default_rng(0)
     noise = rng.integers(0, 256, (N_OTHERS, height, width, depth), np.uint8)
     return {
-        "two other classes": dataset.test.X[unseen][:N_OTHERS],
+        "two other classes": dataset.test.X[
+            np.sort(rng.permutation(np.flatnonzero(unseen))[:N_OTHERS])
+        ],
         "digits": np.repeat(drawn, depth, axis=3),
         "noise": noise,
     }
@@ -93,7 +95,11 @@ def measure(
     )
     (model,) = models
     known = model.look(seen.test.X, likeness=True)
-    found = {}
+    lost = {
+        name: float((known.likeness <= share).mean())
+        for name, share in (("1 %", 0.01), ("5 %", 0.05))
+    }
+    found: dict[str, dict[str, float]] = {"lost": lost}
     for kind, images in others(dataset, folder).items():
         strange = model.look(images, likeness=True)
         is_known = np.repeat([1, 0], [len(known.names), len(strange.names)])
@@ -111,14 +117,16 @@ def measure(
 
 def table(rows: dict[str, dict[str, dict[str, float]]]) -> str:
     """Write a line for each model and rating."""
-    kinds = list(next(iter(rows.values())))
+    kinds = [kind for kind in next(iter(rows.values())) if kind != "lost"]
     lines = [
-        f"| model | rated by | {' | '.join(kinds)} |",
-        "|---|---|" + "--:|" * len(kinds),
+        f"| model | rated by | {' | '.join(kinds)} | known ones lost at 1 and 5 % |",
+        "|---|---|" + "--:|" * len(kinds) + "--:|",
     ]
     for name, row in rows.items():
         for rating, word in (("confidence", "probability"), ("likeness", "likeness")):
             cells = [f"{row[kind][rating]:.3f}" for kind in kinds]
+            lost = [f"{100 * share:.1f} %" for share in row["lost"].values()]
+            cells.append(", ".join(lost) if rating == "likeness" else "")
             lines.append(f"| {name} | {word} | {' | '.join(cells)} |")
     return "\n".join(lines)
 

@@ -50,13 +50,22 @@ def with_evidence(model: Model, arrays: Any) -> Model:
     if arrays:
         raise ValueError(f"arrays named {sorted(map(str, arrays))}")
     risk, known = parts.get("risk"), parts.get("known")
-    if risk is not None and (np.diff(risk.confidence) > 0).any():
-        raise ValueError("confidences that are not in order")
+    if risk is not None:
+        if model.calibration is None:
+            raise ValueError("errors by probability without a calibration")
+        if (np.diff(risk.confidence) > 0).any() or not _are_shares(risk.confidence):
+            raise ValueError("confidences that are no probabilities in order")
     if known is not None:
         labels = known.labels
         if not ((labels >= 0) & (labels < len(model.class_names))).all():
             raise ValueError("images of classes that are not there")
+        if (np.diff(known.usual) < 0).any():
+            raise ValueError("usual distances that are not in order")
     return replace(model, **parts)
+
+
+def _are_shares(values: NDArray[np.floating]) -> bool:
+    return bool(((values >= 0) & (values <= 1)).all())
 
 
 def _check_sizes(arrays: dict[str, Any], fields: _Fields) -> None:
@@ -64,7 +73,7 @@ def _check_sizes(arrays: dict[str, Any], fields: _Fields) -> None:
     sizes: dict[str, int] = {}
     for name, (kind, sides) in fields.items():
         array = arrays[name]
-        if not isinstance(array, np.ndarray) or array.dtype.kind != kind:
+        if type(array) is not np.ndarray or array.dtype.kind != kind:
             raise ValueError(f"a strange {name}")
         if array.ndim != len(sides) or not array.size:
             raise ValueError(f"a {name} of shape {array.shape}")

@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.decomposition import PCA
+from sklearn.metrics.pairwise import euclidean_distances
 from sklearn.neighbors import NearestNeighbors
 
+from featx.errors import DataError
+from featx.memory_maps import take_rows
+
 MOST_KNOWN = 50_000  # images that are remembered
-N_COMPONENTS = 64  # of their features
+N_COMPONENTS = 64  # of their features, at most one for ten images
 _MOST_REDUCED = 10_000  # images that the components are found on
+_MOST_VALUES = 2**27  # of their features
+_AT_ONCE = 2**24  # values of features, and distances
 _MOST_USUAL = 2000  # images that say how far it is usually to the next ones
 _N_NEAREST = 5  # whose mean distance says how like an image is to those that are known
+
+Rows = NDArray[np.int64]
 
 
 class Neighbors(NamedTuple):
@@ -22,14 +31,14 @@ class Neighbors(NamedTuple):
 
     Parameters
     ----------
-    distances : ndarray of float32, shape (n, k)
+    distances : ndarray of float64, shape (n, k)
         In the reduced features, whose variance along each direction is one.
     rows : ndarray of int64, shape (n, k)
         Which of the known images they are.
     """
 
-    distances: NDArray[np.float32]
-    rows: NDArray[np.int64]
+    distances: NDArray[np.float64]
+    rows: Rows
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,8 +55,9 @@ class KnownImages:
         Their classes.
     ids : ndarray of str, shape (n,)
         Their names.
-    usual : ndarray of float32, shape (m,)
-        Of some of them, the mean distance to the nearest others.
+    usual : ndarray of float64, shape (m,)
+        Of some of them, which had no part in the components, the mean distance to the
+        nearest others; from the smallest on.
     """
 
     mean: NDArray[np.float32]
@@ -55,11 +65,17 @@ class KnownImages:
     points: NDArray[np.float32]
     labels: NDArray[np.int64]
     ids: NDArray[np.str_]
-    usual: NDArray[np.float32]
+    usual: NDArray[np.float64]
 
     @classmethod
     def of(
-        cls, X: Any, y: NDArray[np.int64], ids: NDArray[np.str_], *, seed: int = 0
+        cls,
+        X: Any,
+        y: NDArray[np.int64],
+        ids: NDArray[np.str_],
+        *,
+        groups: NDArray[np.int64] | None = None,
+        seed: int = 0,
     ) -> Self:
         """Remember training images.
 
@@ -70,68 +86,107 @@ class KnownImages:
         y : ndarray of int64, shape (n,)
             Their classes.
         ids : ndarray of str, shape (n,)
-            Their names.
+            Their names. Of a path that leaves the folder of the data the last part is kept.
+        groups : ndarray of int64, shape (n,), optional
+            What images have in common: the nearest others are looked for in other groups.
         seed : int, default=0
-            Of the choice of images, where there are more than 50,000.
+            Of the choice of images.
         """
         rng = np.random.default_rng(seed)
-        rows = _some(rng, len(y), MOST_KNOWN)
-        some = np.asarray(X[_some(rng, len(y), _MOST_REDUCED)], np.float32)
-        scale = some.std(axis=0)
-        scale[scale < 1e-6 * max(float(scale.max()), 1e-30)] = 1
-        mean = some.mean(axis=0)
-        pca = PCA(min(N_COMPONENTS, len(some) - 1, some.shape[1]), random_state=seed)
-        with np.errstate(invalid="ignore"):  # of constant features: a share of none
-            pca.fit((some - mean) / scale)
-        spread = np.sqrt(pca.explained_variance_)
-        spread[spread < 1e-6 * max(float(spread.max()), 1e-30)] = np.inf
-        components = (pca.components_ / spread[:, None] / scale).T.astype(np.float32)
+        rows = np.sort(rng.permutation(len(y))[:MOST_KNOWN])
+        own = rows if groups is None else groups[rows]
+        units = rng.permutation(np.unique(own))
+        is_apart = np.isin(own, units[: min(len(units) // 3, _MOST_USUAL)])
+        mean, components = _reduction(X, rows[~is_apart], seed)
+        at_once = max(1, _AT_ONCE // X.shape[1])
         points = np.concatenate(
             [
-                (np.asarray(X[part], np.float32) - mean) @ components
-                for part in np.array_split(rows, max(1, len(rows) // 4096))
+                (take_rows(X, rows[start : start + at_once]) - mean) @ components
+                for start in range(0, len(rows), at_once)
             ]
         )
-        known = cls(
-            mean, components, points, y[rows], ids[rows], np.empty(0, np.float32)
-        )
-        asked = points[_some(rng, len(points), _MOST_USUAL)]
-        # the nearest of all is the image itself
-        distances = known._nearest(asked, _N_NEAREST + 1).distances[:, 1:]
-        usual = np.sort(distances.mean(axis=1)).astype(np.float32)
-        return cls(mean, components, points, y[rows], ids[rows], usual)
+        names = np.array([_inside(name) for name in ids[rows].tolist()])
+        asked = np.flatnonzero(is_apart) if is_apart.any() else np.arange(len(rows))
+        usual = _usual(points, rng.permutation(asked)[:_MOST_USUAL], own)
+        return cls(mean, components, points, y[rows], names, usual)
 
     def nearest(self, features: NDArray[np.float32], k: int) -> Neighbors:
         """Find the k known images that are nearest to each of others (n, n_features)."""
-        return self._nearest(self._reduced(features), k)
+        points, k = self._reduced(features), min(k, len(self.points))
+        if not len(points):
+            return Neighbors(np.empty((0, k)), np.empty((0, k), np.int64))
+        search = NearestNeighbors(n_neighbors=k, algorithm="brute").fit(self.points)
+        distances, rows = search.kneighbors(points)
+        return Neighbors(distances.astype(float), rows)
 
     def likeness(self, features: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Say of images (n, n_features) how many known ones are as far from the others.
+        """Say of images (n, n_features) what share of known ones is as far from the others.
 
-        It is a conformal p-value [1]_, shape (n,): of images that are drawn as the known
-        ones were, a share of at most t is at most t.
+        It is a conformal p-value [1]_, shape (n,): of images that come as the known ones
+        did, a share of about t, at most, has one of at most t.
 
         References
         ----------
         .. [1] S. Bates, E. Candès, L. Lei, Y. Romano and M. Sesia, "Testing for outliers
            with conformal p-values", Annals of Statistics 51 (2023).
         """
-        points = self._reduced(features)
-        distances = self._nearest(points, _N_NEAREST).distances.mean(axis=1)
+        distances = self.nearest(features, _N_NEAREST).distances.mean(axis=1)
         as_far = len(self.usual) - np.searchsorted(self.usual, distances, side="left")
         return (1.0 + as_far) / (1 + len(self.usual))
 
     def _reduced(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
-        return (np.asarray(features, np.float32) - self.mean) @ self.components
+        with np.errstate(all="ignore"):
+            reduced: NDArray[np.float32] = (features - self.mean) @ self.components
+        if not np.isfinite(reduced).all():
+            raise DataError(
+                "Got features that are NaN or infinite for some images, but expected "
+                "numbers. Fit the model anew and save it."
+            )
+        return reduced
 
-    def _nearest(self, points: NDArray[np.float32], k: int) -> Neighbors:
-        k = min(k, len(self.points))
-        if not len(points):
-            return Neighbors(np.empty((0, k), np.float32), np.empty((0, k), np.int64))
-        search = NearestNeighbors(n_neighbors=k, algorithm="brute").fit(self.points)
-        return Neighbors(*search.kneighbors(points))
+
+def _reduction(
+    X: Any, rows: Rows, seed: int
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Find the mean of features, and what makes few numbers of variance one of them."""
+    most = min(_MOST_REDUCED, max(2, _MOST_VALUES // X.shape[1]))
+    some = np.array(take_rows(X, rows[:: -(-len(rows) // most)]), np.float32)
+    mean = some.mean(axis=0)
+    some -= mean
+    scale = some.std(axis=0)
+    scale[scale < 1e-6 * max(float(scale.max()), 1e-30)] = 1
+    some /= scale
+    k = max(1, min(N_COMPONENTS, len(some) // 10, some.shape[1]))
+    pca = PCA(k, copy=False, random_state=seed)
+    with np.errstate(invalid="ignore"):  # of constant features: a share of none
+        pca.fit(some)
+    spread = np.sqrt(pca.explained_variance_)
+    spread[spread < 1e-6 * max(float(spread.max()), 1e-30)] = np.inf
+    components = pca.components_ / spread[:, None] / scale
+    return mean, np.ascontiguousarray(components.T, np.float32)
 
 
-def _some(rng: np.random.Generator, n: int, most: int) -> NDArray[np.int64]:
-    """Draw at most so many of n rows, in order."""
-    return np.arange(n) if n <= most else np.sort(rng.choice(n, most, replace=False))
+def _usual(
+    points: NDArray[np.float32], asked: Rows, own: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """Say of some points how far it is to the nearest others, of other groups."""
+    several = len(np.unique(own)) > 1
+    found = []
+    for part in np.array_split(asked, -(-len(asked) * len(points) // _AT_ONCE)):
+        distances = euclidean_distances(points[part], points).astype(float)
+        if several:  # else there are no others
+            distances[own[part][:, None] == own] = np.inf
+        near = np.sort(distances, axis=1)[:, :_N_NEAREST]
+        kept = np.isfinite(near)
+        found.append(np.where(kept, near, 0).sum(axis=1) / kept.sum(axis=1))
+    return np.sort(np.concatenate(found))
+
+
+def _inside(name: str) -> str:
+    """Name an image that lies elsewhere without saying where.
+
+    >>> _inside("cats/1.png"), _inside("/home/ada/1.png"), _inside("../b/1.png")
+    ('cats/1.png', '1.png', '1.png')
+    """
+    outside = os.path.isabs(name) or name.startswith("..")
+    return os.path.basename(name) if outside else name

@@ -26,6 +26,10 @@ from featx.images.options import FITS
 from featx.known_images import KnownImages, Neighbors
 
 _BATCH_VALUES = 2**24  # features and pixels held at once, at most
+FORGETFUL = (
+    "Got a model that remembers no training images, but expected one that 'featx fit "
+    "--save' wrote without --forget."
+)
 
 
 def _has_probabilities(model: Model) -> bool:
@@ -65,7 +69,8 @@ class Sight(NamedTuple):
     scores : ndarray of float64, shape (n, n_classes), or None
         The same of every class, in the order of `Model.classes_`.
     likeness : ndarray of float64, shape (n,), or None
-        How many of the known images are as unlike the others, see `KnownImages.likeness`.
+        Share of the known images that are as unlike the others, see
+        `KnownImages.likeness`.
     """
 
     names: NDArray[np.str_]
@@ -379,10 +384,7 @@ class Model(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """
         known = self.known
         if likeness and known is None:
-            raise DataError(
-                "Got a model that remembers no training images, but expected one that "
-                "'featx fit --save' wrote, to say how like an image is to them."
-            )
+            raise DataError(FORGETFUL)
         n_classes = len(self.classes_)
 
         def see(features: NDArray[Any]) -> Iterator[NDArray[Any]]:
@@ -437,12 +439,11 @@ class Model(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             As `predict`; or if the model remembers no training images.
         """
         if self.known is None:
-            raise DataError(
-                "Got a model that remembers no training images, but expected one that "
-                "'featx fit --save' wrote, to find those that are similar."
-            )
+            raise DataError(FORGETFUL)
+        if k < 1:
+            raise ParameterError(f"Got k={k}, but expected at least 1 image.")
         k = min(k, len(self.known.points))
-        none = Neighbors(np.empty((0, k), np.float32), np.empty((0, k), np.int64))
+        none = Neighbors(np.empty((0, k)), np.empty((0, k), np.int64))
         found = self._by_batch(X, lambda features: self.known.nearest(features, k))  # type: ignore[union-attr]
         return Neighbors(*map(np.concatenate, zip(none, *found, strict=True)))
 

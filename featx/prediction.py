@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from featx.errors import DataError, ParameterError
 from featx.images import Skipped, read_images
-from featx.model import Model
+from featx.model import FORGETFUL, Model
 
 UNKNOWN = "unknown"  # instead of the name of a class
 
@@ -22,9 +22,11 @@ class Predictions:
     """What a model says of some image files."""
 
     ids: list[str]  # their paths
-    names: NDArray[np.str_]  # of their classes, shape (n,)
+    names: NDArray[np.str_]  # of their classes, or `UNKNOWN`, shape (n,)
+    guesses: NDArray[np.str_]  # of their classes, even so
     confidence: NDArray[np.float64]  # as `Model.predict_with_confidence` gives it
     probabilities: NDArray[np.float64] | None  # of every class, where asked for
+    likeness: NDArray[np.float64] | None  # to the training images, where asked for
     skipped: list[Skipped]  # files that cannot be read, and why
 
 
@@ -62,24 +64,49 @@ class Limits:
         Raises
         ------
         ParameterError
-            If a share is none.
+            If a share is none, or such that no images or all would be unknown.
         DataError
             If the model was not saved with what this takes.
         """
-        least = -math.inf
-        if reject is not None:
-            if model.risk is None:
-                raise DataError(
-                    "Got a model that kept nothing of images held out, but expected one "
-                    "that 'featx fit --save' wrote, to reject by that."
-                )
-            least = model.risk.threshold(reject)
-        if unlike is not None and not 0 < unlike < 1:
-            raise ParameterError(
-                f"Got a share of {unlike}, but expected one between 0 and 1 of the images "
-                "that may be taken for unlike ones."
+        if reject is None and unlike is None:
+            return cls()
+        if UNKNOWN in model.class_names:
+            raise DataError(
+                f"Got a model with a class named {UNKNOWN!r}, but that is what images are "
+                "called that get no name. Rename the class, or leave the limits out."
             )
+        least = -math.inf if reject is None else _least(model, reject)
+        if unlike is not None:
+            _check_share(model, unlike)
         return cls(least, unlike or 0.0)
+
+
+def _least(model: Model, rate: float) -> float:
+    """Find the confidence from which on a model names images."""
+    if model.risk is None:
+        raise DataError(
+            "Got a model without images held out, but expected one that 'featx fit "
+            "--save' wrote, of images that could be split, to reject by them."
+        )
+    least = model.risk.threshold(rate)
+    if least == math.inf:
+        raise ParameterError(
+            f"Got a rate of {rate:g}, but of {len(model.risk.right):,} images held out at "
+            f"least {model.risk.least_rate:.2g} of the names would be wrong. Ask for a "
+            "higher rate."
+        )
+    return least
+
+
+def _check_share(model: Model, unlike: float) -> None:
+    if model.known is None:
+        raise DataError(FORGETFUL)
+    smallest = 1 / (1 + len(model.known.usual))
+    if not smallest <= unlike < 1:
+        raise ParameterError(
+            f"Got a share of {unlike:g}, but expected one from {smallest:.2g}, which so "
+            "many training images can tell, to below 1."
+        )
 
 
 def predict_files(
@@ -100,7 +127,13 @@ def predict_files(
             unknown |= sight.likeness <= limits.unlike
         names = np.where(unknown, UNKNOWN, sight.names)
         yield Predictions(
-            batch.ids, names, sight.confidence, sight.scores, batch.skipped
+            batch.ids,
+            names,
+            sight.names,
+            sight.confidence,
+            sight.scores,
+            sight.likeness,
+            batch.skipped,
         )
 
 

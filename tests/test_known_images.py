@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from featx import known_images
+from featx.errors import DataError
 from featx.known_images import KnownImages
 
 
@@ -13,9 +14,40 @@ def features(n=400, seed=0, scale=None):
     return (rng.normal(size=(n, 20)) * scale + 7).astype(np.float32)
 
 
-def known(X):
+def known(X, **more):
     n = len(X)
-    return KnownImages.of(X, np.arange(n) % 3, np.array([f"{i}.png" for i in range(n)]))
+    names = np.array([f"{i}.png" for i in range(n)])
+    return KnownImages.of(X, np.arange(n) % 3, names, **more)
+
+
+def test_images_of_a_group_do_not_vouch_for_each_other():
+    """Bursts of five: a new burst is no stranger."""
+    rng = np.random.default_rng(0)
+
+    def bursts(n):
+        scenes = np.repeat(rng.normal(size=(n, 20)), 5, axis=0)
+        return (scenes + 0.05 * rng.normal(size=scenes.shape)).astype(np.float32)
+
+    alone, grouped = [], []
+    for _ in range(10):
+        X, new = bursts(100), bursts(100)
+        alone.append(known(X).likeness(new) <= 0.2)
+        grouped.append(known(X, groups=np.arange(500) // 5).likeness(new) <= 0.2)
+    assert np.mean(alone) > 0.9
+    assert np.mean(grouped) == pytest.approx(0.2, abs=0.07)
+
+
+def test_features_in_a_file(tmp_path):
+    X = features()
+    np.save(tmp_path / "X.npy", X)
+    mapped = known(np.load(tmp_path / "X.npy", mmap_mode="r"))
+    assert np.array_equal(mapped.points, known(X).points)
+
+
+def test_features_that_are_no_numbers():
+    model = known(features())
+    with pytest.raises(DataError, match="NaN or infinite"):
+        model.likeness(np.full((2, 20), np.nan, np.float32))
 
 
 def test_an_image_is_nearest_to_itself():
@@ -28,15 +60,28 @@ def test_an_image_is_nearest_to_itself():
 
 def test_directions_count_alike():
     model = known(features())
-    np.testing.assert_allclose(model.points.std(axis=0), 1, rtol=0.05)
-    np.testing.assert_allclose(model.points.mean(axis=0), 0, atol=0.05)
+    np.testing.assert_allclose(model.points.std(axis=0), 1, rtol=0.2)
+    np.testing.assert_allclose(model.points.mean(axis=0), 0, atol=0.2)
 
 
-def test_likeness_is_a_p_value():
+@pytest.mark.parametrize(("n", "width"), [(400, 20), (60, 20), (100, 300), (3000, 5)])
+def test_likeness_is_a_p_value(n, width):
+    """Also where there are few images, or more features than images."""
+    rng = np.random.default_rng(0)
+    shares = {0.05: [], 0.2: [], 0.5: []}
+    for _ in range(20):
+        X = rng.normal(size=(n + 100, width)).astype(np.float32)
+        like = known(X[:n]).likeness(X[n:])
+        for share, found in shares.items():
+            found.append((like <= share).mean())
+    for share, found in shares.items():
+        error = np.std(found) / 20**0.5
+        assert np.mean(found) <= share + 3 * error + 0.01, share
+        assert np.mean(found) >= share - 3 * error - 0.03, share
+
+
+def test_images_of_another_kind_are_unlike():
     model = known(features())
-    like = model.likeness(features(2000, seed=1))
-    for share in (0.05, 0.2, 0.5):
-        assert (like <= share).mean() == pytest.approx(share, abs=0.06)
     assert model.likeness(features(100, seed=2) + 900).max() < 0.01
     assert model.likeness(np.zeros((0, 20), np.float32)).shape == (0,)
 
@@ -57,7 +102,7 @@ def test_few_images(n):
     model = known(features(n))
     assert model.nearest(features(4, seed=1), 9).rows.shape == (4, n)
     like = model.likeness(features(4, seed=1))
-    assert ((like > 0) & (like <= 1)).all()
+    assert (like >= 1 / (1 + n)).all() and (like <= 1).all()
 
 
 def test_features_that_are_all_the_same():

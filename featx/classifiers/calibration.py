@@ -113,10 +113,12 @@ class Calibration:
         """
         n_images = [len(said.named) for said in parts]
         n_classes = max(said.scores.shape[1] for said in parts)
-        step = -(-sum(n_images) * n_classes // _MOST_SCORES)
+        share = min(1.0, _MOST_SCORES / (sum(n_images) * n_classes))
+        rng = np.random.default_rng(0)
+        drawn = [rng.permutation(n)[: max(1, int(share * n))] for n in n_images]
         some = [
-            (said.logits[::step], said.named[::step], of[::step])
-            for said, of in zip(parts, true, strict=True)
+            (said.logits[rows], said.named[rows], of[rows])
+            for rows, said, of in zip(drawn, parts, true, strict=True)
         ]
         apart = [one - one.mean(axis=1, keepdims=True) for one, _, _ in some]
         spread = float(np.clip(np.concatenate(apart, None).std() or 1.0, *_SPREADS))

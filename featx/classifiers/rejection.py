@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from featx.errors import ParameterError
 
+_HAIR = 1e-6  # of a confidence: features are rounded
+
 
 @dataclass(frozen=True, eq=False)
 class RiskCoverage:
@@ -29,10 +31,10 @@ class RiskCoverage:
 
     Examples
     --------
-    >>> sure = np.array([0.9, 0.8, 0.7, 0.6])
-    >>> found = RiskCoverage.of(sure, np.array([True, True, False, True]))
-    >>> found.threshold(0.1), found.threshold(0.3)
-    (0.8, 0.6)
+    >>> sure = np.linspace(1, 0.51, 50)
+    >>> found = RiskCoverage.of(sure, np.arange(50) < 30)  # the surest 30 are right
+    >>> round(found.threshold(0.05), 2), round(found.threshold(0.2), 2)
+    (0.71, 0.65)
     """
 
     confidence: NDArray[np.floating]
@@ -46,11 +48,26 @@ class RiskCoverage:
 
     @property
     def risk(self) -> NDArray[np.float64]:
-        """Share of wrong names among so many of the surest images, shape (n,)."""
-        return np.cumsum(~self.right) / np.arange(1, len(self.right) + 1)
+        """Share of wrong names among so many of the surest images, shape (n,).
+
+        With one more wrong and one more right: a few that are right prove little.
+        """
+        n = np.arange(1, len(self.right) + 1)
+        return (np.cumsum(~self.right) + 1) / (n + 2)
+
+    @property
+    def places(self) -> NDArray[np.int64]:
+        """Where one may stop naming: at the last of equally sure images."""
+        last_of_equals = np.append(self.confidence[1:] < self.confidence[:-1], True)
+        return np.flatnonzero(last_of_equals)
+
+    @property
+    def least_rate(self) -> float:
+        """The smallest share of wrong names that can be had."""
+        return float(self.risk[self.places].min())
 
     def threshold(self, rate: float) -> float:
-        """Find the confidence from which on at most this share of names is wrong.
+        """Find the confidence from which on about this share of names is wrong at most.
 
         Parameters
         ----------
@@ -60,8 +77,8 @@ class RiskCoverage:
         Returns
         -------
         float
-            The least one with which that is so; above every confidence, infinite, if it
-            is so with none.
+            The least one with which that is so, less a hair that rounding may take; minus
+            infinity if it is so of all images, infinity if of none.
 
         Raises
         ------
@@ -72,6 +89,9 @@ class RiskCoverage:
             raise ParameterError(
                 f"Got a rate of {rate}, but expected a share of errors from 0 to 1."
             )
-        last_of_equals = np.append(self.confidence[1:] < self.confidence[:-1], True)
-        kept = np.flatnonzero(last_of_equals & (self.risk <= rate))
-        return float(self.confidence[kept[-1]]) if len(kept) else float("inf")
+        kept = self.places[self.risk[self.places] <= rate]
+        if not len(kept):
+            return float("inf")
+        if kept[-1] == len(self.right) - 1:
+            return float("-inf")
+        return float(self.confidence[kept[-1]]) - _HAIR

@@ -54,8 +54,8 @@ class FitOptions(OneEncoderOptions):
     )
     forget: bool = option(
         False,
-        "Save nothing of the training images: neither their names, nor the few numbers of "
-        "each by which 'featx similar' and --unlike of 'featx predict' know them.",
+        "Save neither the names of the training images, nor the few numbers of each by "
+        "which 'featx similar' and --unlike of 'featx predict' know them.",
         "--forget",
     )
 
@@ -179,6 +179,8 @@ def _save(
         image_fit=options.fit,
         calibration=row.judged and row.judged.calibration,
         risk=row.judged and row.judged.risk,
-        known=None if options.forget else KnownImages.of(train.X, train.y, train.ids),
+        known=None
+        if options.forget
+        else KnownImages.of(train.X, train.y, train.ids, groups=row.groups),
     )
     save(model, place)

@@ -11,7 +11,7 @@ from typer import Exit
 
 from featx._version import __version__
 from featx.cli.console import SafeConsole
-from featx.errors import FeatxWarning
+from featx.errors import FeatxWarning, MissingDataError
 
 if TYPE_CHECKING:
     from featx.images import Dataset, Skipped
@@ -88,6 +88,17 @@ def tell_dataset(dataset: Dataset, quiet: bool, *, folds: int = 0) -> None:
 def tell_skipped(skipped: Skipped) -> None:
     """Say which image was skipped, and why."""
     err.print(f"skipped {skipped.id}: {skipped.reason}", soft_wrap=True)
+
+
+def check_some(n_read: int, n_skipped: int) -> None:
+    """Tell how many files were skipped; MissingDataError if none was read."""
+    if not n_read:
+        raise MissingDataError(
+            f"Got {n_skipped:,} files, but expected at least one image that can be read. "
+            "Check the paths."
+        )
+    if n_skipped:
+        err.print(f"{n_skipped:,} images were skipped.")
 
 
 def end(strict: bool, n_skipped: int) -> None:

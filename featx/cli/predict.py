@@ -16,7 +16,7 @@ import typer
 
 from featx.cli.console import SafeConsole
 from featx.cli.fields import argument, option
-from featx.cli.output import end, err, tell_skipped
+from featx.cli.output import check_some, end, err, tell_skipped
 from featx.cli.progress import StderrProgress
 from featx.errors import MissingDataError, ParameterError
 from featx.names import NAMES_AS_BYTES, safe_cell
@@ -103,7 +103,7 @@ def predict(options: PredictOptions) -> None:
     # stdout as it is now: while there is progress, what libraries print goes to stderr
     sink = SafeConsole(file=sys.stdout if options.out is None else io.StringIO())
     classes = _classes(model) if options.every_class else []
-    columns = ["id", "class", model.confidence]
+    columns = _columns(options, model)
     n_named = n_skipped = 0
     start = time.monotonic()
     with StderrProgress(err, options.quiet or sink.file.isatty()) as progress:
@@ -122,16 +122,10 @@ def predict(options: PredictOptions) -> None:
             if time.monotonic() - start > SILENT_SECONDS:
                 what = "predict" if total else f"predict, {done:,} images"
                 progress(what, done, total)
-    if not n_named:
-        raise MissingDataError(
-            f"Got {n_skipped:,} files, but expected at least one image that can be read. "
-            "Check the paths."
-        )
+    check_some(n_named, n_skipped)
     if options.out is not None:
         text = sink.file.getvalue()  # type: ignore[attr-defined]
         write_out(options.out, text.encode(errors=NAMES_AS_BYTES))
-    if n_skipped:
-        err.print(f"{n_skipped:,} images were skipped.")
     end(options.strict, n_skipped)
 
 
@@ -144,6 +138,16 @@ def _find(options: PredictOptions) -> tuple[Iterator[str], int]:
         return iter(found), len(found)
     files = find_images(path for path in options.paths if path != "-")
     return chain(files, read_list(sys.stdin.buffer, nul=options.nul)), 0
+
+
+def _columns(options: PredictOptions, model: Model) -> list[str]:
+    """Name what is said of each image, but for the probabilities of other classes."""
+    columns = ["id", "class", model.confidence]
+    if options.reject is not None or options.unlike is not None:
+        columns.append("guess")  # the class that an unknown one would have
+    if options.unlike is not None:
+        columns.append("likeness")
+    return columns
 
 
 def _classes(model: Model) -> list[str]:
@@ -167,31 +171,38 @@ def _write_csv(
     """Write predictions as CSV, the columns first; a column for each of `classes`."""
     lines = csv.writer(sink, lineterminator="\n")
     if first:
-        own = [safe_cell(f"{columns[-1]}/{name}") for name in classes]
+        own = [safe_cell(f"probability/{name}") for name in classes]
         lines.writerow([*columns, *own])
-    for path, name, *values in _lines(batch):
-        numbers = [f"{value:.6g}" for value in values]
-        lines.writerow([safe_cell(path), safe_cell(name), *numbers])
+    for values in _lines(batch, columns):
+        cells = [
+            safe_cell(value) if isinstance(value, str) else f"{value:.6g}"
+            for value in values
+        ]
+        lines.writerow(cells)
 
 
 def _write_json(
     batch: Predictions, sink: SafeConsole, columns: list[str], classes: list[str]
 ) -> None:
     """Write predictions as a JSON object per line; with `classes`, what each has."""
-    for path, name, value, *of_classes in _lines(batch):
-        row = dict(zip(columns, (path, name, value), strict=True))
+    for values in _lines(batch, columns):
+        row = dict(zip(columns, values, strict=False))
         if classes:
+            of_classes = values[len(columns) :]
             row["probabilities"] = dict(zip(classes, of_classes, strict=True))
         sink.write(json.dumps(row) + "\n")
 
 
-def _lines(batch: Predictions) -> Iterator[tuple[Any, ...]]:
-    """Give path, name, confidence and, where there are some, probabilities of images."""
-    of_classes: list[list[float]] = [[] for _ in batch.ids]
+def _lines(batch: Predictions, columns: list[str]) -> Iterator[tuple[Any, ...]]:
+    """Give the values of the columns, and of all classes where asked for, by image."""
+    of = {
+        "id": batch.ids,
+        "class": batch.names.tolist(),
+        "guess": batch.guesses.tolist(),
+        "likeness": [] if batch.likeness is None else batch.likeness.tolist(),
+    }
+    confidence = batch.confidence.tolist()
+    values = [of.get(name, confidence) for name in columns]
     if batch.probabilities is not None:
-        of_classes = batch.probabilities.tolist()
-    names, confidence = batch.names.tolist(), batch.confidence.tolist()
-    for path, name, value, more in zip(
-        batch.ids, names, confidence, of_classes, strict=True
-    ):
-        yield path, name, value, *more
+        values += batch.probabilities.T.tolist()
+    return zip(*values, strict=True)

@@ -6,12 +6,16 @@ import csv
 import json
 import sys
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from featx.cli.console import SafeConsole
 from featx.cli.fields import argument, option
-from featx.cli.output import end, tell_skipped
-from featx.errors import MissingDataError
+from featx.cli.output import check_some, end, err, tell_skipped
+from featx.cli.progress import StderrProgress
 from featx.names import safe_cell
+
+if TYPE_CHECKING:
+    from featx.prediction import Similar
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +32,7 @@ class SimilarOptions:
     device: str = option(
         "auto", "Where the encoder runs: auto, cpu, cuda, cuda:1 or mps."
     )
+    quiet: bool = option(False, "Show no progress.", "--quiet", "-q")
 
 
 def similar(options: SimilarOptions) -> None:
@@ -41,28 +46,38 @@ def similar(options: SimilarOptions) -> None:
 
     model = load(options.model)
     use_device(model, options.device)
+    files = list(find_images(options.paths))
     sink = SafeConsole(file=sys.stdout)
-    lines = csv.writer(sink, lineterminator="\n")
     n_found = n_skipped = 0
-    for batch in similar_files(model, find_images(options.paths), options.k):
-        if not n_found and batch.ids and not options.as_json:
-            lines.writerow(["id", "rank", "similar", "class", "distance"])
-        for path, near in zip(batch.ids, batch.near, strict=True):
+    with StderrProgress(err, options.quiet or sink.file.isatty()) as progress:
+        for batch in similar_files(model, files, options.k):
             if options.as_json:
-                told = [one._asdict() for one in near]
-                sink.write(json.dumps({"id": path, "similar": told}) + "\n")
-                continue
-            for rank, one in enumerate(near, 1):
-                names = map(safe_cell, (path, one.id, one.label))
-                first, *others = names
-                lines.writerow([first, rank, *others, f"{one.distance:.4g}"])
-        for skipped in batch.skipped:
-            tell_skipped(skipped)
-        n_found += len(batch.ids)
-        n_skipped += len(batch.skipped)
-    if not n_found:
-        raise MissingDataError(
-            f"Got {n_skipped:,} files, but expected at least one image that can be read. "
-            "Check the paths."
-        )
+                _write_json(batch, sink)
+            else:
+                _write_csv(batch, sink, first=not n_found)
+            for skipped in batch.skipped:
+                tell_skipped(skipped)
+            n_found += len(batch.ids)
+            n_skipped += len(batch.skipped)
+            if len(files) > n_found + n_skipped:
+                progress("look for similar images", n_found + n_skipped, len(files))
+    check_some(n_found, n_skipped)
     end(options.strict, n_skipped)
+
+
+def _write_csv(batch: Similar, sink: SafeConsole, first: bool) -> None:
+    lines = csv.writer(sink, lineterminator="\n")
+    if first and batch.ids:
+        lines.writerow(["id", "rank", "similar", "class", "distance"])
+    for path, near in zip(batch.ids, batch.near, strict=True):
+        for rank, one in enumerate(near, 1):
+            names = safe_cell(one.id), safe_cell(one.label)
+            lines.writerow([safe_cell(path), rank, *names, f"{one.distance:.4g}"])
+
+
+def _write_json(batch: Similar, sink: SafeConsole) -> None:
+    for path, near in zip(batch.ids, batch.near, strict=True):
+        told = [
+            {"id": one.id, "class": one.label, "distance": one.distance} for one in near
+        ]
+        sink.write(json.dumps({"id": path, "similar": told}) + "\n")

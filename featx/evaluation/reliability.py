@@ -31,7 +31,7 @@ class Reliability(NamedTuple):
     right : ndarray of float64, shape (15,)
         How many of them were right, in [0, 1]; NaN where there is no image.
     right_ci95 : ndarray of float64, shape (2, 15)
-        95 % intervals of that.
+        95 % intervals of that; NaN where there is no image.
 
     References
     ----------
@@ -119,24 +119,19 @@ def reliability(
     # sums over units that are drawn anew, by their covariance
     spread = gaps - np.outer(sizes / n, whole)
     covariance = spread.T @ spread * len(sizes) / max(len(sizes) - 1, 1)
+    # no less than single images would have if all that was said came true
+    expected = np.bincount(bins, confidence * (1 - confidence), N_BINS) / n**2
+    lacking = np.maximum(expected - covariance.diagonal(), 0)
+    covariance[np.diag_indices(N_BINS)] += lacking
     rng = np.random.default_rng(0)
     noise = rng.multivariate_normal(np.zeros(N_BINS), covariance, _TIMES, method="eigh")
     drawn = np.abs(whole + noise).sum(axis=1)
     low = error - float(np.quantile(np.abs(noise).sum(axis=1), 0.975))
     high = error + float(drawn.mean() - np.quantile(drawn, 0.025))
     ends = max(0.0, low), max(error, min(1.0, high))
-    each = [
-        interval_of_mean(*_some(right, groups, bins == one)) for one in range(N_BINS)
-    ]
-    return Reliability(error, ends, counts, said, came_true, np.array(each).T)
-
-
-def _some(
-    right: NDArray[np.bool_],
-    groups: NDArray[np.int64] | None,
-    chosen: NDArray[np.bool_],
-) -> tuple[NDArray[np.bool_], NDArray[np.int64] | None]:
-    """Take some images; where there is none, one that was wrong."""
-    if not chosen.any():
-        return np.zeros((1, 1), bool), None
-    return right[None, chosen], None if groups is None else groups[chosen]
+    each = np.full((N_BINS, 2), np.nan)
+    for one in np.flatnonzero(counts):
+        some = bins == one
+        own = None if groups is None else groups[some]
+        each[one] = interval_of_mean(right[None, some], own)
+    return Reliability(error, ends, counts, said, came_true, each.T)

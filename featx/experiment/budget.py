@@ -21,7 +21,7 @@ _COARSE_FILTERS = (50, 100, 200)  # of images reduced to half their size
 _FEWEST_PIXELS = 12  # of the shorter side: two patches
 _GEOMETRY = ("downsample", "patch_size", "scales")  # what is given fits no other size
 _PLANNED = 0.9  # of the time; the rest is for scores and the page
-_PER_IMAGE = 4e-4  # seconds for reading, the search for copies and the diagnostics
+_PER_IMAGE = 5e-4  # seconds for reading, the search for copies and the diagnostics
 _MOST_FOR_A_CONTROL = 1 / 8
 # these get time before all others: cheap controls, and what is good for little time
 PRECEDENCE = ("pca", "raw", "compact", "patch", "random-patches", "untrained")
@@ -74,7 +74,7 @@ class Budget:
         The rest is for reading, the search for copies, scores, diagnostics and the page.
 
         >>> Budget(10).seconds_to_fit(60_000)
-        516.0
+        510.0
         """
         return max(0.0, _PLANNED * self.seconds - _PER_IMAGE * n_images)
 
@@ -82,7 +82,7 @@ class Budget:
         """Return the budget of one of several runs on images that are read only once.
 
         >>> Budget(10).divided(2, 60_000).seconds_to_fit(60_000)
-        258.0
+        255.0
         """
         each = self.seconds_to_fit(n_images) / n_runs
         minutes = (each + _PER_IMAGE * n_images) / _PLANNED / 60

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any, NamedTuple, Self
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.metrics import make_scorer
 from sklearn.model_selection import GridSearchCV, PredefinedSplit
 from sklearn.pipeline import Pipeline
@@ -44,12 +45,15 @@ class FittedRow(NamedTuple):
         could be held out.
     train : CachedFeatures
         Features, labels and names of the training images.
+    groups : ndarray of int64 or None
+        Their groups.
     """
 
     row: Row
     classifier: Pipeline
     judged: Judged | None
     train: CachedFeatures
+    groups: NDArray[np.int64] | None
 
 
 class Fit(NamedTuple):
@@ -113,7 +117,8 @@ def fit_row(
     row = _score_row(
         task, fit.classifier, judged, notes=tuple(notes), fit_seconds=fit_seconds
     )
-    return FittedRow(row, fit.classifier, judged, task.encoded.train)
+    train, groups = task.encoded.train, task.train_groups
+    return FittedRow(row, fit.classifier, judged, train, groups)
 
 
 def _search(task: FitTask, sample: Sample) -> Fit:

@@ -113,7 +113,7 @@ def judge_held_out(
         return Judged(held_out, None, None)
     calibration = Calibration.of(parts, true)
     sure = [calibration.calibrated(said).confidence for said in parts]
-    risk = RiskCoverage.of(np.concatenate(sure).astype(np.float32), together)
+    risk = RiskCoverage.of(np.concatenate(sure), together)
     return Judged(held_out, calibration, risk)
 
 

@@ -198,7 +198,7 @@ class _SupportVectors(nn.Module):
 
 
 def _check_svc(model: SVC) -> None:
-    expected = {"kernel": "rbf", "decision_function_shape": "ovr"}
+    expected: dict[str, Any] = {"kernel": "rbf", "decision_function_shape": "ovr"}
     if len(model.classes_) > 2:
         expected |= {"break_ties": True}
     for name, value in expected.items():

@@ -67,12 +67,15 @@ def test_unclear_images_are_called_unknown(run, folder):
     named = 0
     for plain, row in zip(rows, csv.DictReader(io.StringIO(out)), strict=True):
         assert row["probability"] == plain["probability"]
-        unknown = float(row["probability"]) < least - 1e-6
+        assert row["guess"] == plain["class"]
+        unknown = float(row["probability"]) < least
         assert row["class"] == ("unknown" if unknown else plain["class"])
         named += not unknown
-    assert code == 0
-    everything = run("predict", "m.featx", folder / "test", "--reject", "0")[1]
-    assert everything.count(",unknown,") >= 30 - named
+    assert code == 0 and 0 < named < 30
+    code, out, err = run("predict", "m.featx", folder / "test", "--reject", "0")
+    assert (code, out) == (1, "") and "Ask for a higher rate" in err
+    everything = run("predict", "m.featx", folder / "test", "--reject", "1")[1]
+    assert ",unknown," not in everything
 
 
 def test_images_of_another_kind_are_called_unknown(run, folder):
@@ -86,7 +89,10 @@ def test_images_of_another_kind_are_called_unknown(run, folder):
     out = run("predict", "m.featx", "other", "--unlike", "0.05")[1]
     assert out.count(",unknown,") == 5
     own = run("predict", "m.featx", folder / "test", "--unlike", "0.05")[1]
-    assert own.count(",unknown,") <= 6
+    assert own.count(",unknown,") <= 4
+    (row, *_) = csv.DictReader(io.StringIO(out))
+    assert list(row) == ["id", "class", "probability", "guess", "likeness"]
+    assert float(row["likeness"]) <= 0.05 and row["guess"] in own
 
 
 @pytest.mark.parametrize(
@@ -94,7 +100,8 @@ def test_images_of_another_kind_are_called_unknown(run, folder):
     [
         (["--reject", "2"], "a rate of 2.0, but expected a share"),
         (["--reject", "nan"], "a rate of nan"),
-        (["--unlike", "0"], "a share of 0.0, but expected one between 0 and 1"),
+        (["--unlike", "0"], "a share of 0, but expected one from 0."),
+        (["--unlike", "0.001"], "a share of 0.001, but expected one from 0."),
     ],
 )
 def test_rates_that_are_no_shares(run, folder, model, words, told):
@@ -126,7 +133,7 @@ def test_similar_training_images(run, folder, model):
     assert [row["rank"] for row in rows] == ["1", "2", "3"] * 2
     out = run("similar", model, known[3], "--json", "-k", "2")[1]
     (line,) = map(json.loads, out.splitlines())
-    assert [one["label"] for one in line["similar"]] == [r["class"] for r in rows[:2]]
+    assert [one["class"] for one in line["similar"]] == [r["class"] for r in rows[:2]]
     Path("text.png").write_text("no image")
     code, out, err = run("similar", model, "text.png")
     assert (code, out) == (1, "") and "skipped text.png" in err

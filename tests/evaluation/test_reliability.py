@@ -15,6 +15,8 @@ def test_a_hand_made_case():
     assert found.said[14] == pytest.approx(0.96)
     assert found.to_dict()["bins"][0] == {"n_images": 2, "said": 0.05, "right": 0.5}
     assert len(found.to_dict()["bins"]) == 2
+    assert np.isnan(found.right_ci95[:, 1:14]).all()
+    assert found.right_ci95[0, 14] < 0.8 < found.right_ci95[1, 14]
 
 
 @pytest.mark.parametrize("too_sure", [0.0, 0.1, 0.3])
@@ -40,4 +42,11 @@ def test_groups_make_it_wider():
 
 def test_one_image():
     found = reliability(np.array([0.7]), np.array([True]))
-    assert found.error == pytest.approx(0.3) and 0 <= found.ci95[0] <= found.ci95[1]
+    assert found.error == pytest.approx(0.3)
+    assert found.ci95[0] == 0 and found.ci95[1] > 0.5
+
+
+def test_all_right_is_no_certainty():
+    """Thirty of thirty happens where 97 % are right."""
+    found = reliability(np.full(30, 0.97), np.ones(30, bool))
+    assert found.ci95[0] == 0 and found.ci95[1] > 0.04

@@ -48,12 +48,12 @@ def _surest(results: BenchResults, row: Result) -> str:
     """Draw how many of the surest names are right, by how many are given."""
     right = results.predictions[row.name] == results.y_true
     found = RiskCoverage.of(results.confidences[row.name], right)
-    n = len(right)
-    places = np.unique(np.linspace(0, n - 1, _POINTS).round().astype(int))
-    shares = 1 - found.risk[places]
+    some = np.linspace(0, len(found.places) - 1, _POINTS).round().astype(int)
+    named = found.places[np.unique(some)] + 1
+    shares = np.cumsum(found.right)[named - 1] / named
     return " ".join(
-        f"{_across((place + 1) / n)},{_up(share)}"
-        for place, share in zip(places, shares, strict=True)
+        f"{_across(n / len(right))},{_up(share)}"
+        for n, share in zip(named.tolist(), shares.tolist(), strict=True)
     )
 
 
