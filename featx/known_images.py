@@ -136,13 +136,13 @@ class KnownImages:
 
     def _reduced(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
         with np.errstate(all="ignore"):
-            reduced: NDArray[np.float32] = (features - self.mean) @ self.components
+            reduced = (features - self.mean) @ self.components
         if not np.isfinite(reduced).all():
             raise DataError(
                 "Got features that are NaN or infinite for some images, but expected "
                 "numbers. Fit the model anew and save it."
             )
-        return reduced
+        return reduced.astype(np.float32, copy=False)
 
 
 def _reduction(
