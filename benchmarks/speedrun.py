@@ -33,7 +33,7 @@ PAGE = ROOT / "docs" / "scaling.md"
 FIGURE = ROOT / "docs" / "images" / "speedrun.png"
 SIZES = {
     "featx": (1, 3, 10, 40),  # minutes of --budget
-    "patches": (50, 200, 800, 1600),  # filters
+    "patches": (50, 200, 400, 800),  # filters
     "pca_svm": (5000, 20_000, 50_000),  # training images
     "autoencoder": (1, 5, 20),  # epochs
     "untrained_resnet": (2000, 10_000, 50_000),  # training images
