@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Self
 
@@ -26,10 +26,6 @@ from featx.images.options import FITS
 from featx.known_images import KnownImages, Neighbors
 
 _BATCH_VALUES = 2**24  # features and pixels held at once, at most
-FORGETFUL = (
-    "Got a model that remembers no training images, but expected one that 'featx fit "
-    "--save' wrote without --forget."
-)
 
 
 def _has_probabilities(model: Model) -> bool:
@@ -271,10 +267,9 @@ class Model(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         DataError
             As `predict`.
         """
-        none = np.empty((0, len(self.classes_)))
-        if self.calibration is None:
-            return self._scores(X, "predict_proba", none)
-        return self.predict_with_probabilities(X)[1]
+        scores = self.look(X, every_class=True).scores
+        assert scores is not None
+        return scores
 
     @available_if(_has_scores)  # type: ignore[untyped-decorator]
     def decision_function(self, X: ArrayLike) -> NDArray[np.float64]:
@@ -330,33 +325,6 @@ class Model(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         sight = self.look(X)
         return sight.names, sight.confidence
 
-    @available_if(_has_probabilities)  # type: ignore[untyped-decorator]
-    def predict_with_probabilities(
-        self, X: ArrayLike
-    ) -> tuple[NDArray[np.str_], NDArray[np.float64]]:
-        """Name the class of each image and give the probability of every class.
-
-        Parameters
-        ----------
-        X : array-like of uint8, shape (n, h, w, c) or (n, h, w)
-            Images of `image_shape`.
-
-        Returns
-        -------
-        names : ndarray of str, shape (n,)
-            Names.
-        probabilities : ndarray of float64, shape (n, n_classes)
-            In [0, 1], in the order of `classes_`.
-
-        Raises
-        ------
-        DataError
-            As `predict`.
-        """
-        sight = self.look(X, every_class=True)
-        assert sight.scores is not None
-        return sight.names, sight.scores
-
     def look(
         self, X: ArrayLike, *, every_class: bool = False, likeness: bool = False
     ) -> Sight:
@@ -382,41 +350,32 @@ class Model(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             As `predict`; or if the model remembers no training images, and `likeness` is
             asked for.
         """
-        known = self.known
-        if likeness and known is None:
-            raise DataError(FORGETFUL)
-        n_classes = len(self.classes_)
+        known = self.remembered() if likeness else None
+        names = np.array(self.class_names)
+        scores = np.empty((0, len(self.classes_))) if every_class else None
+        none = Sight(names[:0], np.empty(0), scores, np.empty(0) if likeness else None)
 
-        def see(features: NDArray[Any]) -> Iterator[NDArray[Any]]:
-            if every_class:
-                said = class_scores(self.pipeline[1:], features, own=self._is_own)
-                if self.calibration is not None:
-                    said = self.calibration.calibrated(said)
-                yield self.pipeline[-1].classes_[said.named]
-                yield said.confidence
-                yield said.scores
-            else:
-                yield from predict_with_confidence(
+        def see(features: NDArray[Any]) -> Sight:
+            like = None if known is None else known.likeness(features)
+            if not every_class:
+                labels, confidence = predict_with_confidence(
                     self.pipeline[1:],
                     features,
                     own=self._is_own,
                     calibration=self.calibration,
                 )
-            if likeness and known is not None:
-                yield known.likeness(features)
+                return Sight(names[labels], _finite(confidence), None, like)
+            said = class_scores(self.pipeline[1:], features, own=self._is_own)
+            if self.calibration is not None:
+                said = self.calibration.calibrated(said)
+            named = self.classes_[said.named]
+            return Sight(named, _finite(said.confidence), _finite(said.scores), like)
 
-        none: list[NDArray[Any]] = [np.empty(0, int), np.empty(0)]
-        none += [np.empty((0, n_classes))] * every_class + [np.empty(0)] * likeness
-        batches = self._by_batch(X, lambda features: [*see(features)])
-        labels, confidence, *more = (
-            np.concatenate(parts) for parts in zip(none, *batches, strict=True)
-        )
-        return Sight(
-            np.array(self.class_names)[labels],
-            _finite(confidence),
-            _finite(more[0]) if every_class else None,
-            more[-1] if likeness else None,
-        )
+        fields = zip(none, *self._by_batch(X, see), strict=True)
+        joined: list[Any] = [
+            None if of[0] is None else np.concatenate(of) for of in fields
+        ]
+        return Sight(*joined)
 
     def similar(self, X: ArrayLike, k: int = 5) -> Neighbors:
         """Find the training images that are most like others.
@@ -438,14 +397,22 @@ class Model(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         DataError
             As `predict`; or if the model remembers no training images.
         """
-        if self.known is None:
-            raise DataError(FORGETFUL)
+        known = self.remembered()
         if k < 1:
             raise ParameterError(f"Got k={k}, but expected at least 1 image.")
-        k = min(k, len(self.known.points))
+        k = min(k, len(known.points))
         none = Neighbors(np.empty((0, k)), np.empty((0, k), np.int64))
-        found = self._by_batch(X, lambda features: self.known.nearest(features, k))  # type: ignore[union-attr]
+        found = self._by_batch(X, lambda features: known.nearest(features, k))
         return Neighbors(*map(np.concatenate, zip(none, *found, strict=True)))
+
+    def remembered(self) -> KnownImages:
+        """Give the training images that the model remembers; DataError if it does not."""
+        if self.known is None:
+            raise DataError(
+                "Got a model that remembers no training images, but expected one that "
+                "'featx fit --save' wrote without --forget."
+            )
+        return self.known
 
     @property
     def _is_own(self) -> bool:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from featx.errors import DataError, ParameterError
 from featx.images import Skipped, read_images
-from featx.model import FORGETFUL, Model
+from featx.model import Model
 
 UNKNOWN = "unknown"  # instead of the name of a class
 
@@ -99,9 +99,7 @@ def _least(model: Model, rate: float) -> float:
 
 
 def _check_share(model: Model, unlike: float) -> None:
-    if model.known is None:
-        raise DataError(FORGETFUL)
-    smallest = 1 / (1 + len(model.known.usual))
+    smallest = 1 / (1 + len(model.remembered().usual))
     if not smallest <= unlike < 1:
         raise ParameterError(
             f"Got a share of {unlike:g}, but expected one from {smallest:.2g}, which so "
@@ -156,10 +154,9 @@ class Similar:
 
 def similar_files(model: Model, paths: Iterable[str], k: int) -> Iterator[Similar]:
     """Find the k training images that are most like each image file, batch by batch."""
+    known = model.remembered()
     for batch in read_images(paths, model.image_shape, model.image_fit):
         found = model.similar(batch.X, k)
-        known = model.known
-        assert known is not None  # else `similar` has said so
         near = [
             [
                 Near(
