@@ -10,6 +10,8 @@ from sklearn.base import ClassifierMixin
 from sklearn.utils.validation import validate_data
 from sklearnex.svm import SVC as FastSVC
 
+from featx.classifiers.pairs import count_votes
+
 _BYTES = 2**27  # of kernel values at a time
 
 
@@ -34,13 +36,13 @@ class SVC(FastSVC):  # type: ignore[misc]
             return np.asarray(super().decision_function(X))
         pairs = self._score_pairs(X)
         ovo = self.decision_function_shape == "ovo"
-        return pairs if ovo else self._score_classes(pairs)
+        return pairs if ovo else count_votes(pairs, len(self.classes_))
 
     def predict(self, X: Any) -> NDArray[Any]:
         """Name the class with the highest score."""
         if not self._scores_pairs:
             return np.asarray(super().predict(X))
-        scores = self._score_classes(self._score_pairs(X))
+        scores = count_votes(self._score_pairs(X), len(self.classes_))
         return np.asarray(self.classes_[scores.argmax(axis=1)])
 
     score = ClassifierMixin.score
@@ -74,19 +76,6 @@ class SVC(FastSVC):  # type: ignore[misc]
             for i, j in zip(first, second, strict=True)
         ]
         return np.stack(sums, axis=1) + self.intercept_
-
-    def _score_classes(self, pairs: NDArray[Any]) -> NDArray[Any]:
-        """Count the pairs that a class wins; by how much decides between equals."""
-        n_classes = len(self.classes_)
-        votes, sums = np.zeros((2, len(pairs), n_classes))
-        for pair, first, second in zip(
-            pairs.T, *np.triu_indices(n_classes, 1), strict=True
-        ):
-            votes[:, first] += pair >= 0
-            votes[:, second] += pair < 0
-            sums[:, first] += pair
-            sums[:, second] -= pair
-        return votes + sums / (3 * (np.abs(sums) + 1))
 
     def _kernel_values(self, X: NDArray[Any]) -> NDArray[Any]:
         """Compare images with support vectors by the RBF kernel."""

@@ -7,10 +7,11 @@ from dataclasses import asdict, dataclass
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import ndtr, ndtri
 from scipy.stats import binomtest
 
-from featx.evaluation.intervals import interval_of_difference
+from featx.evaluation.intervals import interval_of_difference, variance_over_folds
 
 
 @dataclass(frozen=True)
@@ -79,11 +80,14 @@ def compare(
     right: Mapping[str, NDArray[np.bool_]],
     pairs: Sequence[tuple[str, str]],
     groups: NDArray[np.int64] | None = None,
+    n_folds: int = 1,
 ) -> list[Comparison]:
     """Compare pairs of rows on the same test images, with p-values corrected together.
 
     `right` says for each row which test images it predicted right, as booleans of shape
-    (n_test,) or (n_seeds, n_test). Images of one of the `groups` count as one unit.
+    (n_test,) or (n_seeds, n_test). Images of one of the `groups` count as one unit. Where
+    images were judged in folds, p-values are those of a normal variable that varies more,
+    see `variance_over_folds`.
 
     Examples
     --------
@@ -102,8 +106,12 @@ def compare(
     }
     n_seeds = len(np.atleast_2d(right[pairs[0][0]]))
     differences = [times[a] - times[b] for a, b in pairs]
-    raw = [sign_flips(sum_groups(one, groups)) for one in differences]
-    ends = [interval_of_difference(one, n_seeds, groups) for one in differences]
+    raw = np.array([sign_flips(sum_groups(one, groups)) for one in differences])
+    if n_folds > 1:
+        raw = 2 * ndtr(ndtri(raw / 2) / variance_over_folds(n_folds) ** 0.5)
+    ends = [
+        interval_of_difference(one, n_seeds, groups, n_folds) for one in differences
+    ]
     return [
         Comparison(a, b, x, y, float(p), between)
         for (a, b), x, y, p, between in zip(
@@ -162,7 +170,7 @@ def sign_flips(differences: NDArray[np.int64]) -> float:
     return min(1.0, max(0.0, p_value)) if total else 1.0
 
 
-def holm(p_values: Sequence[float]) -> NDArray[np.float64]:
+def holm(p_values: ArrayLike) -> NDArray[np.float64]:
     """Correct p-values for multiple tests, after Holm [1]_; the order stays.
 
     References
@@ -175,9 +183,10 @@ def holm(p_values: Sequence[float]) -> NDArray[np.float64]:
     >>> holm([0.04, 0.01, 0.03]).tolist()
     [0.06, 0.03, 0.06]
     """
+    p_values = np.asarray(p_values, float)
     order = np.argsort(p_values, kind="stable")
     factors = np.arange(len(order), 0, -1)
-    steps = np.maximum.accumulate(factors * np.asarray(p_values)[order])
+    steps = np.maximum.accumulate(factors * p_values[order])
     corrected = np.empty(len(order))
     corrected[order] = np.minimum(steps, 1)
     return corrected

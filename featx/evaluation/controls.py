@@ -21,13 +21,14 @@ def compare_with_controls(
     controls: Sequence[str],
     ablated: Mapping[str, str] = MappingProxyType({}),
     groups: NDArray[np.int64] | None = None,
+    n_folds: int = 1,
 ) -> list[Comparison]:
     """Test every row against the controls with its classifier, and the chosen against all.
 
     `ablated` names encoders that lack something, and what each is with it: the two are
     tested, too. `predictions` are labels by row name, of shape (n_test,) or
-    (n_seeds, n_test), `groups` are those of the test images, of shape (n_test,). No pair is
-    tested twice, and all p-values are corrected together.
+    (n_seeds, n_test), `groups` are those of the test images, of shape (n_test,), which were
+    judged in `n_folds`. No pair is tested twice, and all p-values are corrected together.
     """
     by_name = {result.name: result for result in results}
     pairs = [
@@ -52,4 +53,4 @@ def compare_with_controls(
         if frozenset((chosen.name, other.name)) not in tested
     ]
     right = {name: predicted == y_true for name, predicted in predictions.items()}
-    return compare(right, pairs, groups)
+    return compare(right, pairs, groups, n_folds)

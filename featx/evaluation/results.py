@@ -147,9 +147,8 @@ class BenchResults:
         said = self.predictions_of(self.chosen.name)
         right = np.atleast_2d(said if self.answers is None else self.answers)
         right = right == self.y_true
-        return Answer(
-            self.chosen, float(right.mean()), interval_of_mean(right, self.groups)
-        )
+        ends = interval_of_mean(right, self.groups, self.n_folds)
+        return Answer(self.chosen, float(right.mean()), ends)
 
     @property
     def best(self) -> Result:
@@ -180,6 +179,11 @@ class BenchResults:
     def n_seeds(self) -> int:
         """Under how many seeds every row was made."""
         return max(1, len(self.best.repeats))
+
+    @property
+    def n_folds(self) -> int:
+        """In how many folds images were judged; 1 where there is one test part."""
+        return max(1, self.protocol.get("folds", 0))
 
     @property
     def unit(self) -> str:
@@ -240,7 +244,8 @@ class BenchResults:
         if not row.calibrated or name not in self.confidences:
             return None
         right = self.predictions[name] == self.y_true
-        return reliability(self.confidences[name], right, self.groups)
+        said = self.confidences[name]
+        return reliability(said, right, self.groups, self.n_folds)
 
     def comparison_of(self, row: str, other: str) -> Comparison | None:
         """Find the test between two rows, seen from the first; None if there is none."""

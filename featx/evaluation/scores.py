@@ -87,6 +87,7 @@ def score(
     y_pred: NDArray[np.int64],
     class_names: Sequence[str],
     groups: NDArray[np.int64] | None = None,
+    n_folds: int = 1,
 ) -> Scores:
     """Score predicted labels, indices into `class_names`, against the true ones.
 
@@ -101,6 +102,8 @@ def score(
         Names of the classes in the order of the labels.
     groups : ndarray of int64, shape (n,), optional
         Groups of test images that have something in common, for the intervals.
+    n_folds : int, default=1
+        Folds that the images were judged in, for the intervals.
 
     Returns
     -------
@@ -123,13 +126,21 @@ def score(
         true, said, labels=labels, zero_division=0.0
     )
     present = columns[3] > 0  # in the test part
+
+    def interval(of: NDArray[np.bool_]) -> tuple[float, float]:
+        """Give the interval of the accuracy on some images."""
+        if not of.any():
+            return interval_of_mean(np.zeros((1, 1), bool))
+        own = None if groups is None else groups[of]
+        return interval_of_mean(right[:, of], own, n_folds)
+
     per_class = {
         name: ClassScores(
             float(precision),
             float(recall),
             float(f1),
             int(support),
-            _interval(right, y_true == label, groups),
+            interval(y_true == label),
         )
         for label, name, precision, recall, f1, support in zip(
             labels, class_names, *columns, strict=True
@@ -137,23 +148,12 @@ def score(
     }
     return Scores(
         accuracy=float(right.mean()),
-        accuracy_ci95=_interval(right, np.ones(len(y_true), bool), groups),
+        accuracy_ci95=interval(np.ones(len(y_true), bool)),
         balanced_accuracy=float(columns[1][present].mean()),
         macro_f1=float(np.mean([_macro_f1(y_true, one, labels) for one in seeds])),
         per_class=per_class,
         confusion=confusion_matrix(true, said, labels=labels),
     )
-
-
-def _interval(
-    right: NDArray[np.bool_],
-    of: NDArray[np.bool_],
-    groups: NDArray[np.int64] | None,
-) -> tuple[float, float]:
-    """Give the interval of the accuracy on some images."""
-    if not of.any():
-        return interval_of_mean(np.zeros((1, 1), bool))
-    return interval_of_mean(right[:, of], None if groups is None else groups[of])
 
 
 def _macro_f1(

@@ -16,6 +16,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 from torch import Tensor, nn
+from torch.nn import functional
 
 from featx.classifiers import (
     Calibration,
@@ -24,6 +25,7 @@ from featx.classifiers import (
     WideLogisticRegression,
 )
 from featx.classifiers.calibration import LEAST
+from featx.classifiers.pairs import SHARPNESS
 from featx.errors import ParameterError
 from featx.export.arrays import Affine, constant
 from featx.export.encoders import pca_module
@@ -149,7 +151,7 @@ class _SquaredDistances(nn.Module):
 
 
 class _SupportVectors(nn.Module):
-    """An SVC: votes of the pairs of classes, by how much between equals."""
+    """An SVC: the logarithm of a probability for each class, see `couple`."""
 
     coefficients: Tensor
     intercepts: Tensor
@@ -193,8 +195,19 @@ class _SupportVectors(nn.Module):
         pairs = flat[:, self.places[0]] + flat[:, self.places[1]] + self.intercepts
         own = pairs[:, self.pairs_of]  # (n, n_classes, n_classes - 1)
         won = (own >= 0) == self.is_first
-        sums = torch.where(self.is_first, own, -own).sum(dim=2)
-        return won.float().sum(dim=2) + sums / (3 * (sums.abs() + 1))
+        margins = torch.where(self.is_first, own, -own)
+        total = margins.sum(dim=2)
+        votes = won.float().sum(dim=2) + total / (3 * (total.abs() + 1))
+        scores = -functional.pad(-SHARPNESS * margins, (0, 1)).logsumexp(dim=2)
+        return self._named_highest(scores, votes.argmax(dim=1, keepdim=True))
+
+    def _named_highest(self, scores: Tensor, named: Tensor) -> Tensor:
+        """Let the class that is named change places with the highest."""
+        classes = torch.arange(self.n_classes)
+        highest, place = scores.max(dim=1, keepdim=True)
+        of_named = scores.gather(1, named)
+        scores = torch.where(classes == place, of_named, scores)
+        return torch.where(classes == named, highest, scores)
 
 
 def _check_svc(model: SVC) -> None:

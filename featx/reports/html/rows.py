@@ -182,10 +182,9 @@ def compared(mine: BenchResults, other: BenchResults) -> dict[str, Any]:
             for k, run in enumerate((mine, other))
         }
         pairs = [(f"{row.name}#0", f"{row.name}#1") for row in both]
-        tests = {
-            row.name: test
-            for row, test in zip(both, compare(right, pairs, mine.groups), strict=True)
-        }
+        n_folds = max(mine.n_folds, other.n_folds)
+        tested = compare(right, pairs, mine.groups, n_folds)
+        tests = {row.name: test for row, test in zip(both, tested, strict=True)}
     rows = []
     for row in both:
         before = theirs[row.name].scores
