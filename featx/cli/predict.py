@@ -3,40 +3,26 @@
 from __future__ import annotations
 
 import csv
-import io
 import json
-import sys
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-import typer
-
 from featx.cli.console import SafeConsole
-from featx.cli.fields import argument, option
-from featx.cli.output import check_some, end, err, tell_skipped
-from featx.cli.progress import StderrProgress
-from featx.errors import MissingDataError, ParameterError
-from featx.names import NAMES_AS_BYTES, safe_cell
+from featx.cli.fields import option
+from featx.cli.image_files import ImageFileOptions, answer
+from featx.errors import ParameterError
+from featx.names import safe_cell
 
 if TYPE_CHECKING:
     from featx.model import Model
     from featx.prediction import Predictions
 
-SILENT_SECONDS = 2.0  # a prediction that takes longer shows its progress
-
 
 @dataclass(frozen=True, kw_only=True)
-class PredictOptions:
+class PredictOptions(ImageFileOptions):
     """Options of `featx predict`."""
 
-    model: str = argument("A model that 'featx fit --save' wrote.")
-    paths: list[str] = argument(
-        "Image files, folders, patterns, or - for a list of paths on stdin.",
-        metavar="PATH...",
-    )
     every_class: bool = option(
         False, "Give the probability of every class, too.", "--all"
     )
@@ -52,36 +38,6 @@ class PredictOptions:
         "of these is from the others; such as 0.01.",
         metavar="SHARE",
     )
-    as_json: bool = option(False, "Print a JSON object per line.", "--json")
-    strict: bool = option(
-        False, "End with exit code 3 if images were skipped.", "--strict"
-    )
-    out: str | None = option(
-        None,
-        "Write to this file or URL, whole or not at all, instead of stdout.",
-        metavar="FILE",
-    )
-    nul: bool = option(
-        False,
-        "Paths on stdin end with NUL, as 'find -print0' writes them. Usually that is "
-        "recognized without this option.",
-        "-0",
-        "--null",
-    )
-    device: str = option(
-        "auto", "Where the encoder runs: auto, cpu, cuda, cuda:1 or mps."
-    )
-    quiet: bool = option(False, "Show no progress.", "--quiet", "-q")
-
-    def __post_init__(self) -> None:
-        if self.nul and "-" not in self.paths:
-            raise typer.BadParameter(
-                "-0 is about a list on stdin; give - as a path, too"
-            )
-        if "-" in self.paths and sys.stdin is None:
-            raise MissingDataError(
-                "Got a closed stdin, but expected a list of paths there."
-            )
 
 
 def predict(options: PredictOptions) -> None:
@@ -90,54 +46,27 @@ def predict(options: PredictOptions) -> None:
     In CSV, a file or class name that begins with =, +, - or @ gets an
     apostrophe before it: a spreadsheet would take it for a formula.
     """
-    from featx.bundle import load
-    from featx.output_files import check_out, write_out
-    from featx.prediction import Limits, predict_files, use_device
+    from featx.prediction import Limits, predict_files
 
-    if options.out is not None:
-        check_out(options.out)
-    model = load(options.model)
-    use_device(model, options.device)
+    model = options.load()
     limits = Limits.of(model, options.reject, options.unlike)
-    files, total = _find(options)
-    # stdout as it is now: while there is progress, what libraries print goes to stderr
-    sink = SafeConsole(file=sys.stdout if options.out is None else io.StringIO())
     classes = _classes(model) if options.every_class else []
     columns = _columns(options, model)
-    n_named = n_skipped = 0
-    start = time.monotonic()
-    with StderrProgress(err, options.quiet or sink.file.isatty()) as progress:
-        for batch in predict_files(
+
+    def write(batch: Predictions, sink: SafeConsole, first: bool) -> None:
+        if options.as_json:
+            _write_json(batch, sink, columns, classes)
+        else:
+            _write_csv(batch, sink, columns, classes, first)
+
+    answer(
+        options,
+        "predict",
+        lambda files: predict_files(
             model, files, every_class=options.every_class, limits=limits
-        ):
-            if batch.ids and options.as_json:
-                _write_json(batch, sink, columns, classes)
-            elif batch.ids:
-                _write_csv(batch, sink, columns, classes, first=not n_named)
-            for skipped in batch.skipped:
-                tell_skipped(skipped)
-            n_named += len(batch.ids)
-            n_skipped += len(batch.skipped)
-            done = n_named + n_skipped
-            if time.monotonic() - start > SILENT_SECONDS:
-                what = "predict" if total else f"predict, {done:,} images"
-                progress(what, done, total)
-    check_some(n_named, n_skipped)
-    if options.out is not None:
-        text = sink.file.getvalue()  # type: ignore[attr-defined]
-        write_out(options.out, text.encode(errors=NAMES_AS_BYTES))
-    end(options.strict, n_skipped)
-
-
-def _find(options: PredictOptions) -> tuple[Iterator[str], int]:
-    """Find the files, and how many they are; 0 if a list on stdin is still to come."""
-    from featx.images import find_images, read_list
-
-    if "-" not in options.paths:
-        found = list(find_images(options.paths))
-        return iter(found), len(found)
-    files = find_images(path for path in options.paths if path != "-")
-    return chain(files, read_list(sys.stdin.buffer, nul=options.nul)), 0
+        ),
+        write,
+    )
 
 
 def _columns(options: PredictOptions, model: Model) -> list[str]:

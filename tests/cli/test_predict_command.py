@@ -121,7 +121,7 @@ def test_a_model_that_forgets(run, folder):
     assert code == 1 and "Got --forget without --save" in err
 
 
-def test_similar_training_images(run, folder, model):
+def test_similar_training_images(run, folder, model, monkeypatch):
     known = sorted((folder / "train").glob("*/*.png"))
     code, out, err = run("similar", model, known[3], known[40], "-k", "3")
     rows = list(csv.DictReader(io.StringIO(out)))
@@ -134,6 +134,9 @@ def test_similar_training_images(run, folder, model):
     out = run("similar", model, known[3], "--json", "-k", "2")[1]
     (line,) = map(json.loads, out.splitlines())
     assert [one["class"] for one in line["similar"]] == [r["class"] for r in rows[:2]]
+    monkeypatch.setattr("sys.stdin", stdin(f"{known[3]}\n".encode()))
+    assert run("similar", model, "-", "-k", "2", "--json", "--out", "s.json")[0] == 0
+    assert Path("s.json").read_text() == out
     Path("text.png").write_text("no image")
     code, out, err = run("similar", model, "text.png")
     assert (code, out) == (1, "") and "skipped text.png" in err
@@ -216,7 +219,7 @@ def test_predictions_go_to_a_file_that_is_whole_or_absent(run, folder, model):
 
 
 def test_a_long_prediction_tells_its_progress(run, folder, model, monkeypatch):
-    monkeypatch.setattr("featx.cli.predict.SILENT_SECONDS", -1.0)
+    monkeypatch.setattr("featx.cli.image_files.SILENT_SECONDS", -1.0)
     there = folder / "test"
     code, out, err = run("predict", model, there)
     assert code == 0 and "predict: 30 of 30" in err and len(ids(out)) == 30
