@@ -31,6 +31,7 @@ CLAIMS = (
     "torch_encoder",
     "patch_encoding",
     "decoding",
+    "prediction",
     "svm",
     "logreg",
     "repeated_bench",

@@ -97,9 +97,13 @@ def table(measured: dict[str, Any], runs: list[dict[str, Any]]) -> str:
             mean = 100 * float(right.mean()) / DRAWS
             lines.append(
                 f"| {name} | {n} | {spread(alone['accuracies'])} | {mean:.1f} "
-                f"| {points:+.1f} | {sign_flips(difference):.2g} |"
+                f"| {points:+.1f} | {_rounded(sign_flips(difference))} |"
             )
     return "\n".join(lines)
+
+
+def _rounded(p_value: float) -> str:
+    return f"{p_value:.2g}" if p_value >= 1e-12 else "< 1e-12"
 
 
 def _better(rows: list[dict[str, Any]], n: int) -> dict[str, Any]:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import glob
 import io
 import os
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import chain
-from typing import IO
+from functools import partial
+from itertools import chain, islice
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -135,7 +137,7 @@ def _names(names: list[bytes], end: bytes) -> Iterator[str]:
 def read_images(
     paths: Iterable[str], shape: tuple[int, int, int], fit: str = "stretch"
 ) -> Iterator[ImageBatch]:
-    """Decode image files in batches, several at once.
+    """Decode image files in batches, several at once, the next batch ahead.
 
     Parameters
     ----------
@@ -162,39 +164,48 @@ def read_images(
             "or 3. Give it arrays, in Python, with featx.load(...).predict(X)."
         )
     size = max(1, min(_AT_ONCE, _PIXELS_AT_ONCE // int(np.prod(shape))))
-    with ThreadPoolExecutor() as pool:
-        batch: list[str] = []
-        for path in paths:
-            batch.append(path)
-            if len(batch) == size:
-                yield _read(batch, shape, fit, pool)
-                batch = []
-        if batch:
-            yield _read(batch, shape, fit, pool)
+    read = partial(_read, shape=shape, fit=fit)
+    pool = ThreadPoolExecutor()
+    try:
+        with strict_pillow():
+            ahead: deque[tuple[list[str], list[Future[Any]]]] = deque()
+            for batch in _batches(paths, size):
+                ahead.append((batch, [pool.submit(read, path) for path in batch]))
+                if len(ahead) > 1:  # one is read while the one before it is used
+                    yield _joined(*ahead.popleft(), shape)
+            while ahead:
+                yield _joined(*ahead.popleft(), shape)
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _batches(paths: Iterable[str], size: int) -> Iterator[list[str]]:
+    rest = iter(paths)
+    while batch := list(islice(rest, size)):
+        yield batch
 
 
 def _read(
-    paths: Sequence[str],
-    shape: tuple[int, int, int],
-    fit: str,
-    pool: ThreadPoolExecutor,
-) -> ImageBatch:
-    def one(path: str) -> NDArray[np.uint8] | Skipped:
-        there = remote.is_remote(path)
-        if not there and not os.path.isfile(path):  # a pipe would be waited for
-            return Skipped(path, "no file")
-        try:
-            source = io.BytesIO(remote.read_file(path)) if there else path
-            return read_pixels(source, shape[:2], shape[2], fit)
-        except StorageError:
-            raise
-        except Exception as error:  # a damaged file makes Pillow raise anything
-            return Skipped(path, reason(error))
+    path: str, shape: tuple[int, int, int], fit: str
+) -> NDArray[np.uint8] | Skipped:
+    there = remote.is_remote(path)
+    if not there and not os.path.isfile(path):  # a pipe would be waited for
+        return Skipped(path, "no file")
+    try:
+        source = io.BytesIO(remote.read_file(path)) if there else path
+        return read_pixels(source, shape[:2], shape[2], fit)
+    except StorageError:
+        raise
+    except Exception as error:  # a damaged file makes Pillow raise anything
+        return Skipped(path, reason(error))
 
+
+def _joined(
+    paths: Sequence[str], read: Sequence[Future[Any]], shape: tuple[int, int, int]
+) -> ImageBatch:
     ids, X, skipped = [], [], []
-    with strict_pillow():
-        read = list(pool.map(one, paths))
-    for path, pixels in zip(paths, read, strict=True):
+    for path, future in zip(paths, read, strict=True):
+        pixels = future.result()
         if isinstance(pixels, Skipped):
             skipped.append(pixels)
         else:

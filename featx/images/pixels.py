@@ -46,9 +46,9 @@ class Header:
 
 @contextmanager
 def strict_pillow() -> Iterator[None]:
-    """Turn the warning of decompression bombs into an error, silence the others."""
+    """Turn Pillow's warning of decompression bombs into an error, silence its others."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+        warnings.filterwarnings("ignore", module=r"PIL\b|pillow_heif\b")
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         yield
 

@@ -1,12 +1,15 @@
 import io
 import os
+import threading
+import time
+import warnings
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from featx.errors import MissingDataError
-from featx.images import find_images, read_images, read_list
+from featx.images import files, find_images, read_images, read_list
 
 
 @pytest.fixture
@@ -114,3 +117,56 @@ def test_pipes_links_to_nothing_and_text_are_skipped_with_a_reason(tree):
 
 def test_no_files_give_no_batches():
     assert list(read_images([], (4, 6, 3))) == []
+
+
+@pytest.fixture
+def many(tmp_path):
+    """Paths of 600 images, which are three batches."""
+    for red in range(100):
+        pixels = np.full((2, 2, 3), [red, 0, 0], np.uint8)
+        Image.fromarray(pixels).save(tmp_path / f"{red:02}.png")
+    return sorted(map(str, tmp_path.glob("*.png"))) * 6
+
+
+def test_a_batch_is_read_while_the_one_before_it_is_used(many, monkeypatch):
+    began = threading.Event()
+
+    def read(path, **kwargs):
+        if path == "last":
+            began.set()
+        return np.zeros((2, 2, 3), np.uint8)
+
+    monkeypatch.setattr(files, "_read", read)
+    batches = read_images([*many[:511], "last", *many[:88]], (2, 2, 3))
+    assert len(next(batches).ids) == 256
+    assert began.wait(10)  # though nobody asked for the second
+    assert [len(batch.ids) for batch in batches] == [256, 88]
+
+
+def test_who_stops_early_waits_for_no_file(many, monkeypatch):
+    read, counted = files._read, []
+
+    def counting(path, **kwargs):
+        counted.append(path)
+        time.sleep(0.01)
+        return read(path, **kwargs)
+
+    monkeypatch.setattr(files, "_read", counting)
+    batches = read_images(many, (2, 2, 3))
+    next(batches)
+    batches.close()
+    assert 256 <= len(counted) < 400
+
+
+def test_warnings_of_others_are_heard_between_batches(many):
+    before = list(warnings.filters)
+    with pytest.warns(UserWarning, match="of somebody"):
+        for _ in read_images(many[:300], (2, 2, 3)):
+            warnings.warn("of somebody", UserWarning, stacklevel=1)
+    assert warnings.filters == before
+
+
+def test_pixels_of_batches_stay_with_their_files(many):
+    for batch in read_images(many, (2, 2, 3)):
+        reds = [int(path[-6:-4]) for path in batch.ids]
+        assert batch.X[:, 0, 0, 0].tolist() == reds
