@@ -109,6 +109,8 @@ def comparison(measured: dict[str, Any], runs: list[dict[str, Any]]) -> str:
     for n in FEW:
         there = {name: of[n] for name, of in right.items() if n in of}
         learned = [name for name in there if name not in CONTROLS]
+        if not learned:
+            continue
         best = max(learned, key=lambda name: there[name].sum())
         for control in (name for name in there if name in CONTROLS):
             difference = there[best] - there[control]
