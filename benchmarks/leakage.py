@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.pages import with_section
 from benchmarks.random_labels import dataset
 from featx import FeatureCache, Observer, Protocol, bench, learning_curve, load_dataset
 from featx.evaluation import BenchResults
@@ -28,6 +29,7 @@ from featx.images import Dataset, ImageSet
 from featx.machine import describe_machine
 
 RESULTS = Path(__file__).parent / "results" / "leakage.json"
+PAGE = Path(__file__).parent / "README.md"
 N_IMAGES, COPIES = 600, 5
 NOISE = 96  # standard deviation, of 255
 FOLDS = {"one test part": 0, "folds": 5}
@@ -119,6 +121,24 @@ def copied() -> dict[str, Any]:
     return found
 
 
+def tables(document: dict[str, Any]) -> str:
+    """Write both checks."""
+    lines = [
+        "| shuffled labels | rows | mean accuracy | intervals without 10 % |",
+        "|---|--:|--:|---|",
+    ]
+    for name, one in document["shuffled"].items():
+        outside = ", ".join(one["outside"]) or "none"
+        mean = f"{100 * one['mean_accuracy']:.1f} %"
+        lines.append(f"| {name} | {one['rows']} | {mean} | {outside} |")
+    lines += ["", "| copies | accuracy | 95 % interval | told |", "|---|--:|--:|---|"]
+    for name, one in document["copied"].items():
+        low, high = (100 * end for end in one["interval"])
+        mean = f"{100 * one['accuracy']:.1f} %"
+        lines.append(f"| {name} | {mean} | {low:.1f} to {high:.1f} | {one['told']} |")
+    return "\n".join(lines)
+
+
 def main() -> None:
     """Run both checks, and print what they found."""
     document: dict[str, Any] = {"machine": describe_machine()}
@@ -131,6 +151,7 @@ def main() -> None:
         RESULTS.write_text(json.dumps(document, indent=1) + "\n")
         for name, one in document[check.__name__].items():
             print(name, one, flush=True)
+    PAGE.write_text(with_section(PAGE.read_text(), "leakage", tables(document)))
 
 
 if __name__ == "__main__":

@@ -7,7 +7,8 @@ Images of two classes get labels by chance, so that the truth is 50 %. In every 
 the table is made anew and its answer looked at: does its 95 % interval cover 50 %? Beside
 it stands the highest row, which is what a reader of the table would be tempted by. Designs:
 one test part; five folds; five folds of groups of five alike images that share a label.
-Results go to benchmarks/results/random_labels.json.
+Results go to benchmarks/results/random_labels.json, and a table into
+benchmarks/README.md.
 """
 
 from __future__ import annotations
@@ -22,12 +23,14 @@ from typing import Any
 import numpy as np
 from joblib import Parallel, delayed
 
+from benchmarks.pages import with_section
 from featx import FeatureCache, Protocol, bench
 from featx.images import Dataset, ImageSet
 from featx.images.split import add_test_part, validation_mask
 from featx.machine import describe_machine
 
 RESULTS = Path(__file__).parent / "results" / "random_labels.json"
+PAGE = Path(__file__).parent / "README.md"
 ENCODERS, CLASSIFIERS = ("raw", "pca"), ("ridge", "logreg", "knn", "svm")
 N_IMAGES, GROUP = 300, 5
 DESIGNS = ("one test part", "folds", "folds of groups")
@@ -79,6 +82,28 @@ def repetition(design: str, seed: int) -> dict[str, Any]:
     }
 
 
+def table(designs: dict[str, dict[str, float]]) -> str:
+    """Write a row for each design."""
+    lines = [
+        "| design | answer | its interval covers 50 % | without groups | highest row "
+        "| its interval covers 50 % |",
+        "|---|--:|--:|--:|--:|--:|",
+    ]
+    for design, one in designs.items():
+        values = [
+            one[key]
+            for key in (
+                *("answer", "covered", "covered_without_groups"),
+                *("highest", "highest_covered"),
+            )
+        ]
+        cells = [f"{100 * value:.1f} %" for value in values]
+        if design != "folds of groups":
+            cells[2] = ""
+        lines.append(f"| {design} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
 def main() -> None:
     """Run what was asked for, and print a line for each design."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -95,14 +120,9 @@ def main() -> None:
         means = {key: float(np.mean([row[key] for row in rows])) for key in rows[0]}
         document["designs"][design] = {"repeats": options.repeats} | means
         RESULTS.write_text(json.dumps(document, indent=1) + "\n")
-        print(
-            f"{design}: answer {100 * means['answer']:.1f} %, covers 50 % in "
-            f"{100 * means['covered']:.1f} % (without groups "
-            f"{100 * means['covered_without_groups']:.1f}); highest row "
-            f"{100 * means['highest']:.1f} %, covers in "
-            f"{100 * means['highest_covered']:.1f} %",
-            flush=True,
-        )
+        print(table({design: document["designs"][design]}), flush=True)
+    text = table(document["designs"])
+    PAGE.write_text(with_section(PAGE.read_text(), "random labels", text))
 
 
 if __name__ == "__main__":
