@@ -67,12 +67,15 @@ class Sight(NamedTuple):
     likeness : ndarray of float64, shape (n,), or None
         Share of the known images that are as unlike the others, see
         `KnownImages.likeness`.
+    near : Neighbors or None
+        The known images that are most like them, see `Model.similar`.
     """
 
     names: NDArray[np.str_]
     confidence: NDArray[np.float64]
     scores: NDArray[np.float64] | None = None
     likeness: NDArray[np.float64] | None = None
+    near: Neighbors | None = None
 
 
 @dataclass(frozen=True)
@@ -326,7 +329,12 @@ class Model(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return sight.names, sight.confidence
 
     def look(
-        self, X: ArrayLike, *, every_class: bool = False, likeness: bool = False
+        self,
+        X: ArrayLike,
+        *,
+        every_class: bool = False,
+        likeness: bool = False,
+        similar: int = 0,
     ) -> Sight:
         """Say all that is asked for of images, which are encoded once.
 
@@ -338,6 +346,8 @@ class Model(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             The probability, or score, of every class, too.
         likeness : bool, default=False
             How like they are to the training images, too.
+        similar : int, default=0
+            So many training images that are most like each, too; 0 for none.
 
         Returns
         -------
@@ -347,35 +357,44 @@ class Model(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         Raises
         ------
         DataError
-            As `predict`; or if the model remembers no training images, and `likeness` is
-            asked for.
+            As `predict`; or if the model remembers no training images, and `likeness` or
+            `similar` is asked for.
         """
-        known = self.remembered() if likeness else None
+        known = self.remembered() if likeness or similar else None
         names = np.array(self.class_names)
         scores = np.empty((0, len(self.classes_))) if every_class else None
         none = Sight(names[:0], np.empty(0), scores, np.empty(0) if likeness else None)
+        if known and similar:
+            nothing = np.empty((0, known.mean.size), np.float32)
+            none = none._replace(near=known.nearest(nothing, similar))
 
         def see(features: NDArray[Any]) -> Sight:
-            like = None if known is None else known.likeness(features)
-            if not every_class:
-                labels, confidence = predict_with_confidence(
-                    self.pipeline[1:],
-                    features,
-                    own=self._is_own,
-                    calibration=self.calibration,
-                )
-                return Sight(names[labels], _finite(confidence), None, like)
-            said = class_scores(self.pipeline[1:], features, own=self._is_own)
-            if self.calibration is not None:
-                said = self.calibration.calibrated(said)
-            named = self.classes_[said.named]
-            return Sight(named, _finite(said.confidence), _finite(said.scores), like)
+            sight = self._classify(features, every_class)
+            if known and likeness:
+                sight = sight._replace(likeness=known.likeness(features))
+            if known and similar:
+                sight = sight._replace(near=known.nearest(features, similar))
+            return sight
 
         fields = zip(none, *self._by_batch(X, see), strict=True)
-        joined: list[Any] = [
-            None if of[0] is None else np.concatenate(of) for of in fields
-        ]
+        joined: list[Any] = [_joined(of) for of in fields]
         return Sight(*joined)
+
+    def _classify(self, features: NDArray[Any], every_class: bool) -> Sight:
+        """Say which classes features are of."""
+        if not every_class:
+            labels, confidence = predict_with_confidence(
+                self.pipeline[1:],
+                features,
+                own=self._is_own,
+                calibration=self.calibration,
+            )
+            return Sight(np.array(self.class_names)[labels], _finite(confidence))
+        said = class_scores(self.pipeline[1:], features, own=self._is_own)
+        if self.calibration is not None:
+            said = self.calibration.calibrated(said)
+        named = self.classes_[said.named]
+        return Sight(named, _finite(said.confidence), _finite(said.scores))
 
     def similar(self, X: ArrayLike, k: int = 5) -> Neighbors:
         """Find the training images that are most like others.
@@ -446,6 +465,15 @@ class Model(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                 classify(self.pipeline[0].transform(images[start : start + size]))
                 for start in range(0, len(images), size)
             ]
+
+
+def _joined(parts: Sequence[Any]) -> Any:
+    """Join what was found batch by batch: arrays, neighbors, or nothing."""
+    if parts[0] is None:
+        return None
+    if isinstance(parts[0], Neighbors):
+        return Neighbors(*map(np.concatenate, zip(*parts, strict=True)))
+    return np.concatenate(parts)
 
 
 def _finite(scores: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from featx.errors import DataError, ParameterError
 from featx.images import Skipped, read_images
-from featx.model import Model
+from featx.known_images import Neighbors
+from featx.model import Model, Sight
 
 UNKNOWN = "unknown"  # instead of the name of a class
 
@@ -80,6 +81,13 @@ class Limits:
             _check_share(model, unlike)
         return cls(least, unlike or 0.0)
 
+    def names(self, sight: Sight) -> NDArray[np.str_]:
+        """Give the names of images, `UNKNOWN` among them, shape (n,)."""
+        unknown = sight.confidence < self.least
+        if sight.likeness is not None:
+            unknown |= sight.likeness <= self.unlike
+        return np.where(unknown, UNKNOWN, sight.names)
+
 
 def _least(model: Model, rate: float) -> float:
     """Find the confidence from which on a model names images."""
@@ -120,13 +128,9 @@ def predict_files(
     """
     for batch in read_images(paths, model.image_shape, model.image_fit):
         sight = model.look(batch.X, every_class=every_class, likeness=limits.unlike > 0)
-        unknown = sight.confidence < limits.least
-        if sight.likeness is not None:
-            unknown |= sight.likeness <= limits.unlike
-        names = np.where(unknown, UNKNOWN, sight.names)
         yield Predictions(
             batch.ids,
-            names,
+            limits.names(sight),
             sight.names,
             sight.confidence,
             sight.scores,
@@ -154,19 +158,22 @@ class Similar:
 
 def similar_files(model: Model, paths: Iterable[str], k: int) -> Iterator[Similar]:
     """Find the k training images that are most like each image file, batch by batch."""
-    known = model.remembered()
+    model.remembered()  # refused before the first file is read
     for batch in read_images(paths, model.image_shape, model.image_fit):
-        found = model.similar(batch.X, k)
-        near = [
-            [
-                Near(
-                    str(known.ids[row]), model.class_names[known.labels[row]], distance
-                )
-                for row, distance in zip(rows.tolist(), distances.tolist(), strict=True)
-            ]
-            for rows, distances in zip(found.rows, found.distances, strict=True)
-        ]
+        near = named_neighbors(model, model.similar(batch.X, k))
         yield Similar(batch.ids, near, batch.skipped)
+
+
+def named_neighbors(model: Model, found: Neighbors) -> list[list[Near]]:
+    """Give the names and classes of the training images that are like others."""
+    known = model.remembered()
+    return [
+        [
+            Near(str(known.ids[row]), model.class_names[known.labels[row]], distance)
+            for row, distance in zip(rows.tolist(), distances.tolist(), strict=True)
+        ]
+        for rows, distances in zip(found.rows, found.distances, strict=True)
+    ]
 
 
 def use_device(model: Model, device: str) -> None:

@@ -34,6 +34,7 @@ LAYERS = [  # each may import those before it
     ("bundle",),
     ("export",),
     ("prediction",),
+    ("serve",),
     ("evaluation",),
     ("reports",),
     ("experiment",),
@@ -88,6 +89,9 @@ def test_what_comes_late_is_imported_inside_a_method(path, module):
         ("torchvision", {"encoders", "images"}),
         ("matplotlib", {"reports", "evaluation"}),  # results.plot() returns Axes
         ("typer", {"cli"}),
+        ("starlette", {"serve"}),
+        ("uvicorn", {"serve"}),
+        ("python_multipart", {"serve"}),
         ("ray", {"features", "experiment", "workers.py"}),
         ("pickle", set()),
         ("seaborn", {"reports"}),

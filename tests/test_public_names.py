@@ -18,6 +18,7 @@ PACKAGES = [
     "features",
     "images",
     "reports",
+    "serve",
     "store",
 ]
 

@@ -26,6 +26,7 @@ from featx.cli.output import out, print_line, warnings_in_one_line
 from featx.cli.parsing import check_words
 from featx.cli.predict import predict
 from featx.cli.report import report
+from featx.cli.serve import serve
 from featx.cli.signals import TERMINATED, stop_on_sigterm, tell_stopped
 from featx.cli.similar import similar
 from featx.cli.train import train
@@ -39,7 +40,9 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (bench, curve, fit, predict, similar, export, report, encode, train):
+for command in (
+    *(bench, curve, fit, predict, similar, serve, export, report, encode, train),
+):
     app.command()(with_options(command))
 app.command("data")(with_options(show_data))
 for listing in (encoders, classifiers):

@@ -158,11 +158,7 @@ def read_images(
     DataError
         If images in files have no such number of channels.
     """
-    if shape[2] not in (1, 3):
-        raise DataError(
-            f"Got a model of images with {shape[2]} channels, but files are read with 1 "
-            "or 3. Give it arrays, in Python, with featx.load(...).predict(X)."
-        )
+    check_channels(shape)
     size = max(1, min(_AT_ONCE, _PIXELS_AT_ONCE // int(np.prod(shape))))
     read = partial(_read, shape=shape, fit=fit)
     pool = ThreadPoolExecutor()
@@ -183,6 +179,15 @@ def _batches(paths: Iterable[str], size: int) -> Iterator[list[str]]:
     rest = iter(paths)
     while batch := list(islice(rest, size)):
         yield batch
+
+
+def check_channels(shape: tuple[int, int, int]) -> None:
+    """Raise DataError if image files cannot be read as images of a shape."""
+    if shape[2] not in (1, 3):
+        raise DataError(
+            f"Got a model of images with {shape[2]} channels, but files are read with 1 "
+            "or 3. Give it arrays, in Python, with featx.load(...).predict(X)."
+        )
 
 
 def _read(
