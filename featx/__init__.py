@@ -40,6 +40,7 @@ if TYPE_CHECKING:  # the same names once more, for type checkers and editors
     from featx.images import ImageSet as ImageSet
     from featx.images import load_dataset as load_dataset
     from featx.model import Model as Model
+    from featx.suggestion import suggest as suggest
 
 _HOMES = {
     "Backend": "featx.experiment",
@@ -73,6 +74,7 @@ _HOMES = {
     "make_encoders": "featx.encoders",
     "resumable": "featx.autoencoders",
     "save": "featx.bundle",
+    "suggest": "featx.suggestion",
 }
 
 __all__ = sorted([*_HOMES, "__version__"])

@@ -97,7 +97,7 @@ class KnownImages:
         own = rows if groups is None else groups[rows]
         units = rng.permutation(np.unique(own))
         is_apart = np.isin(own, units[: min(len(units) // 3, _MOST_USUAL)])
-        mean, components = _reduction(X, rows[~is_apart], seed)
+        mean, components = reduction(X, rows[~is_apart], seed)
         at_once = max(1, _AT_ONCE // X.shape[1])
         points = np.concatenate(
             [
@@ -105,14 +105,14 @@ class KnownImages:
                 for start in range(0, len(rows), at_once)
             ]
         )
-        names = np.array([_inside(name) for name in ids[rows].tolist()])
+        names = np.array([inside(name) for name in ids[rows].tolist()])
         asked = np.flatnonzero(is_apart) if is_apart.any() else np.arange(len(rows))
         usual = _usual(points, rng.permutation(asked)[:_MOST_USUAL], own)
         return cls(mean, components, points, y[rows], names, usual)
 
     def nearest(self, features: NDArray[np.float32], k: int) -> Neighbors:
         """Find the k known images that are nearest to each of others (n, n_features)."""
-        points, k = self._reduced(features), min(k, len(self.points))
+        points, k = self.reduced(features), min(k, len(self.points))
         if not len(points):
             return Neighbors(np.empty((0, k)), np.empty((0, k), np.int64))
         search = NearestNeighbors(n_neighbors=k, algorithm="brute").fit(self.points)
@@ -134,7 +134,8 @@ class KnownImages:
         as_far = len(self.usual) - np.searchsorted(self.usual, distances, side="left")
         return (1.0 + as_far) / (1 + len(self.usual))
 
-    def _reduced(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
+    def reduced(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Reduce features (n, n_features) to few numbers each, as those of the points."""
         with np.errstate(all="ignore"):
             reduced = (features - self.mean) @ self.components
         if not np.isfinite(reduced).all():
@@ -145,7 +146,7 @@ class KnownImages:
         return reduced.astype(np.float32, copy=False)
 
 
-def _reduction(
+def reduction(
     X: Any, rows: Rows, seed: int
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Find the mean of features, and what makes few numbers of variance one of them."""
@@ -182,10 +183,10 @@ def _usual(
     return np.sort(np.concatenate(found))
 
 
-def _inside(name: str) -> str:
+def inside(name: str) -> str:
     """Name an image that lies elsewhere without saying where.
 
-    >>> _inside("cats/1.png"), _inside("/home/ada/1.png"), _inside("../b/1.png")
+    >>> inside("cats/1.png"), inside("/home/ada/1.png"), inside("../b/1.png")
     ('cats/1.png', '1.png', '1.png')
     """
     outside = os.path.isabs(name) or name.startswith("..")

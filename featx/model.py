@@ -69,6 +69,8 @@ class Sight(NamedTuple):
         `KnownImages.likeness`.
     near : Neighbors or None
         The known images that are most like them, see `Model.similar`.
+    points : ndarray of float32, shape (n, k), or None
+        Where they lie among the known images, see `KnownImages.reduced`.
     """
 
     names: NDArray[np.str_]
@@ -76,6 +78,7 @@ class Sight(NamedTuple):
     scores: NDArray[np.float64] | None = None
     likeness: NDArray[np.float64] | None = None
     near: Neighbors | None = None
+    points: NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True)
@@ -335,6 +338,7 @@ class Model(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         every_class: bool = False,
         likeness: bool = False,
         similar: int = 0,
+        points: bool = False,
     ) -> Sight:
         """Say all that is asked for of images, which are encoded once.
 
@@ -348,6 +352,8 @@ class Model(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             How like they are to the training images, too.
         similar : int, default=0
             So many training images that are most like each, too; 0 for none.
+        points : bool, default=False
+            Where they lie among the training images, too.
 
         Returns
         -------
@@ -357,16 +363,18 @@ class Model(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         Raises
         ------
         DataError
-            As `predict`; or if the model remembers no training images, and `likeness` or
-            `similar` is asked for.
+            As `predict`; or if the model remembers no training images, and `likeness`,
+            `similar` or `points` are asked for.
         """
-        known = self.remembered() if likeness or similar else None
+        known = self.remembered() if likeness or similar or points else None
         names = np.array(self.class_names)
         scores = np.empty((0, len(self.classes_))) if every_class else None
         none = Sight(names[:0], np.empty(0), scores, np.empty(0) if likeness else None)
         if known and similar:
             nothing = np.empty((0, known.mean.size), np.float32)
             none = none._replace(near=known.nearest(nothing, similar))
+        if known and points:
+            none = none._replace(points=known.points[:0])
 
         def see(features: NDArray[Any]) -> Sight:
             sight = self._classify(features, every_class)
@@ -374,6 +382,8 @@ class Model(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                 sight = sight._replace(likeness=known.likeness(features))
             if known and similar:
                 sight = sight._replace(near=known.nearest(features, similar))
+            if known and points:
+                sight = sight._replace(points=known.reduced(features))
             return sight
 
         fields = zip(none, *self._by_batch(X, see), strict=True)

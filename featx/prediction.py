@@ -152,6 +152,7 @@ class Similar:
     """Training images that are like some image files."""
 
     ids: list[str]  # paths of the files
+    X: NDArray[np.uint8]  # their pixels, shape (n, h, w, c)
     near: list[list[Near]]  # of each, the nearest first
     skipped: list[Skipped]  # files that cannot be read, and why
 
@@ -161,7 +162,7 @@ def similar_files(model: Model, paths: Iterable[str], k: int) -> Iterator[Simila
     model.remembered()  # refused before the first file is read
     for batch in read_images(paths, model.image_shape, model.image_fit):
         near = named_neighbors(model, model.similar(batch.X, k))
-        yield Similar(batch.ids, near, batch.skipped)
+        yield Similar(batch.ids, batch.X, near, batch.skipped)
 
 
 def named_neighbors(model: Model, found: Neighbors) -> list[list[Near]]:

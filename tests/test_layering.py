@@ -36,6 +36,7 @@ LAYERS = [  # each may import those before it
     ("prediction",),
     ("serve",),
     ("evaluation",),
+    ("suggestion",),
     ("reports",),
     ("experiment",),
     ("cli",),

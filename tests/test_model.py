@@ -92,7 +92,7 @@ def test_a_calibrated_model_has_probabilities(name, n_classes, monkeypatch):
     model, (X, _) = fitted(name, n_classes), photos(30, seed=1)
     calibrated = replace(model, calibration=Calibration(0.7, 0.4, 0.02))
     assert calibrated.confidence == "probability"
-    names, _, probabilities, _ = calibrated.look(X, every_class=True)
+    names, _, probabilities, *_ = calibrated.look(X, every_class=True)
     assert names.tolist() == model.predict(X).tolist()
     assert calibrated.classes_[probabilities.argmax(axis=1)].tolist() == names.tolist()
     np.testing.assert_allclose(probabilities.sum(axis=1), 1)

@@ -109,10 +109,12 @@ def answer(
     what: str,
     ask: Callable[[Iterable[str]], Iterator[_Batch]],
     write: Callable[[_Batch, SafeConsole, bool], None],
+    finish: Callable[[SafeConsole], None] = lambda _: None,
 ) -> None:
     """Ask about the files batch by batch, and write what is said of them.
 
-    `write` gets each batch that has images, where it goes, and whether it is the first.
+    `write` gets each batch that has images, where it goes, and whether it is the first;
+    `finish` writes what comes after all of them.
     """
     from featx.output_files import write_out
 
@@ -133,6 +135,7 @@ def answer(
             if time.monotonic() - start > SILENT_SECONDS:
                 progress(what if total else f"{what}, {done:,} images", done, total)
     check_some(n_read, n_skipped)
+    finish(sink)
     if options.out is not None:
         text = sink.file.getvalue()  # type: ignore[attr-defined]
         write_out(options.out, text.encode(errors=NAMES_AS_BYTES))

@@ -29,6 +29,7 @@ from featx.cli.report import report
 from featx.cli.serve import serve
 from featx.cli.signals import TERMINATED, stop_on_sigterm, tell_stopped
 from featx.cli.similar import similar
+from featx.cli.suggest import suggest
 from featx.cli.train import train
 from featx.errors import FeatxError
 
@@ -41,7 +42,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 for command in (
-    *(bench, curve, fit, predict, similar, serve, export, report, encode, train),
+    *(bench, curve, fit, predict, similar, suggest, serve),
+    *(export, report, encode, train),
 ):
     app.command()(with_options(command))
 app.command("data")(with_options(show_data))

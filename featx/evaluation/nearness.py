@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from dataclasses import dataclass
+from typing import NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +11,8 @@ from sklearn.neighbors import NearestNeighbors
 
 CHANCE = 1e-3
 _N_NEIGHBORS = 64
+_MOST_TOLD = 500  # points whose neighbors say how they lie
+_ROUNDING = 1e-4  # features of equal images differ by less
 
 
 class Nearest(NamedTuple):
@@ -66,7 +69,61 @@ def nearest(train: NDArray[np.float32], test: NDArray[np.float32]) -> Nearest | 
     apart = middle > 0
     if not apart.any():
         return None
-    growth = float(np.median(far[apart] / middle[apart]))
-    dimension = np.log(k / (k // 2)) / np.log(max(growth, 1 + 1e-6))
+    dimension = _dimension(middle[apart], far[apart], k)
     ratio = np.divide(first, far, out=np.ones_like(far), where=far > 0)
     return Nearest(rows[:, 0], first, k * ratio**dimension)
+
+
+@dataclass(frozen=True, eq=False)
+class CopyDistance:
+    """How near another point must be to be a copy, rather than a neighbor by chance.
+
+    Parameters
+    ----------
+    points : ndarray of float32, shape (n, n_features)
+        The points, of variance one along each direction.
+    ratio : float
+        The distance of a copy, in distances to the last of some neighbors.
+    """
+
+    points: NDArray[np.float32]
+    ratio: float
+
+    @classmethod
+    def of(cls, points: NDArray[np.float32]) -> Self:
+        """Estimate it from neighbors of some of the points, as `nearest` does.
+
+        Examples
+        --------
+        >>> points = np.random.default_rng(0).normal(size=(400, 8)).astype(np.float32)
+        >>> near = CopyDistance.of(points)
+        >>> distances = np.linalg.norm(points[1:] - points[0], axis=1)
+        >>> bool(near.around(points[0]) < distances.min())
+        True
+        """
+        k = min(_N_NEIGHBORS, (len(points) - 1) // 2)
+        if k < 4:
+            return cls(points, 0)
+        some = points[:: -(-len(points) // _MOST_TOLD)]
+        search = NearestNeighbors(n_neighbors=k + 1, algorithm="brute").fit(points)
+        distances, _ = search.kneighbors(some)  # the first is the point itself
+        middle, far = distances[:, k // 2], distances[:, k]
+        apart = middle > 0
+        if not apart.any():
+            return cls(points, 0)
+        dimension = _dimension(middle[apart], far[apart], k)
+        return cls(points, float((CHANCE / k) ** (1 / dimension)))
+
+    def around(self, point: NDArray[np.float32]) -> float:
+        """Give the distance within which others are copies of one of the points."""
+        if not self.ratio:
+            return _ROUNDING
+        k = min(_N_NEIGHBORS, (len(self.points) - 1) // 2)
+        distances = np.linalg.norm(self.points - point, axis=1)
+        return max(_ROUNDING, self.ratio * float(np.partition(distances, k)[k]))
+
+
+def _dimension(middle: NDArray[np.float64], far: NDArray[np.float64], k: int) -> float:
+    """Estimate in how many dimensions points lie, from the k // 2-th and k-th neighbors."""
+    growth = float(np.median(far / middle))
+    return float(np.log(k / (k // 2)) / np.log(max(growth, 1 + 1e-6)))

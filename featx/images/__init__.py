@@ -4,6 +4,7 @@ from featx.catalog import NAMED
 from featx.images.files import ImageBatch, find_images, read_images, read_list
 from featx.images.imageset import Dataset, ImageSet, Skipped
 from featx.images.loading import load_dataset
+from featx.images.pixels import with_channels
 
 __all__ = [
     "NAMED",
@@ -15,4 +16,5 @@ __all__ = [
     "load_dataset",
     "read_images",
     "read_list",
+    "with_channels",
 ]

@@ -96,7 +96,7 @@ def _decode(
     file = scratch / "images.npy"
     sizes, n_pixels, gray, damage = _survey(listing, options)
     readable = without(listing, damage)
-    if skipped and listing.class_names:
+    if skipped and listing.class_names and options.split:
         _check(readable, root, skipped)
     longest = options.most_pixels(len(readable.ids))
     size = options.size or working_size(sizes, longest)
@@ -106,7 +106,7 @@ def _decode(
     if damage:
         readable = without(readable, damage)
         _drop_rows(file, sorted(damage))
-        if readable.class_names:
+        if readable.class_names and options.split:
             _check(readable, root, skipped)
     rows = row_digests(np.load(file, mmap_mode="r"))
     if len(copies := copies_of_labeled(rows, readable.part)):

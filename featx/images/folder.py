@@ -112,7 +112,7 @@ def _load_shards(
         names = read_names(root)
     drawn = (options.limit, dict(options.keep), options.seed)
     chosen = drawn if options.limit is not None or options.keep else ()
-    asked = (options.group_by, options.unlabeled, options.need_labels)
+    asked = (options.group_by, options.unlabeled, options.need_labels, options.split)
     first = (FORMAT, root.key, *_pixels(options), chosen, names, asked)
     others = () if beside is None else zip(beside.ids, beside.stamps, strict=True)
     key = _key(first, chain(shards.items(), others))

@@ -40,6 +40,7 @@ def load_dataset(
     group_by: str | None = None,
     unlabeled: str | os.PathLike[str] | bool = True,
     need_labels: bool = True,
+    split: bool = True,
     engine: str = "local",
     address: str | None = None,
     progress: Progress | None = None,
@@ -102,6 +103,9 @@ def load_dataset(
     need_labels : bool, default=True
         Refuse a source whose images all have no label. Without that, it is all
         `Dataset.unlabeled`.
+    split : bool, default=True
+        Split a test part off where the source has none. Without that, all labeled images
+        are training images, and one of a class is enough.
     engine : {"local", "ray"}, default="local"
         Where the files are read: in processes of this machine, or in the workers of a Ray
         cluster, which must see `cache_dir`.
@@ -152,6 +156,7 @@ def load_dataset(
         group_by=group_by,
         unlabeled=unlabeled is not False,
         need_labels=need_labels,
+        split=split,
     )
     if isinstance(source, str) and source in NAMED:
         _refuse_more(unlabeled, options, source)

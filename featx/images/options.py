@@ -54,6 +54,9 @@ class Options:
         Use images without a label.
     need_labels : bool
         Refuse images that all have no label.
+    split : bool
+        Split a test part off where there is none, and refuse classes that are too small
+        for it.
 
     Raises
     ------
@@ -75,6 +78,7 @@ class Options:
     group_by: str | None = None
     unlabeled: bool = True
     need_labels: bool = True
+    split: bool = True
 
     def __post_init__(self) -> None:
         if self.size is not None and not (

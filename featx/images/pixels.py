@@ -162,6 +162,26 @@ def resize(
     return pixels.reshape(*size, -1)
 
 
+def with_channels(X: NDArray[np.uint8], channels: int) -> NDArray[np.uint8]:
+    """Turn images (n, h, w, c) from gray to color or back, as `read_pixels` does.
+
+    Other numbers of channels stay.
+
+    Examples
+    --------
+    >>> red = np.zeros((1, 2, 2, 3), np.uint8)
+    >>> red[..., 0] = 255
+    >>> with_channels(red, 1)[0, 0, 0], with_channels(red[..., :1], 3)[0, 0, 0]
+    (array([76], dtype=uint8), array([255, 255, 255], dtype=uint8))
+    """
+    if (X.shape[3], channels) == (1, 3):
+        return np.repeat(X, 3, axis=3)
+    if (X.shape[3], channels) == (3, 1):
+        gray = [np.asarray(Image.fromarray(image).convert("L")) for image in X]
+        return np.array(gray, np.uint8).reshape(*X.shape[:3], 1)
+    return X
+
+
 def _border_color(image: Image.Image) -> tuple[int, ...]:
     """Mean color of the outermost pixels, which blends in where an image is padded."""
     pixels = np.asarray(image)

@@ -98,12 +98,13 @@ def choose_rows(
         if options.limit is not None:
             unlabeled = _drawn(unlabeled, options.limit, options.seed)
         return Choice(unlabeled, part[unlabeled], ("no image has a label",), False)
-    check_classes(y, part, class_names, where)
+    if options.split:
+        check_classes(y, part, class_names, where)
     notes: tuple[str, ...] = ()
-    if groups is not None:
+    if groups is not None and options.split:
         check_groups(groups, part, where)
     test_given = bool((part == TEST).any())
-    if not test_given:
+    if not test_given and options.split:
         part = add_test_part(y, part, groups)
         notes = (NO_TEST_NOTE if groups is None else NO_TEST_NOTE_OF_GROUPS,)
         if groups is not None:
@@ -119,14 +120,15 @@ def choose_rows(
             unlabeled = unlabeled[~of_test]
     train = train[thin(y[train], class_names, options.keep, options.seed)]
     if options.limit is not None:
-        minimum = 1 if (part == VALIDATION).any() else 2
+        minimum = 1 if (part == VALIDATION).any() or not options.split else 2
         train = train[limited(y[train], options.limit, minimum, options.seed)]
         test = test[limited(y[test], options.limit, 1, options.seed)]
         unlabeled = _drawn(unlabeled, options.limit, options.seed)
     rows = np.concatenate([unlabeled, train, test])
     rows = rows[np.argsort(part[rows], kind="stable")]
-    check_classes(y[rows], part[rows], class_names, where)
-    notes += few_note(y[rows], part[rows], class_names)
+    if options.split:
+        check_classes(y[rows], part[rows], class_names, where)
+        notes += few_note(y[rows], part[rows], class_names)
     return Choice(rows, part[rows], notes, test_given)
 
 

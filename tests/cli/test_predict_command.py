@@ -142,6 +142,31 @@ def test_similar_training_images(run, folder, model, monkeypatch):
     assert (code, out) == (1, "") and "skipped text.png" in err
 
 
+def test_similar_training_images_on_a_page(run, folder, model):
+    known = sorted((folder / "train").glob("*/*.png"))
+    words = ["similar", model, known[3], known[40], "-k", "3", "--out", "s.html"]
+    assert run(*words, "--images", folder) == (0, "", "")
+    page = Path("s.html").read_text()
+    assert page.count("data:image/png") == 2 * (1 + 3)
+    assert f">{known[3]}</h2>" in page and "distance " in page
+    name = f"{known[3].parent.name}/{known[3].name}"
+    assert f"{name}</b><span>{known[3].parent.name}</span>" in page
+    Path("other/a").mkdir(parents=True), Path("other/b").mkdir()
+    for number in range(4):
+        for label in "ab":
+            copy = Path("other", label, f"x{number}.png")
+            copy.write_bytes(known[number].read_bytes())
+    for told, more in (
+        ("Got --out FILE.html without --images DATA", []),
+        ("Got other without the image", ["--images", "other"]),
+        ("Got --json with --out s.html", ["--images", folder, "--json"]),
+    ):
+        code, out, err = run(*words, *more)
+        assert (code, out) == (1, "") and told in err
+    code, _, err = run("similar", model, known[3], "--images", folder)
+    assert code == 1 and "Got --images DATA without --out FILE.html" in err
+
+
 def test_scores_are_no_probabilities_to_be_listed(run, folder, model):
     encoder = featx.load(model).pipeline[0]
     X = np.random.default_rng(0).integers(0, 256, (30, *encoder.image_shape_), np.uint8)

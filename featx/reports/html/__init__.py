@@ -42,7 +42,7 @@ def html_page(
     for sign in "<>&":  # they have a meaning inside a script element
         document = document.replace(sign, f"\\u{ord(sign):04x}")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    return _render(
+    return render(
         "report.html.jinja",
         **view,
         document=Markup(document),
@@ -55,10 +55,11 @@ def html_page(
 
 def curve_page(curve: LearningCurve) -> str:
     """Write learning curves as one HTML page, without a script."""
-    return _render("curve.html.jinja", **curve_page_view(curve))
+    return render("curve.html.jinja", **curve_page_view(curve))
 
 
-def _render(template: str, **view: Any) -> str:
+def render(template: str, **view: Any) -> str:
+    """Fill in a template of this folder, with the style that all pages share."""
     environment = Environment(
         loader=FunctionLoader(_part),
         autoescape=True,
