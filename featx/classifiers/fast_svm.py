@@ -10,6 +10,7 @@ from sklearn.base import ClassifierMixin
 from sklearn.utils.validation import validate_data
 from sklearnex.svm import SVC as FastSVC
 
+from featx.classifiers.kernels import rbf_values
 from featx.classifiers.pairs import count_votes
 
 _BYTES = 2**27  # of kernel values at a time
@@ -64,7 +65,8 @@ class SVC(FastSVC):  # type: ignore[misc]
         )
 
     def _score_batch(self, X: NDArray[Any]) -> NDArray[Any]:
-        kernel = self._kernel_values(X)
+        vectors = np.asarray(self.support_vectors_, X.dtype)
+        kernel = rbf_values(X, vectors, self._gamma)
         ends = np.cumsum(self.n_support_)
         by_class = [  # what the support vectors of one class say of the others
             kernel[:, end - count : end] @ self.dual_coef_[:, end - count : end].T
@@ -76,14 +78,3 @@ class SVC(FastSVC):  # type: ignore[misc]
             for i, j in zip(first, second, strict=True)
         ]
         return np.stack(sums, axis=1) + self.intercept_
-
-    def _kernel_values(self, X: NDArray[Any]) -> NDArray[Any]:
-        """Compare images with support vectors by the RBF kernel."""
-        vectors = np.asarray(self.support_vectors_, X.dtype)
-        values = X @ vectors.T
-        values *= 2
-        values -= (X**2).sum(axis=1)[:, None]
-        values -= (vectors**2).sum(axis=1)
-        np.minimum(values, 0, out=values)  # rounding can put it above
-        values *= self._gamma
-        return np.exp(values, out=values)

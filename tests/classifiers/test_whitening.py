@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from sklearn.decomposition import PCA
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from featx.classifiers import WhitenedPCA, make_classifier
@@ -58,3 +59,25 @@ def test_without_labels_nothing_is_chosen():
 def test_a_floor_of_nought_is_refused():
     with pytest.raises(ParameterError, match="floor=0"):
         WhitenedPCA(floor=0).fit(np.eye(3))
+
+
+@pytest.mark.parametrize("shape", [(30, 200), (60, 61), (61, 60), (2, 9)])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_few_rows_have_the_components_of_scikit_learn(shape, dtype):
+    rng = np.random.default_rng(0)
+    X = (rng.normal(size=shape) * np.arange(1, shape[1] + 1)).astype(dtype) + 5
+    ours = WhitenedPCA(floor=np.inf).fit(X).pca_
+    theirs = PCA(min(shape), svd_solver="full").fit(X.astype(np.float64))
+    n = min(shape[0] - 1, shape[1])  # the variance of any other is rounding
+    np.testing.assert_allclose(
+        ours.explained_variance_[:n], theirs.explained_variance_[:n], rtol=1e-3
+    )
+    np.testing.assert_allclose(ours.mean_, theirs.mean_, rtol=1e-4)
+    assert ours.n_features_in_ == shape[1] and ours.components_.dtype == dtype
+    new = rng.normal(size=(5, shape[1])).astype(dtype)
+    np.testing.assert_allclose(
+        np.abs(ours.transform(new)[:, :n]),
+        np.abs(theirs.transform(new)[:, :n]),
+        rtol=1e-2,
+        atol=1e-2 * np.abs(theirs.transform(new)).max(),
+    )
