@@ -77,7 +77,10 @@ def _legend(results: BenchResults) -> str:
         accuracy = f"mean over {results.n_seeds} seeds ± their standard deviation; "
         spread = "training sets"
     if folds := results.protocol.get("folds"):
-        accuracy += f"every image was judged once, in {folds} folds; "
+        accuracy += (
+            f"every image was judged once, in {folds} folds; intervals and tests allow for "
+            "the training images that folds share; "
+        )
     legend = (
         f"* {_starred(results)}; {accuracy}in brackets the 95 % interval, which covers the "
         f"choice of test {results.unit}, not the variation over {spread}"

@@ -58,6 +58,7 @@ def page_view(
         "uneven": results.uneven,
         "outside": f"O{OUTSIDE[1:]}" if results.outside_data else "",
         "n_seeds": results.n_seeds,
+        "n_folds": results.n_folds,
         "unit": results.unit,
         "test_name": results.test_name,
         "axis": axis,
