@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from sklearn.base import ClassifierMixin
 
 from featx.classifiers.calibration import Array, Calibration, Columns, Said
-from featx.classifiers.pairs import couple, with_pair_scores
+from featx.classifiers.pairs import couple, score_pairs
 from featx.errors import DataError
 
 _BATCH_VALUES = 2**25  # scores of pairs, or a quarter of the features, at once
@@ -149,9 +149,9 @@ def _batches(classifier: ClassifierMixin, X: NDArray[Any], own: bool) -> Iterato
 def _scores(classifier: ClassifierMixin, X: NDArray[Any]) -> Said | None:
     """Score every class; None if the classifier has no scores by class."""
     n_classes = len(classifier.classes_)
-    by_pairs = with_pair_scores(classifier)
-    if by_pairs is not None:
-        scores = couple(np.asarray(by_pairs.decision_function(X)), n_classes)
+    pairs = score_pairs(classifier, X)
+    if pairs is not None:
+        scores = couple(pairs, n_classes)
         return Said(scores.argmax(axis=1), scores, False)
     for method in ("predict_proba", "decision_function"):
         if not hasattr(classifier, method):

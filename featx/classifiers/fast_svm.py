@@ -10,10 +10,7 @@ from sklearn.base import ClassifierMixin
 from sklearn.utils.validation import validate_data
 from sklearnex.svm import SVC as FastSVC
 
-from featx.classifiers.kernels import rbf_values
-from featx.classifiers.pairs import count_votes
-
-_BYTES = 2**27  # of kernel values at a time
+from featx.classifiers.pairs import count_votes, score_rbf_pairs
 
 
 class SVC(FastSVC):  # type: ignore[misc]
@@ -56,25 +53,4 @@ class SVC(FastSVC):  # type: ignore[misc]
     def _score_pairs(self, X: Any) -> NDArray[Any]:
         """Score every pair of classes; above nought it is the first of them."""
         X = validate_data(self, X, reset=False, dtype=[np.float64, np.float32])
-        size = max(1, _BYTES // (X.itemsize * len(self.support_vectors_)))
-        return np.concatenate(
-            [
-                self._score_batch(X[start : start + size])
-                for start in range(0, len(X), size)
-            ]
-        )
-
-    def _score_batch(self, X: NDArray[Any]) -> NDArray[Any]:
-        vectors = np.asarray(self.support_vectors_, X.dtype)
-        kernel = rbf_values(X, vectors, self._gamma)
-        ends = np.cumsum(self.n_support_)
-        by_class = [  # what the support vectors of one class say of the others
-            kernel[:, end - count : end] @ self.dual_coef_[:, end - count : end].T
-            for end, count in zip(ends, self.n_support_, strict=True)
-        ]
-        first, second = np.triu_indices(len(self.classes_), 1)
-        sums = [
-            by_class[i][:, j - 1] + by_class[j][:, i]
-            for i, j in zip(first, second, strict=True)
-        ]
-        return np.stack(sums, axis=1) + self.intercept_
+        return score_rbf_pairs(self, X)

@@ -7,8 +7,9 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC, LinearSVC
 
 from featx import make_classifier
+from featx.classifiers import pairs as pairs_module
 from featx.classifiers import predict_with_confidence
-from featx.classifiers.pairs import SHARPNESS, count_votes, couple, with_pair_scores
+from featx.classifiers.pairs import SHARPNESS, count_votes, couple, score_pairs
 
 
 def scores_of_pairs(n_classes, n=200, seed=0):
@@ -20,7 +21,7 @@ def scores_of_pairs(n_classes, n=200, seed=0):
 def test_votes_are_those_of_scikit_learn(n_classes):
     X, y = load_digits(n_class=n_classes, return_X_y=True)
     svm = SVC(break_ties=True).fit(X[::3], y[::3])
-    pairs = with_pair_scores(svm).decision_function(X)
+    pairs = score_pairs(svm, X)
     votes = count_votes(pairs, n_classes)
     np.testing.assert_allclose(votes, svm.decision_function(X))
     np.testing.assert_array_equal(svm.classes_[votes.argmax(axis=1)], svm.predict(X))
@@ -73,21 +74,34 @@ def test_of_no_images():
 @pytest.mark.filterwarnings("ignore:.*probability.*:FutureWarning")
 def test_what_has_no_pairs_is_left_alone(classifier):
     X, y = load_digits(n_class=3, return_X_y=True)
-    assert with_pair_scores(classifier.fit(X, y)) is None
+    assert score_pairs(classifier.fit(X, y), X) is None
 
 
 def test_two_classes_are_one_pair_already():
     X, y = load_digits(n_class=2, return_X_y=True)
-    assert with_pair_scores(SVC().fit(X, y)) is None
+    assert score_pairs(SVC().fit(X, y), X) is None
 
 
 def test_a_pipeline_keeps_its_steps():
     X, y = load_digits(return_X_y=True)
     whole = make_pipeline(StandardScaler(), SVC()).fit(X, y)
-    pairs = with_pair_scores(whole).decision_function(X[:9])
+    pairs = score_pairs(whole, X[:9])
+    np.testing.assert_allclose(pairs, score_pairs(whole[-1], whole[0].transform(X[:9])))
+
+
+@pytest.mark.parametrize("kernel", ["rbf", "linear", "poly"])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_scores_of_pairs_are_those_of_scikit_learn(kernel, dtype, monkeypatch):
+    monkeypatch.setattr(pairs_module, "_BYTES", 40_000)  # in several parts
+    X, y = load_digits(n_class=5, return_X_y=True)
+    svm = SVC(kernel=kernel, decision_function_shape="ovo").fit(X[::4], y[::4])
+    expected = svm.decision_function(X)
+    got = score_pairs(svm.set_params(decision_function_shape="ovr"), X.astype(dtype))
     np.testing.assert_allclose(
-        pairs, with_pair_scores(whole[-1]).decision_function(whole[0].transform(X[:9]))
+        got, expected, atol=1e-3 if dtype == np.float32 else 1e-9
     )
+    if kernel == "rbf":
+        assert score_pairs(svm, X[:0].astype(dtype)).shape == (0, 10)
 
 
 def test_what_is_wrong_is_less_sure_than_votes_tell():
