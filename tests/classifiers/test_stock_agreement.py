@@ -72,7 +72,7 @@ def test_batches_of_the_fast_svm_give_the_same_scores(monkeypatch):
     X, y = load_digits(return_X_y=True)
     svm = fast_svm.SVC(C=3.0).fit(X[:500], y[:500])
     whole = svm.decision_function(X)
-    monkeypatch.setattr(fast_svm, "_BYTES", 1)
+    monkeypatch.setattr("featx.classifiers.pairs._BYTES", 1)
     np.testing.assert_allclose(svm.decision_function(X[:40]), whole[:40], atol=1e-5)
     assert svm.score(X, y) == (svm.predict(X) == y).mean()
 
