@@ -40,7 +40,7 @@ def variance_over_folds(n_folds: int) -> float:
     An image that is judged in one fold is a training image of all others, so folds are
     right and wrong together: their correlation is taken to be the share of the images that
     a fold judges [1]_. Accuracies of folds have no variance that the data tell without
-    assumptions [2]_. In simulations (100 and 300 images, 2 to 5 classes, three kinds of
+    assumptions [2]_. In simulations (300 images, 2 to 10 classes, three kinds of
     classifiers) it was 0.9 to 2 times that of independent images.
 
     References
