@@ -1,4 +1,5 @@
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -108,3 +109,13 @@ def model(run, folder):
     words = ["--encoder", "raw", "--clf", "knn", "--save", "m.featx", "--quiet"]
     assert run("fit", folder, *words)[0] == 0
     return "m.featx"
+
+
+@pytest.fixture(scope="module")
+def browser():
+    playwright = pytest.importorskip("playwright.sync_api")
+    program = shutil.which("chromium") or shutil.which("google-chrome")
+    if program is None:
+        pytest.skip("no Chromium here")
+    with playwright.sync_playwright() as driver:
+        yield driver.chromium.launch(executable_path=program, args=["--no-sandbox"])

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import logsumexp
 from sklearn.base import ClassifierMixin
 from sklearn.pipeline import Pipeline
 from sklearn.svm import SVC
@@ -172,7 +173,8 @@ def couple(pairs: Array, n_classes: int) -> Array:
     """
     scores = np.zeros((len(pairs), n_classes))
     for label, (margins, _) in enumerate(_margins(pairs, n_classes)):
-        scores[:, label] = -_log_one_and_sum(-SHARPNESS * margins)
+        against = logsumexp(-SHARPNESS * margins, axis=1)
+        scores[:, label] = -np.logaddexp(0, against)
     rows = np.arange(len(pairs))
     named = count_votes(pairs, n_classes).argmax(axis=1)
     highest = scores.argmax(axis=1)
@@ -181,14 +183,6 @@ def couple(pairs: Array, n_classes: int) -> Array:
         scores[rows, named],
     )
     return scores
-
-
-def _log_one_and_sum(logits: Array) -> Array:
-    """Give ``log(1 + sum(exp(logits)))`` of each row."""
-    most = np.maximum(logits.max(axis=1), 0)
-    return np.asarray(
-        most + np.log(np.exp(-most) + np.exp(logits - most[:, None]).sum(axis=1))
-    )
 
 
 def _margins(pairs: Array, n_classes: int) -> Iterator[tuple[Array, Array]]:

@@ -11,7 +11,7 @@ from typer import Exit
 
 from featx._version import __version__
 from featx.cli.console import SafeConsole
-from featx.errors import FeatxWarning, MissingDataError
+from featx.errors import FeatxWarning, MissingDataError, ParameterError
 
 if TYPE_CHECKING:
     from featx.images import Dataset, Skipped
@@ -99,6 +99,29 @@ def check_some(n_read: int, n_skipped: int) -> None:
         )
     if n_skipped:
         err.print(f"{n_skipped:,} images were skipped.")
+
+
+def is_page(place: str | None, *, as_json: bool) -> bool:
+    """Whether a page is to be written, by the name of the file.
+
+    Raises
+    ------
+    ParameterError
+        If JSON is asked for, too.
+
+    Examples
+    --------
+    >>> is_page("near.html", as_json=False), is_page("near.csv", as_json=False)
+    (True, False)
+    """
+    if place is None or not place.lower().endswith(".html"):
+        return False
+    if as_json:
+        raise ParameterError(
+            f"Got --json with --out {place}, but expected one of them: a page is no JSON. "
+            "Name another file, or leave --json out."
+        )
+    return True
 
 
 def end(strict: bool, n_skipped: int) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from featx.cli.console import SafeConsole
 from featx.cli.fields import option
 from featx.cli.image_files import ImageFileOptions, answer
+from featx.cli.unknown import UnknownOptions
 from featx.errors import ParameterError
 from featx.names import safe_cell
 
@@ -20,23 +21,11 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class PredictOptions(ImageFileOptions):
+class PredictOptions(UnknownOptions, ImageFileOptions):
     """Options of `featx predict`."""
 
     every_class: bool = option(
         False, "Give the probability of every class, too.", "--all"
-    )
-    reject: float | None = option(
-        None,
-        "Call images 'unknown', the least clear ones first, until at most this share of "
-        "the others is named wrongly, as far as images held out can tell; such as 0.05.",
-        metavar="RATE",
-    )
-    unlike: float | None = option(
-        None,
-        "Call images 'unknown' that are farther from all training images than this share "
-        "of these is from the others; such as 0.01.",
-        metavar="SHARE",
     )
 
 
@@ -46,10 +35,10 @@ def predict(options: PredictOptions) -> None:
     In CSV, a file or class name that begins with =, +, - or @ gets an
     apostrophe before it: a spreadsheet would take it for a formula.
     """
-    from featx.prediction import Limits, predict_files
+    from featx.prediction import predict_files
 
     model = options.load()
-    limits = Limits.of(model, options.reject, options.unlike)
+    limits = options.limits(model)
     classes = _classes(model) if options.every_class else []
     columns = _columns(options, model)
 

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 
 from featx.cli.fields import argument, option
 from featx.cli.output import say
+from featx.cli.unknown import UnknownOptions
 from featx.errors import missing_library
 
 
 @dataclass(frozen=True, kw_only=True)
-class ServeOptions:
+class ServeOptions(UnknownOptions):
     """Options of `featx serve`."""
 
     model: str = argument("A model that 'featx fit --save' wrote.")
@@ -29,18 +30,6 @@ class ServeOptions:
         metavar="NAME",
     )
     k: int = option(5, "How many similar training images are listed.", "-k", min=0)
-    reject: float | None = option(
-        None,
-        "Call images 'unknown', the least clear ones first, until at most this share of "
-        "the others is named wrongly, as far as images held out can tell; such as 0.05.",
-        metavar="RATE",
-    )
-    unlike: float | None = option(
-        None,
-        "Call images 'unknown' that are farther from all training images than this share "
-        "of these is from the others; such as 0.01.",
-        metavar="SHARE",
-    )
     max_megabytes: float = option(32.0, "Most megabytes of a request.")
     max_megapixels: float = option(64.0, "Most million pixels of an image.")
     max_images: int = option(64, "Most images of a request.")
@@ -61,7 +50,7 @@ def serve(options: ServeOptions) -> None:
     that. Ctrl-C ends it.
     """
     from featx.bundle import load
-    from featx.prediction import Limits, use_device
+    from featx.prediction import use_device
 
     try:
         from featx.serve import Answers, RequestLimits, Service, listen, run, url_of
@@ -77,8 +66,7 @@ def serve(options: ServeOptions) -> None:
     )
     model = load(options.model)
     use_device(model, options.device)
-    unknown = Limits.of(model, options.reject, options.unlike)
-    answers = Answers(model, unknown, options.k)
+    answers = Answers(model, options.limits(model), options.k)
     name = os.path.basename(options.model)
     with (
         listen(options.host, options.port) as opened,

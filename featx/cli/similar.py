@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from featx.cli.console import SafeConsole
 from featx.cli.fields import option
 from featx.cli.image_files import ImageFileOptions, answer
+from featx.cli.output import is_page
 from featx.errors import DataError, ParameterError
 from featx.names import safe_cell
 
@@ -36,7 +37,8 @@ class SimilarOptions(ImageFileOptions):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.writes_page != (self.images is not None):
+        shows_images = is_page(self.out, as_json=self.as_json)
+        if shows_images != (self.images is not None):
             given, lacking = "--out FILE.html", "--images DATA"
             if self.images is not None:
                 given, lacking = lacking, given
@@ -44,16 +46,6 @@ class SimilarOptions(ImageFileOptions):
                 f"Got {given} without {lacking}, but expected both: a model remembers no "
                 "pixels, so a page needs the images that it was fitted on."
             )
-        if self.writes_page and self.as_json:
-            raise ParameterError(
-                f"Got --json with --out {self.out}, but expected one of them: a page is "
-                "no JSON. Name another file, or leave --json out."
-            )
-
-    @property
-    def writes_page(self) -> bool:
-        """Whether a page is written, and no list."""
-        return self.out is not None and self.out.lower().endswith(".html")
 
 
 def similar(options: SimilarOptions) -> None:

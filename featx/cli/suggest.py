@@ -12,7 +12,7 @@ import numpy as np
 from featx.catalog import ENCODERS
 from featx.cli.fields import one_of, option
 from featx.cli.options import OneEncoderOptions
-from featx.cli.output import end, out, say, tell_dataset
+from featx.cli.output import end, is_page, out, say, tell_dataset
 from featx.errors import DataError, ParameterError
 from featx.names import NAMES_AS_BYTES, safe_cell
 
@@ -58,11 +58,7 @@ class SuggestOptions(OneEncoderOptions):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.as_json and self.writes_page:
-            raise ParameterError(
-                f"Got --json with --out {self.out}, but expected one of them: a page is "
-                "no JSON. Name another file, or leave --json out."
-            )
+        is_page(self.out, as_json=self.as_json)  # refused now if both are asked for
         if self.model is None:
             return
         for one in fields(self):
@@ -71,11 +67,6 @@ class SuggestOptions(OneEncoderOptions):
                     f"Got --{one.name.replace('_', '-')} with --model, but the model "
                     "brings its own encoder and size of images. Leave one of them out."
                 )
-
-    @property
-    def writes_page(self) -> bool:
-        """Whether a page is written, and no list."""
-        return self.out is not None and self.out.lower().endswith(".html")
 
 
 def suggest(options: SuggestOptions) -> None:
@@ -113,7 +104,7 @@ def suggest(options: SuggestOptions) -> None:
             "copies of these or of labeled images, or there are no others.",
             options.quiet,
         )
-    if options.writes_page:
+    if is_page(options.out, as_json=options.as_json):
         text = _page(dataset, images.X, lines)
     elif options.as_json:
         text = _json(dataset, found.why, lines)

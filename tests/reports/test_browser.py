@@ -1,7 +1,6 @@
 """The page in a real browser; run with -m browser, see CONTRIBUTING.md."""
 
 import re
-import shutil
 
 import numpy as np
 import pytest
@@ -11,16 +10,6 @@ from featx.reports.album import cells
 
 pytestmark = pytest.mark.browser
 NASTY = ("<img src=x onerror=window.bad=1>", "a \"quoted\" & 'name'", "наблюдение 観察")
-
-
-@pytest.fixture(scope="module")
-def browser():
-    playwright = pytest.importorskip("playwright.sync_api")
-    program = shutil.which("chromium") or shutil.which("google-chrome")
-    if program is None:
-        pytest.skip("no Chromium here")
-    with playwright.sync_playwright() as driver:
-        yield driver.chromium.launch(executable_path=program, args=["--no-sandbox"])
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,6 @@
 """The page in a real browser; run with -m browser, see CONTRIBUTING.md."""
 
 import base64
-import shutil
 
 import numpy as np
 import pytest
@@ -20,16 +19,6 @@ EVENTS = {
     "drop": 'new DragEvent("drop", {dataTransfer: data, ...given})',
     "paste": 'new ClipboardEvent("paste", {clipboardData: data, ...given})',
 }
-
-
-@pytest.fixture(scope="module")
-def browser():
-    playwright = pytest.importorskip("playwright.sync_api")
-    program = shutil.which("chromium") or shutil.which("google-chrome")
-    if program is None:
-        pytest.skip("no Chromium here")
-    with playwright.sync_playwright() as driver:
-        yield driver.chromium.launch(executable_path=program, args=["--no-sandbox"])
 
 
 @pytest.fixture

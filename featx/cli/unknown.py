@@ -1,0 +1,36 @@
+"""Which images a command calls unknown."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from featx.cli.fields import option
+
+if TYPE_CHECKING:
+    from featx.model import Model
+    from featx.prediction import Limits
+
+
+@dataclass(frozen=True, kw_only=True)
+class UnknownOptions:
+    """Options of a command that may call images unknown."""
+
+    reject: float | None = option(
+        None,
+        "Call images 'unknown', the least clear ones first, until at most this share of "
+        "the others is named wrongly, as far as images held out can tell; such as 0.05.",
+        metavar="RATE",
+    )
+    unlike: float | None = option(
+        None,
+        "Call images 'unknown' that are farther from all training images than this share "
+        "of these is from the others; such as 0.01.",
+        metavar="SHARE",
+    )
+
+    def limits(self, model: Model) -> Limits:
+        """Choose limits for a model; see `Limits.of`."""
+        from featx.prediction import Limits
+
+        return Limits.of(model, self.reject, self.unlike)
