@@ -3,10 +3,10 @@
     python -m benchmarks                      all of them; hours
     python -m benchmarks training svm         some of them
     python -m benchmarks --quick --json       tiny sizes: whether the scripts work
-    python -m benchmarks --readme             only write the README's table
+    python -m benchmarks --readme             only write the table
 
-Each result is written to benchmarks/results and into the README's table, unless --quick is
-given. Leave the machine alone meanwhile.
+Each result is written to benchmarks/results and into the table of docs/measured.md,
+unless --quick is given. Leave the machine alone meanwhile.
 """
 
 from __future__ import annotations
@@ -101,8 +101,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     if not args.readme:
         outcomes = run(args.names or CLAIMS, quick=args.quick, pairs=args.pairs)
     if not args.quick:
-        readme = table.README.read_text()
-        table.README.write_text(table.with_table(readme, table.read(CLAIMS)))
+        page = table.PAGE.read_text()
+        table.PAGE.write_text(table.with_table(page, table.read(CLAIMS)))
     if args.json:
         print(json.dumps(outcomes, indent=1))
 

@@ -1,7 +1,7 @@
 """Does learning pay? What `featx bench` says, with its defaults, of five kinds of images.
 
     python -m benchmarks.five_kinds DIR [--sets letters,signs] [--seeds 0,1,2]
-    python -m benchmarks.five_kinds --readme             write the README's table
+    python -m benchmarks.five_kinds --readme             write the table of docs/measured.md
 
 DIR is a copy of CIFAR-10 in folders, train/CLASS/* and test/CLASS/*; the others are drawn
 by `benchmarks.kinds_of_images`. Each set is written as an array file and compared by the
@@ -39,6 +39,7 @@ from featx.machine import describe_machine
 from featx.reports import load_run
 
 ROOT = Path(__file__).parent.parent
+PAGE = ROOT / "docs" / "measured.md"
 RESULTS = ROOT / "benchmarks" / "results" / "five_kinds.json"
 PRETRAINED = "benchmarks/pretrained.py:lite0"
 
@@ -130,10 +131,10 @@ def table(sets: dict[str, dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
-def with_table(readme: str, sets: dict[str, dict[str, Any]]) -> str:
-    """Return the README with the table of the first seed in its place."""
+def with_table(page: str, sets: dict[str, dict[str, Any]]) -> str:
+    """Return the page with the table of the first seed in its place."""
     first = {name: one for name, one in sets.items() if "seed" not in name}
-    return with_section(readme, "five kinds", table(first))
+    return with_section(page, "five kinds", table(first))
 
 
 def main() -> None:
@@ -169,8 +170,7 @@ def main() -> None:
                 RESULTS.write_text(json.dumps(done, indent=1) + "\n")
     print(table(done))
     if options.readme:
-        readme = ROOT / "README.md"
-        readme.write_text(with_table(readme.read_text(), done))
+        PAGE.write_text(with_table(PAGE.read_text(), done))
 
 
 if __name__ == "__main__":

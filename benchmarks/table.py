@@ -1,4 +1,4 @@
-"""The results of the speed claims on disk, and their table in the README."""
+"""The results of the speed claims on disk, and their table in the documentation."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from benchmarks.pages import with_section
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
-README = ROOT / "README.md"
+PAGE = ROOT / "docs" / "measured.md"
 
 
 def write(outcome: dict[str, Any], folder: Path = RESULTS) -> None:
@@ -50,9 +50,9 @@ def table(outcomes: Sequence[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
-def with_table(readme: str, outcomes: Sequence[dict[str, Any]]) -> str:
-    """Return the README with the table of these results in its place."""
-    return with_section(readme, "speed", table(outcomes))
+def with_table(page: str, outcomes: Sequence[dict[str, Any]]) -> str:
+    """Return the page with the table of these results in its place."""
+    return with_section(page, "speed", table(outcomes))
 
 
 def number(value: float) -> str:

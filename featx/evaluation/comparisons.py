@@ -35,6 +35,13 @@ class Comparison:
     ----------
     .. [1] Q. McNemar, "Note on the sampling error of the difference between correlated
        proportions or percentages", Psychometrika 12 (1947).
+
+    Examples
+    --------
+    >>> from featx.reports.examples import example_results
+    >>> test = example_results().comparison_of("conv + svm", "raw + svm")
+    >>> test.only_row, test.only_other, test.verdict
+    (2, 1, 'no better')
     """
 
     row: str

@@ -32,6 +32,15 @@ class Duplicates:
     similarity : ndarray of float32, shape (n_test,)
         Correlation of the two, shrunk to at most 16 x 16 and without the mean of each
         channel; 1 where all pixels are equal, 0 where there is no copy.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from featx.evaluation import find_duplicates
+    >>> rng = np.random.default_rng(0)
+    >>> train = rng.integers(0, 256, (100, 8, 8, 1), dtype=np.uint8)
+    >>> find_duplicates(train, train[:2], seed=0).of.tolist()
+    [0, 1]
     """
 
     of: NDArray[np.int64]

@@ -37,6 +37,14 @@ class Reliability(NamedTuple):
     ----------
     .. [1] M. P. Naeini, G. F. Cooper and M. Hauskrecht, "Obtaining well calibrated
        probabilities using Bayesian binning", AAAI (2015).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from featx.evaluation import reliability
+    >>> said, right = np.full(10, 0.9), np.arange(10) > 0
+    >>> abs(reliability(said, right).error) < 1e-9
+    True
     """
 
     error: float

@@ -106,6 +106,15 @@ class BenchResults:
         Groups of the test images; None where each is on its own.
     answers : ndarray of int64, shape (n_test,) or (n_seeds, n_test), or None
         With folds, what the row said that was chosen in the fold of each image.
+
+    Examples
+    --------
+    >>> from featx.reports.examples import example_results
+    >>> results = example_results()
+    >>> [row.name for row in results.rows]
+    ['raw + svm', 'conv + svm']
+    >>> results.best.scores.accuracy
+    0.875
     """
 
     version: str

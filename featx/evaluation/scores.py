@@ -39,6 +39,13 @@ class ClassScores:
     recall_ci95 : tuple of float
         95 % interval of the recall; of a class without test images, as if it had one that
         was predicted wrong.
+
+    Examples
+    --------
+    >>> from featx.reports.examples import example_results
+    >>> cat = example_results().best.scores.per_class["cat"]
+    >>> cat.recall, cat.support
+    (0.75, 4)
     """
 
     precision: float
@@ -72,6 +79,13 @@ class Scores:
     ----------
     .. [1] E. B. Wilson, "Probable inference, the law of succession, and statistical
        inference", J. Am. Stat. Assoc. 22 (1927).
+
+    Examples
+    --------
+    >>> from featx.reports.examples import example_results
+    >>> scores = example_results().best.scores
+    >>> scores.accuracy, scores.confusion.tolist()
+    (0.875, [[3, 1], [0, 4]])
     """
 
     accuracy: float

@@ -85,6 +85,12 @@ class Backend:
         Such as "cuda": scale features, find the components of wide ones, and fit `logreg`
         and `ridge` there. Needs SCIPY_ARRAY_API=1 in the environment. Encoders have a
         parameter ``device`` of their own.
+
+    Examples
+    --------
+    >>> from featx import Backend
+    >>> Backend(joblib="loky").engine
+    'local'
     """
 
     engine: str = "local"
@@ -110,6 +116,13 @@ class Observer:
     on_fitted : callable, default=None
         Called with the fitted encoder and the `FittedRow` of each row. Rows are then
         fitted anew, not recalled from the cache.
+
+    Examples
+    --------
+    >>> from featx import Observer
+    >>> observer = Observer(on_message=print)
+    >>> observer.on_message("raw + svm: 97.8 %")
+    raw + svm: 97.8 %
     """
 
     on_progress: Progress = _ignore

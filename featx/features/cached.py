@@ -35,6 +35,16 @@ class CachedEncoder:
         Loss curves; empty for encoders without training.
     cached : bool
         True if nothing was trained this time.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from featx import FeatureCache, RawPixels, encode, load_dataset
+    >>> folder = tempfile.mkdtemp()
+    >>> digits = load_dataset("digits", cache_dir=folder, limit=20)
+    >>> encoded = encode(digits, RawPixels(), cache=FeatureCache(folder))
+    >>> encoded.encoder.train_seconds >= 0, encoded.encoder.history
+    (True, {})
     """
 
     load: Callable[[], BaseEstimator]
@@ -99,6 +109,16 @@ class CachedFeatures:
         Wall time of the encoding when it was done.
     n_encoded : int
         Images that were encoded this time; the others were found in the cache.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from featx import FeatureCache, RawPixels, encode, load_dataset
+    >>> folder = tempfile.mkdtemp()
+    >>> digits = load_dataset("digits", cache_dir=folder, limit=20)
+    >>> encoded = encode(digits, RawPixels(), cache=FeatureCache(folder))
+    >>> encoded.train.X.shape, encoded.train.y.shape
+    ((20, 64), (20,))
     """
 
     X: NDArray[np.float32]

@@ -29,6 +29,16 @@ class EncodedDataset:
         Features of both parts; of no images where no image has a label.
     unlabeled : CachedFeatures or None
         Features of images without a label; None if there are none or they were not wanted.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from featx import FeatureCache, RawPixels, encode, load_dataset
+    >>> folder = tempfile.mkdtemp()
+    >>> digits = load_dataset("digits", cache_dir=folder, limit=20)
+    >>> encoded = encode(digits, RawPixels(), cache=FeatureCache(folder))
+    >>> sorted(encoded.parts)
+    ['test', 'train']
     """
 
     encoder: CachedEncoder

@@ -62,6 +62,15 @@ class ImageSet:
     groups : ndarray of int64, shape (n,), optional
         What images have in common, such as a patient or a site: those of one group are
         never in different parts. By default every image is on its own.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from featx import ImageSet
+    >>> X = np.zeros((2, 8, 8, 1), np.uint8)
+    >>> images = ImageSet(X, np.array([0, 1]), np.array(["a.png", "b.png"]), ("cat", "dog"))
+    >>> len(images), images.image_shape
+    (2, (8, 8, 1))
     """
 
     X: NDArray[np.uint8]

@@ -17,10 +17,11 @@ _DEEPEST = 20  # levels of a document; featx writes five
 
 
 class _Kind(NamedTuple):
-    """A kind of plain values."""
+    """A kind of plain values, and what a JSON schema calls it."""
 
     name: str
     fits: Callable[[Any], bool]
+    schema: dict[str, Any]
 
 
 def _number(value: Any) -> bool:
@@ -40,19 +41,47 @@ def _held_out(value: Any) -> bool:
     )
 
 
-TEXT = _Kind("text", lambda value: isinstance(value, str))
-_FACTS = _Kind("an object", lambda value: isinstance(value, dict))
-_SWITCH = _Kind("true or false", lambda value: isinstance(value, bool))
+TEXT = _Kind("text", lambda value: isinstance(value, str), {"type": "string"})
+_FACTS = _Kind(
+    "an object", lambda value: isinstance(value, dict), {"type": "object"}
+)
+_SWITCH = _Kind(
+    "true or false", lambda value: isinstance(value, bool), {"type": "boolean"}
+)
 COUNT = _Kind(
     "a whole number of at least 0",
     lambda value: type(value) is int and 0 <= value < 2**53,
+    {"type": "integer", "minimum": 0},
 )
-SHARE = _Kind("a number from 0 to 1", lambda value: _number(value) and 0 <= value <= 1)
+SHARE = _Kind(
+    "a number from 0 to 1",
+    lambda value: _number(value) and 0 <= value <= 1,
+    {"type": "number", "minimum": 0, "maximum": 1},
+)
 _DIFFERENCE = _Kind(
-    "a number from -1 to 1", lambda value: _number(value) and -1 <= value <= 1
+    "a number from -1 to 1",
+    lambda value: _number(value) and -1 <= value <= 1,
+    {"type": "number", "minimum": -1, "maximum": 1},
 )
-_AMOUNT = _Kind("a number of at least 0", lambda value: _number(value) and value >= 0)
-_LOSS = _Kind("a number or null", lambda value: value is None or _number(value))
+_AMOUNT = _Kind(
+    "a number of at least 0",
+    lambda value: _number(value) and value >= 0,
+    {"type": "number", "minimum": 0},
+)
+_LOSS = _Kind(
+    "a number or null",
+    lambda value: value is None or _number(value),
+    {"type": ["number", "null"]},
+)
+_HELD_OUT = _Kind(
+    "null or an accuracy of some images",
+    lambda value: _held_out(value),
+    {
+        "type": ["object", "null"],
+        "required": ["accuracy", "n_images"],
+        "properties": {"accuracy": SHARE.schema, "n_images": COUNT.schema},
+    },
+)
 
 # Of an object, what stands under each key, or under every one where the key is `str`; a
 # question mark ends the name of a key that may be absent. A list has one kind of values.
@@ -77,7 +106,7 @@ _ROW: dict[Any, Any] = {
     "notes?": [TEXT],
     "repeats?": [SHARE],
     "calibrated?": _SWITCH,
-    "held_out?": _Kind("null or an accuracy of some images", lambda v: _held_out(v)),
+    "held_out?": _HELD_OUT,
 }
 _DATA: dict[Any, Any] = {
     "name": TEXT,
@@ -127,6 +156,40 @@ _CURVE: dict[Any, Any] = {
     "comparisons": [[_TEST]],
     "command": TEXT,
 }
+
+
+def json_schemas() -> dict[str, dict[str, Any]]:
+    """Describe results.json and curve.json as JSON schemas (draft 2020-12), by name.
+
+    They say what is always there and of which kind it is; what else stands in a document
+    may be there.
+
+    Examples
+    --------
+    >>> sorted(json_schemas())
+    ['curve', 'results']
+    >>> json_schemas()["results"]["properties"]["featx"]
+    {'type': 'string'}
+    """
+    head = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
+    return {
+        name: head | {"title": f"{name}.json of featx"} | _schema(wanted)
+        for name, wanted in (("results", _DOCUMENT), ("curve", _CURVE))
+    }
+
+
+def _schema(wanted: Any) -> dict[str, Any]:
+    if isinstance(wanted, _Kind):
+        return wanted.schema
+    if isinstance(wanted, list):
+        return {"type": "array", "items": _schema(wanted[0])}
+    if str in wanted:
+        return {"type": "object", "additionalProperties": _schema(wanted[str])}
+    return {
+        "type": "object",
+        "required": [key for key in wanted if not key.endswith("?")],
+        "properties": {key.removesuffix("?"): _schema(of) for key, of in wanted.items()},
+    }
 
 
 def check_document(document: Any) -> None:

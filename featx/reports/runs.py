@@ -214,6 +214,16 @@ def load_curve(folder: str | Path) -> LearningCurve:
         If the folder holds none.
     DataError
         If the file is damaged, or was written by another version of featx.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from featx.reports import load_curve, save_curve
+    >>> from featx.reports.examples import example_curve
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save_curve(example_curve(), folder)
+    ...     load_curve(folder).rows[0].name == example_curve().rows[0].name
+    True
     """
     path = Path(folder) / "curve.json"
     try:
