@@ -171,6 +171,14 @@ class Dataset:
         Images that could not be read.
     notes : tuple of str
         Decisions made while loading that the user should know of, one line each.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from featx import load_dataset
+    >>> digits = load_dataset("digits", cache_dir=tempfile.mkdtemp())
+    >>> len(digits.train), len(digits.test), digits.class_names[:3]
+    (1438, 359, ('0', '1', '2'))
     """
 
     name: str
