@@ -14,6 +14,7 @@ from featx.evaluation.reliability import Reliability, reliability
 from featx.evaluation.repeats import how_judged, with_repeats
 from featx.evaluation.result import HeldOut, Result, choose_row
 from featx.evaluation.results import BenchResults
+from featx.evaluation.risk_coverage import RiskCoverageCurve, risk_coverage
 from featx.evaluation.scores import ClassScores, Scores, is_uneven, score
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "HeldOut",
     "Reliability",
     "Result",
+    "RiskCoverageCurve",
     "Scores",
     "choose_row",
     "compare",
@@ -37,6 +39,7 @@ __all__ = [
     "how_judged",
     "is_uneven",
     "reliability",
+    "risk_coverage",
     "score",
     "with_folds",
     "with_repeats",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from featx.errors import unknown_name
 from featx.evaluation.comparisons import Comparison
 from featx.evaluation.duplicates import Duplicates
 from featx.evaluation.feature_diagnostics import FeatureDiagnostics
@@ -21,7 +22,6 @@ from featx.evaluation.summary import as_html, as_text, summarize
 
 if TYPE_CHECKING:
     import pandas as pd
-    from matplotlib.axes import Axes
 
     from featx.images import Dataset
 
@@ -221,6 +221,18 @@ class BenchResults:
         share = float((self.y_true == label).mean())
         return Majority(self.data["class_names"][label], share)
 
+    def row(self, name: str | None = None) -> Result:
+        """Give the row of a name, by default the one to use.
+
+        Raises ParameterError if there is none.
+        """
+        if name is None:
+            return self.chosen
+        by_name = {row.name: row for row in self.rows}
+        if name not in by_name:
+            raise unknown_name("row", name, by_name)
+        return by_name[name]
+
     def predictions_of(self, name: str) -> NDArray[np.int64]:
         """Give the labels that a row predicted, of shape (n_seeds, n_test)."""
         return self.repeat_predictions.get(name, self.predictions[name][None])
@@ -249,8 +261,7 @@ class BenchResults:
         >>> results.reliability_of("conv + svm").error
         0.125
         """
-        (row,) = (row for row in self.rows if row.name == name)
-        if not row.calibrated or name not in self.confidences:
+        if not self.row(name).calibrated or name not in self.confidences:
             return None
         right = self.predictions[name] == self.y_true
         said = self.confidences[name]
@@ -330,30 +341,6 @@ class BenchResults:
         import pandas as pd  # slow
 
         return pd.DataFrame([row.to_record() for row in self.rows])
-
-    def plot(self, *, ax: Axes | None = None) -> Axes:
-        """Draw the accuracy of every row with its 95 % interval, highest on top.
-
-        Parameters
-        ----------
-        ax : matplotlib Axes, optional
-            Where to draw, by default on a new figure.
-
-        Returns
-        -------
-        Axes
-            A dot for each row in percent; gray squares are controls.
-
-        Examples
-        --------
-        >>> from featx.reports.examples import example_results
-        >>> ax = example_results().plot()
-        >>> ax.get_xlabel()
-        'test accuracy (%), with 95 % interval'
-        """
-        from featx.reports import plot_comparison
-
-        return plot_comparison(self, ax=ax)
 
     def to_dict(self) -> dict[str, Any]:
         """Flatten to the documented JSON document."""

@@ -1,6 +1,7 @@
 """Comparisons as text, tables, files and figures; nothing is computed here.
 
-The figure functions load seaborn and matplotlib when they are first asked for.
+The displays and functions that draw load seaborn and matplotlib when they are first asked
+for.
 """
 
 from __future__ import annotations
@@ -28,32 +29,54 @@ from featx.reports.sentences import class_lines, remarks
 from featx.reports.table import comparison_table, csv_table, markdown_table
 
 if TYPE_CHECKING:
-    from featx.reports.charts import (
-        plot_class_accuracy,
-        plot_class_distribution,
-        plot_comparison,
-        plot_curve,
-        plot_loss,
+    from featx.reports.displays.class_accuracy import ClassAccuracyDisplay
+    from featx.reports.displays.class_counts import ClassCountsDisplay
+    from featx.reports.displays.classification_report import (
+        ClassificationReportDisplay,
     )
-    from featx.reports.heatmaps import (
-        confusion_display,
-        plot_classification_report,
-        plot_confusion,
-    )
+    from featx.reports.displays.comparison import ComparisonDisplay
+    from featx.reports.displays.confusion import ConfusionDisplay
+    from featx.reports.displays.learning_curve import LearningCurveDisplay
+    from featx.reports.displays.loss import LossDisplay
+    from featx.reports.displays.reliability import ReliabilityDisplay
+    from featx.reports.displays.risk_coverage import RiskCoverageDisplay
     from featx.reports.pictures import (
         plot_predictions,
         plot_reconstructions,
         plot_samples,
     )
 
+_DRAWN = {
+    "ClassAccuracyDisplay": "displays.class_accuracy",
+    "ClassCountsDisplay": "displays.class_counts",
+    "ClassificationReportDisplay": "displays.classification_report",
+    "ComparisonDisplay": "displays.comparison",
+    "ConfusionDisplay": "displays.confusion",
+    "LearningCurveDisplay": "displays.learning_curve",
+    "LossDisplay": "displays.loss",
+    "ReliabilityDisplay": "displays.reliability",
+    "RiskCoverageDisplay": "displays.risk_coverage",
+    "plot_predictions": "pictures",
+    "plot_reconstructions": "pictures",
+    "plot_samples": "pictures",
+}
+
 __all__ = [
+    "ClassAccuracyDisplay",
+    "ClassCountsDisplay",
+    "ClassificationReportDisplay",
+    "ComparisonDisplay",
+    "ConfusionDisplay",
+    "LearningCurveDisplay",
+    "LossDisplay",
+    "ReliabilityDisplay",
+    "RiskCoverageDisplay",
     "Run",
     "advice",
     "cache_table",
     "check_run_folder",
     "class_lines",
     "comparison_table",
-    "confusion_display",
     "csv_table",
     "curve_caption",
     "curve_csv",
@@ -66,13 +89,6 @@ __all__ = [
     "markdown_page",
     "markdown_table",
     "new_run_folder",
-    "plot_class_accuracy",
-    "plot_class_distribution",
-    "plot_classification_report",
-    "plot_comparison",
-    "plot_confusion",
-    "plot_curve",
-    "plot_loss",
     "plot_predictions",
     "plot_reconstructions",
     "plot_samples",
@@ -87,10 +103,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    for part in ("charts", "heatmaps", "pictures") if name in __all__ else ():
-        module = import_module(f"featx.reports.{part}")
-        if hasattr(module, name):
-            return getattr(module, name)
+    if name in _DRAWN:
+        return getattr(import_module(f"featx.reports.{_DRAWN[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -11,16 +11,21 @@ from contextlib import contextmanager
 from typing import Any
 
 import matplotlib
+import matplotlib.pyplot as plt
 import seaborn as sns
 from matplotlib import font_manager
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 # Told apart under every common color blindness.
-BLUE, ORANGE, _, VERMILION = sns.color_palette("colorblind", 4).as_hex()
+_COLORS = sns.color_palette("colorblind").as_hex()
+BLUE, ORANGE, _, VERMILION, *_ = _COLORS
 GRAY = "#767676"
 
 FEW, MANY = 30, 200  # rows: more than FEW are smaller, more than MANY lack numbers
+
+ABOVE: Any = {"loc": "lower right", "bbox_to_anchor": (1, 1), "ncols": 2}  # a legend
+WHISKERS: Any = {"fmt": "none", "elinewidth": 1, "capsize": 2}
 
 # For what DejaVu, which matplotlib brings, has no glyphs for; tried in this order.
 _FALLBACK_FONTS = (
@@ -54,6 +59,7 @@ def styled() -> Iterator[None]:
         "axes.spines.right": False,
         "axes.titlesize": 11,
         "axes.titlelocation": "left",
+        "axes.prop_cycle": matplotlib.cycler(color=_COLORS),
         "figure.constrained_layout.w_pad": 0.12,  # inches
         "figure.constrained_layout.h_pad": 0.12,
         "font.family": _fonts(),
@@ -66,10 +72,23 @@ def styled() -> Iterator[None]:
         yield
 
 
+class FigureOfFile(Figure):
+    """A figure for a file: pyplot does not know it, and what is drawn gives it its size."""
+
+
+@styled()
+def axes_of_file() -> Axes:
+    """Return the axes of a new figure for a file."""
+    return FigureOfFile(layout="constrained").add_subplot()
+
+
 def axes_for(ax: Axes | None, width: float, height: float) -> Axes:
     """Return the caller's axes, or those of a new figure of that size in inches."""
-    # Not a figure of pyplot, which would keep it.
-    return ax or Figure(figsize=(width, height), layout="constrained").add_subplot()
+    if ax is None:
+        return plt.subplots(figsize=(width, height), layout="constrained")[1]
+    if isinstance(ax.figure, FigureOfFile):
+        ax.figure.set_size_inches(width, height)
+    return ax
 
 
 def rows_for(ax: Axes | None, n: int, inches: float = 0.34) -> tuple[Axes, float]:

@@ -4,12 +4,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import Any
 
 from matplotlib.axes import Axes
 
 from featx.evaluation.results import BenchResults
-from featx.reports import charts, heatmaps, pictures
-from featx.reports.canvas import render
+from featx.reports import pictures
+from featx.reports.canvas import axes_of_file, render
+from featx.reports.displays.class_accuracy import ClassAccuracyDisplay
+from featx.reports.displays.class_counts import ClassCountsDisplay
+from featx.reports.displays.classification_report import ClassificationReportDisplay
+from featx.reports.displays.comparison import ComparisonDisplay
+from featx.reports.displays.confusion import ConfusionDisplay
+from featx.reports.displays.loss import LossDisplay
+from featx.reports.displays.reliability import ReliabilityDisplay
+from featx.reports.displays.risk_coverage import RiskCoverageDisplay
 
 
 def figures_of(results: BenchResults) -> Iterator[tuple[str, bytes]]:
@@ -21,29 +30,49 @@ def figures_of(results: BenchResults) -> Iterator[tuple[str, bytes]]:
 
 def _figures(results: BenchResults) -> Iterator[tuple[str, Axes]]:
     """Yield name and axes of each figure."""
-    data = results.data
-    names, examples, rows = data["class_names"], results.examples, results.example_rows
-    y_true = results.y_true[rows]
-    if len(examples):
-        per_class = 8 if len(names) <= 20 else 4
-        yield "samples", pictures.plot_samples(examples, y_true, names, per_class)
-    counts = data["train_per_class"], data["test_per_class"]
-    yield "class_distribution", charts.plot_class_distribution(*counts, names)
-    for encoder, history in results.histories.items():
-        yield f"loss_{encoder}", charts.plot_loss(history, f"{encoder}: training")
+    yield from _pictures(results)
+    counts = ClassCountsDisplay.from_results(results, ax=axes_of_file())
+    yield "class_counts", counts.ax_
+    for encoder in results.histories:
+        loss = LossDisplay.from_results(results, encoder, ax=axes_of_file())
+        yield f"loss_{encoder}", loss.ax_
+    yield "comparison", ComparisonDisplay.from_results(results, ax=axes_of_file()).ax_
+    for row in results.rows:
+        for kind, display in _of_row(results, row.name).items():
+            drawn = display.from_results(results, row.name, ax=axes_of_file())
+            yield f"{kind}_{row.encoder}_{row.classifier}", drawn.ax_
+
+
+def _of_row(results: BenchResults, name: str) -> dict[str, Any]:
+    """List the displays of a row; some need probabilities or scores."""
+    displays: dict[str, Any] = {
+        "confusion": ConfusionDisplay,
+        "class_accuracy": ClassAccuracyDisplay,
+        "classification_report": ClassificationReportDisplay,
+    }
+    if results.reliability_of(name) is not None:
+        displays["reliability"] = ReliabilityDisplay
+    if name in results.confidences:
+        displays["risk_coverage"] = RiskCoverageDisplay
+    return displays
+
+
+def _pictures(results: BenchResults) -> Iterator[tuple[str, Axes]]:
+    """Yield name and axes of each figure that is made of images."""
+    names, examples = results.data["class_names"], results.examples
+    rows, best = results.example_rows, results.chosen
+    y_true, y_pred = results.y_true[rows], results.predictions[best.name][rows]
     for encoder, outputs in results.reconstructions.items():
         shown, title = outputs[:20], f"{encoder}: reconstructions"
-        ax = pictures.plot_reconstructions(examples[: len(shown)], shown, title=title)
+        ax = pictures.plot_reconstructions(
+            examples[: len(shown)], shown, title=title, ax=axes_of_file()
+        )
         yield f"reconstructions_{encoder}", ax
-    yield "comparison", charts.plot_comparison(results)
-    for row in results.rows:
-        tail = f"{row.encoder}_{row.classifier}"
-        confusion = heatmaps.plot_confusion(row.scores.confusion, names, title=row.name)
-        yield f"confusion_{tail}", confusion
-        yield f"class_accuracy_{tail}", charts.plot_class_accuracy(row, names)
-        yield f"classification_report_{tail}", heatmaps.plot_classification_report(row)
     if len(examples):
-        best = results.chosen
-        said = results.predictions[best.name][rows[:24]]
-        ax = pictures.plot_predictions(examples[:24], y_true[:24], said, names)
+        per_class = 8 if len(names) <= 20 else 4
+        ax = axes_of_file()
+        yield "samples", pictures.plot_samples(examples, y_true, names, per_class, ax=ax)
+        ax = pictures.plot_predictions(
+            examples[:24], y_true[:24], y_pred[:24], names, ax=axes_of_file()
+        )
         yield f"predictions_{best.encoder}_{best.classifier}", ax

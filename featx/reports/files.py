@@ -40,8 +40,8 @@ _FILES = (
 )
 _THUMBNAIL = re.compile(r"\d{3,}\.(png|jpg)")
 _FIGURE = re.compile(
-    r"(samples|class_distribution|comparison|(loss|reconstructions|confusion|"
-    r"class_accuracy|classification_report|predictions)_.+)\.(png|svg)",
+    r"(samples|class_counts|comparison|(loss|reconstructions|confusion|class_accuracy|"
+    r"classification_report|reliability|risk_coverage|predictions)_.+)\.(png|svg)",
     re.DOTALL,
 )
 
@@ -111,10 +111,11 @@ def save_curve(curve: LearningCurve, folder: str | Path) -> None:
     CacheError
         If the folder cannot be written.
     """
-    from featx.reports.canvas import render
-    from featx.reports.charts import plot_curve  # slow
+    from featx.reports.canvas import axes_of_file, render  # slow
+    from featx.reports.displays.learning_curve import LearningCurveDisplay
 
-    folder, picture = Path(folder), render(plot_curve(curve))
+    display = LearningCurveDisplay.from_results(curve, ax=axes_of_file())
+    folder, picture = Path(folder), render(display.ax_)
     document = dumps(curve.to_dict(), indent=2)
     page = curve_page(curve)
     with _told(folder):
@@ -258,14 +259,14 @@ def save_samples(dataset: Dataset, path: str | Path) -> None:
     CacheError
         If the file cannot be written.
     """
-    from featx.reports.canvas import render
+    from featx.reports.canvas import axes_of_file, render
     from featx.reports.pictures import plot_samples
 
     part, names = dataset.train, dataset.class_names
     if not names:  # nothing but images without a label
         part, names = replace(dataset.unlabeled, y=dataset.unlabeled.y + 1), ("",)
     path = Path(path)
-    picture = render(plot_samples(part.X, part.y, names))
+    picture = render(plot_samples(part.X, part.y, names, ax=axes_of_file()))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_whole(path, picture)

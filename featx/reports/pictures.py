@@ -76,7 +76,7 @@ def plot_samples(
     per_class : int, default=8
         Images to draw of each class, the same ones every time.
     ax : Axes, optional
-        Where to draw, by default on a new figure.
+        Where to draw, by default on a new figure of pyplot.
 
     Returns
     -------
@@ -121,7 +121,7 @@ def plot_predictions(
     class_names : sequence of str
         Names of the classes.
     ax : Axes, optional
-        Where to draw, by default on a new figure.
+        Where to draw, by default on a new figure of pyplot.
 
     Returns
     -------
@@ -166,7 +166,7 @@ def plot_reconstructions(
     title : str, default="Reconstructions"
         What is shown.
     ax : Axes, optional
-        Where to draw, by default on a new figure.
+        Where to draw, by default on a new figure of pyplot.
 
     Returns
     -------

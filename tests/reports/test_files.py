@@ -23,8 +23,8 @@ from featx.reports import (
 TABLES = ["results.json", "table.md", "table.csv", "predictions.npz", "command.txt"]
 TABLES += ["predictions.csv"]
 PAGE = ["report.html", "pictures.npz", "diagnostics.npz", "thumbnails/000.png"]
-SHARED = ["samples", "class_distribution", "loss_conv", "reconstructions_conv"]
-PER_ROW = ["confusion", "class_accuracy", "classification_report"]
+SHARED = ["samples", "class_counts", "loss_conv", "reconstructions_conv"]
+PER_ROW = ["confusion", "class_accuracy", "classification_report", "risk_coverage"]
 
 
 @pytest.fixture(scope="module")
