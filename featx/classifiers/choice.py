@@ -38,7 +38,7 @@ _LARGEST_GROUP = 1000  # images; of larger ones too many neighbors would be look
 # classifiers that have settings to choose
 CHOSEN = ("linear-svm", "logreg", "ridge", "svm", "kernel-ridge", "knn")
 CHOICE = {  # what settings depend on besides images and seed; count up for other code
-    "version": 3,
+    "version": 4,
     "rows": [FEWEST, *ROWS],
     "tried": [PENALTIES, KERNEL_PENALTIES, WIDTHS, NEIGHBORS],
 }

@@ -26,7 +26,7 @@ from featx.errors import ParameterError
 from featx.features.tensors import to_numpy
 
 _FLOORS = (math.inf, 300.0, 30.0, 3.0)  # the earlier one where they do equally well
-_CHOICE_ROWS = 9000
+_CHOICE_ROWS = 4500
 
 
 class WhitenedPCA(

@@ -36,8 +36,7 @@ class CurveOptions(EncoderOptions):
     draws: int = option(10, "Draws of labels.", min=2, max=1000)
     budget: float | None = option(
         None,
-        "About how long one fit of every row on all labels may take. Epochs and filters "
-        "are chosen to fit.",
+        "About how long it may take. Epochs and filters are chosen to fit.",
         min=0.1,
         metavar="MINUTES",
     )

@@ -80,7 +80,7 @@ class CurveRow:
             for mean, spread in zip(self.means, self.spreads, strict=True)
         ]
 
-    def forecast(self, n_more: int = 100) -> Forecast | None:
+    def forecast(self, n_more: int | None = None) -> Forecast | None:
         """Carry the curve on: what more labels may give.
 
         The accuracy is taken to be a - b n^-c, a power law as learning curves were found
@@ -88,8 +88,9 @@ class CurveRow:
 
         Parameters
         ----------
-        n_more : int, default=100
-            Labels, of all classes together.
+        n_more : int, default=None
+            Labels, of all classes together. By default 100, or about a tenth of those
+            that there are, where that is more.
 
         Returns
         -------
@@ -102,6 +103,7 @@ class CurveRow:
            (2017).
         """
         n, means = self.n_labels.astype(float), self.means
+        n_more = _a_tenth(n[-1]) if n_more is None else n_more
         draws = [len(one) for one in self.accuracies]
         known = np.array(draws) > 1
         if known.sum() < 4 or len(n) < 5 or n[-1] - n_more < n[0]:
@@ -155,6 +157,15 @@ class CurveRow:
             np.asarray(plain["n_labels"], np.int64),
             [np.asarray(one, np.float64) for one in plain["accuracies"]],
         )
+
+
+def _a_tenth(n: float) -> int:
+    """Give a tenth of so many labels in one digit, at least 100.
+
+    >>> _a_tenth(300), _a_tenth(1437), _a_tenth(2600), _a_tenth(50_000)
+    (100, 100, 300, 5000)
+    """
+    return max(100, int(float(f"{n / 10:.0e}")))
 
 
 def _power_law(n: Any, a: Any, b: Any, c: Any) -> Any:
@@ -224,8 +235,8 @@ class LearningCurve:
         if found is None:
             return f"{said} The curve does not say what more labels would give."
         return (
-            f"{said} The last {found.n_more} labels gave {found.gained:+.1f} points, and "
-            f"{found.n_more} more may give {found.gain:+.1f} ({found.low:+.1f} to "
+            f"{said} The last {found.n_more:,} labels gave {found.gained:+.1f} points, "
+            f"and {found.n_more:,} more may give {found.gain:+.1f} ({found.low:+.1f} to "
             f"{found.high:+.1f}), if the curve goes on as a power law."
         )
 

@@ -52,6 +52,10 @@ class Budget:
     limits_fits : bool, default=True
         Fit slow classifiers on fewer images where time gets short. As the time is measured,
         the rows depend on the machine, and none is kept in the cache.
+    further_fits : tuple of int, default=None
+        How many images every classifier is fitted on, besides once on all training images.
+        By default once on as many as are left where some are held out. `learning_curve`
+        says it itself.
 
     Examples
     --------
@@ -62,6 +66,7 @@ class Budget:
     minutes: float
     may_leave_out: bool = False
     limits_fits: bool = True
+    further_fits: tuple[int, ...] | None = None
 
     @property
     def seconds(self) -> float:
@@ -130,7 +135,11 @@ def fit_budget(
     ladders = {name: _ladder(encoder, dataset) for name, encoder in encoders.items()}
     prices = {
         id(rung): expected_seconds(
-            rung, classifiers, dataset, limits_fits=budget.limits_fits
+            rung,
+            classifiers,
+            dataset,
+            further_fits=budget.further_fits,
+            limits_fits=budget.limits_fits,
         )
         for ladder in ladders.values()
         for rung in ladder
@@ -194,7 +203,11 @@ def _fit_with_unions(
             alone.setdefault(named[name][step], part)
         width = cost_of(union, len(dataset.learning_images), dataset.image_shape)
         seconds += fit_seconds(
-            width.n_features, classifiers, dataset, limits_fits=budget.limits_fits
+            width.n_features,
+            classifiers,
+            dataset,
+            further_fits=budget.further_fits,
+            limits_fits=budget.limits_fits,
         )
     rest = replace(budget, minutes=max(0.0, budget.minutes - seconds / 60))
     planned = fit_budget(alone, classifiers, dataset, rest)

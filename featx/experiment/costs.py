@@ -28,19 +28,24 @@ def expected_seconds(
     classifiers: Sequence[str],
     dataset: Dataset,
     *,
+    further_fits: Sequence[int] | None = None,
     limits_fits: bool = False,
 ) -> float:
     """Estimate the seconds that an encoder and its classifiers take on a quiet machine.
 
-    The encoder runs on its parameter ``device``, if it has one. Where fits are limited,
-    slow classifiers count as fitted on 20,000 images at most.
+    The encoder runs on its parameter ``device``, if it has one. For the others see
+    `fit_seconds`.
     """
     cost = cost_of(encoder, len(dataset.learning_images), dataset.train.image_shape)
     n_encoded = len(dataset.train) + len(dataset.test)
     encoding = cost.training + cost.encoding * n_encoded
     device = str(encoder.get_params().get("device") or "auto")
     return encoding / operations_per_second(device) + fit_seconds(
-        cost.n_features, classifiers, dataset, limits_fits=limits_fits
+        cost.n_features,
+        classifiers,
+        dataset,
+        further_fits=further_fits,
+        limits_fits=limits_fits,
     )
 
 
@@ -49,17 +54,24 @@ def fit_seconds(
     classifiers: Sequence[str],
     dataset: Dataset,
     *,
+    further_fits: Sequence[int] | None = None,
     limits_fits: bool = False,
 ) -> float:
-    """Estimate the seconds that classifiers take, held-out images among them."""
+    """Estimate the seconds that classifiers take to be fitted on all training images.
+
+    Each is fitted further, on so many images at a time as `further_fits` says; by default
+    once, so that some images are held out. Where fits are limited, slow classifiers count
+    as fitted on 20,000 images at most.
+    """
     n_train = len(dataset.train)
     n_slow = min(n_train, _FEW_IMAGES) if limits_fits else n_train
-    fits = sum(
+    further = (MOST_HELD_OUT,) if further_fits is None else further_fits
+    operations = sum(
         fit_operations(name, n_train if name in _LINEAR else n_slow, n_features)
-        + fit_operations(name, min(n_train, MOST_HELD_OUT), n_features)
+        + sum(fit_operations(name, min(n_train, n), n_features) for n in further)
         for name in classifiers
     )
-    return fits / fit_operations_per_second()
+    return operations / fit_operations_per_second()
 
 
 def cost_of(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -49,6 +49,7 @@ from featx.store import FORMAT
 
 LABELS = (5, 10, 25, 50, 100, 250, 1000)
 DRAWS = 10
+_AT_ONCE = 2**24  # features that are predicted from
 
 Rows = NDArray[np.int64]
 
@@ -111,6 +112,13 @@ def learning_curve(
         raise ParameterError(
             f"Got labels={list(labels)}, but expected numbers of at least 1."
         )
+    counts = dataset.train.class_counts
+    points = [*(n for n in wanted if n < counts.max()), 0]
+    if isinstance(budget, int | float):
+        budget = Budget(budget)
+    if budget is not None:
+        sizes = [int(np.minimum(counts, n).sum()) for n in points[:-1]]
+        budget = replace(budget, further_fits=tuple(sizes) * draws)
     plan = Plan.check(
         dataset,
         encoders,
@@ -123,8 +131,6 @@ def learning_curve(
     )
     for note in plan.notes:
         observer.on_message(note)
-    largest = int(dataset.train.class_counts.max())
-    points = [*(n for n in wanted if n < largest), 0]
     measured = [
         row for name in plan.encoders for row in _rows(plan, name, points, draws)
     ]
@@ -285,5 +291,11 @@ class _Task:
             groups=None if self.groups is None else self.groups[rows],
         )
         notes_of(lambda: SharedReduction().fit(classifier, X, y, choose))
-        predicted: Any = classifier.predict(np.asarray(self.encoded.test.X))
-        return predicted.astype(np.int64)
+        X_test = self.encoded.test.X
+        size = max(1, _AT_ONCE // X_test.shape[1])
+        parts = [
+            classifier.predict(np.asarray(X_test[start : start + size]))
+            for start in range(0, len(X_test), size)
+        ]
+        predicted: NDArray[np.int64] = np.concatenate(parts).astype(np.int64)
+        return predicted

@@ -289,3 +289,10 @@ def test_rows_are_told_as_they_finish_the_cheap_ones_first(dataset, cache):
     assert rows[0].endswith(" left)")
     assert rows[1].startswith("conv ") and rows[1].endswith("(2 of 2 rows)")
     assert [row.encoder for row in results.rows] == ["conv", "raw"]  # as asked for
+
+
+def test_further_fits_count(photographs):
+    encoders = {"patch": PatchAutoencoder(random_state=0)}
+    few = plan(photographs, 600, encoders=encoders, further_fits=())
+    many = plan(photographs, 600, encoders=encoders, further_fits=(2000,) * 500)
+    assert few.reduced == {} and many.reduced["patch"]["n_components"] < 1600

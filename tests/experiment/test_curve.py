@@ -22,6 +22,7 @@ from featx.evaluation.learning_curve import (
 )
 from featx.experiment import curve as curve_module
 from featx.experiment.curve import draw_labels
+from featx.experiment.plan import Plan
 from featx.images import Dataset
 from featx.reports import load_curve, save_curve, save_page
 from featx.reports.examples import example_curve, example_results
@@ -297,3 +298,16 @@ def test_the_command(run):
     assert code == 0 and json.loads(out)["labels"] == [2, 0]
     code, _, err = run("curve", *words, "--labels", "few")
     assert code == 1 and "whole numbers" in err
+
+
+def test_the_draws_of_labels_count_in_the_time(dataset, cache, monkeypatch):
+    seen = []
+    check = Plan.check
+
+    def checked(*args, **named):
+        seen.append(named["budget"])
+        return check(*args, **named)
+
+    monkeypatch.setattr("featx.experiment.curve.Plan.check", checked)
+    measure(dataset, cache, labels=[2, 5], draws=3, budget=60)
+    assert seen[0].further_fits == (6, 15) * 3
