@@ -24,6 +24,7 @@ extensions = [
     "sphinx_design",
     "sphinx_gallery.gen_gallery",
 ]
+templates_path = ["templates"]
 exclude_patterns = ["reference/generated_*"]
 myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3
@@ -35,7 +36,8 @@ autodoc_typehints = "none"  # types stand in the docstrings
 autodoc_default_options = {
     "members": True,
     "inherited-members": "BaseEstimator,TransformerMixin,ClassifierMixin,dict,tuple",
-    "exclude-members": "set_fit_request, set_score_request, set_transform_request",
+    "exclude-members": "get_metadata_routing, set_output, set_fit_request, "
+    "set_score_request, set_transform_request, set_inverse_transform_request",
 }
 numpydoc_show_class_members = False
 numpydoc_xref_param_type = False
@@ -60,7 +62,7 @@ html_show_sourcelink = False
 html_theme_options = {
     "github_url": "https://github.com/featx/featx",
     "navbar_align": "left",
-    "header_links_before_dropdown": 6,
+    "header_links_before_dropdown": 8,
     "show_toc_level": 2,
     "navigation_with_keys": False,
     "secondary_sidebar_items": ["page-toc"],

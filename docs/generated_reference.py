@@ -16,6 +16,8 @@ from featx.reports.checks import json_schemas
 def commands() -> str:
     """Write every command with its arguments and options as Markdown."""
     command = typer.main.get_command(app)
+    for one in command.commands.values():
+        one.short_help = one.help  # whole, without dots
     with command.make_context("featx", [], resilient_parsing=True) as context:
         return get_docs_for_click(
             obj=command, ctx=context, name="featx", title="Command line"

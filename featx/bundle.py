@@ -79,6 +79,19 @@ def save(model: Model, path: str | os.PathLike[str]) -> None:
         If the file cannot be written.
     StorageError
         If the storage of a URL cannot be reached.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import featx
+    >>> from sklearn.datasets import load_digits
+    >>> X, y = load_digits().images, load_digits().target
+    >>> encoder = featx.RawPixels().fit(X)
+    >>> classifier = featx.make_classifier("ridge", n_features=64, n_images=1797)
+    >>> classifier = classifier.fit(encoder.transform(X), y)
+    >>> model = featx.Model.of(encoder, classifier, [str(k) for k in range(10)])
+    >>> file = tempfile.mkdtemp() + "/digits.featx"
+    >>> featx.save(model, file)
     """
     encoder = _for_any_device(model.pipeline[0])
     pipeline = Pipeline([("encoder", encoder), *model.pipeline.steps[1:]])
@@ -195,6 +208,21 @@ def load(path: str | os.PathLike[str]) -> Model:
     BundleError
         If the file is damaged, holds anything but the types featx writes, or was written
         in a newer format.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import featx
+    >>> from sklearn.datasets import load_digits
+    >>> X, y = load_digits().images, load_digits().target
+    >>> encoder = featx.RawPixels().fit(X)
+    >>> classifier = featx.make_classifier("ridge", n_features=64, n_images=1797)
+    >>> classifier = classifier.fit(encoder.transform(X), y)
+    >>> model = featx.Model.of(encoder, classifier, [str(k) for k in range(10)])
+    >>> file = tempfile.mkdtemp() + "/digits.featx"
+    >>> featx.save(model, file)
+    >>> featx.load(file).predict(X[:3]).tolist()
+    ['0', '1', '2']
     """
     what = str(path)
     try:

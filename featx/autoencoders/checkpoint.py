@@ -118,9 +118,9 @@ def resumable(file: str | Path) -> Iterator[Checkpoint]:
         Where the state is kept. One of other images or parameters, or a damaged one, is
         not used and will be replaced.
 
-    Yields
-    ------
-    Checkpoint
+    Returns
+    -------
+    context manager of Checkpoint
         Which epochs were already done.
 
     Examples

@@ -10,22 +10,26 @@ from featx.evaluation.feature_diagnostics import (
     draw_evenly,
 )
 from featx.evaluation.folds import with_folds
+from featx.evaluation.learning_curve import CurveRow, LearningCurve
 from featx.evaluation.reliability import Reliability, reliability
 from featx.evaluation.repeats import how_judged, with_repeats
 from featx.evaluation.result import HeldOut, Result, choose_row
-from featx.evaluation.results import BenchResults
+from featx.evaluation.results import Answer, BenchResults
 from featx.evaluation.risk_coverage import RiskCoverageCurve, risk_coverage
 from featx.evaluation.scores import ClassScores, Scores, is_uneven, score
 
 __all__ = [
     "CONTROLS",
     "N_QUERIES",
+    "Answer",
     "BenchResults",
     "ClassScores",
     "Comparison",
+    "CurveRow",
     "Duplicates",
     "FeatureDiagnostics",
     "HeldOut",
+    "LearningCurve",
     "Reliability",
     "Result",
     "RiskCoverageCurve",

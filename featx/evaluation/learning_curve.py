@@ -49,6 +49,13 @@ class CurveRow:
         Labels in all, by point.
     accuracies : list of ndarray of float64, shape (n_draws,)
         By point, the test accuracy of every draw of labels, in [0, 1].
+
+    Examples
+    --------
+    >>> from featx.reports.examples import example_curve
+    >>> row = example_curve().rows[1]
+    >>> row.n_labels.tolist(), row.means.round(2).tolist()[-1]
+    ([10, 20, 50, 100, 200, 500], 0.92)
     """
 
     encoder: str
@@ -192,6 +199,13 @@ class LearningCurve:
         By point, each learned row against each control with its classifier.
     command : str, default=""
         The command line that made it.
+
+    Examples
+    --------
+    >>> from featx.reports.examples import example_curve
+    >>> curve = example_curve()
+    >>> curve.points, [row.name for row in curve.highest]
+    (['5', '10', '25', '50', '100', 'all'], ['raw + svm', 'conv + svm'])
     """
 
     version: str

@@ -36,7 +36,7 @@ class HeldOut(NamedTuple):
     --------
     >>> from featx.evaluation import HeldOut
     >>> round(HeldOut(0.9, 100).error, 3)
-    0.03
+    0.031
     """
 
     accuracy: float

@@ -44,6 +44,13 @@ class Answer(NamedTuple):
         In [0, 1].
     ci95 : tuple of float
         Its 95 % interval.
+
+    Examples
+    --------
+    >>> from featx.reports.examples import example_results
+    >>> answer = example_results().answer
+    >>> answer.row.name, answer.percent
+    ('conv + svm', '87.5 % [52.9, 97.8]')
     """
 
     row: Result

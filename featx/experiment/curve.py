@@ -77,7 +77,7 @@ def learning_curve(
     ----------
     dataset : Dataset
         As `load_dataset` returns it.
-    encoders, classifiers, protocol, backend, cache, budget, observer
+    encoders, classifiers, protocol, backend, cache, budget, observer : object
         As for `bench`. Of the protocol, `seed` and `controls` count.
     labels : sequence of int
         Labels of each class, at most; all labels are always the last point.

@@ -100,7 +100,7 @@ class Backend:
 
 
 def _ignore(*_: object) -> None:
-    pass
+    """Tell nobody."""
 
 
 @dataclass(frozen=True, kw_only=True)
