@@ -21,10 +21,12 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
+import seaborn as sns
 
 import featx
 from featx import CompactAutoencoder, Model, make_classifier
 
+sns.set_theme(style="whitegrid", palette="colorblind", font_scale=0.9)
 temporary = tempfile.TemporaryDirectory()
 folder = Path(temporary.name)
 digits = featx.load_dataset("digits")

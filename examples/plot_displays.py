@@ -2,17 +2,22 @@
 Which figures can I draw?
 =========================
 
-Each kind of figure is a display, as scikit-learn has them: ``from_results`` draws it, ``ax``
-says where, ``plot`` draws it again, and the artists are attributes. Here is one of each.
+Each kind of figure is a display, as scikit-learn has them: ``from_results`` draws it,
+``ax`` says where, ``plot`` draws it again, and the artists are attributes. Here is one of
+each.
 """
 
 # %%
 # A comparison to draw
 # --------------------
+# The digits get some noise, so that there are errors to be seen.
 
 import tempfile
+from dataclasses import replace
 
 import matplotlib.pyplot as plt
+import numpy as np
+import seaborn as sns
 
 from featx import (
     ConvAutoencoder,
@@ -38,14 +43,25 @@ from featx.reports import (
     plot_samples,
 )
 
+sns.set_theme(style="whitegrid", palette="colorblind", font_scale=0.9)
 temporary = tempfile.TemporaryDirectory()
 cache = FeatureCache(temporary.name)
+rng = np.random.default_rng(0)
+
+
+def with_noise(part):
+    """Add noise to images, so that there are errors to be seen."""
+    noisy = part.X + rng.normal(0, 60, part.X.shape)
+    return replace(part, X=noisy.clip(0, 255).astype(np.uint8))
+
+
 digits = load_dataset("digits")
+digits = replace(digits, train=with_noise(digits.train), test=with_noise(digits.test))
 encoders = {
     "raw": RawPixels(),
     "patch": PatchAutoencoder(32, max_epochs=4, random_state=0),
     "conv": ConvAutoencoder(
-        n_components=16, hidden_channels=(16,), max_epochs=6, random_state=0
+        n_components=16, hidden_channels=(16,), max_epochs=12, random_state=0
     ),
 }
 results = bench(digits, encoders, ["linear-svm", "knn"], cache=cache)

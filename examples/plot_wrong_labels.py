@@ -17,9 +17,11 @@ from dataclasses import replace
 
 import matplotlib.pyplot as plt
 import numpy as np
+import seaborn as sns
 
 from featx import CompactAutoencoder, FeatureCache, bench, load_dataset
 
+sns.set_theme(style="whitegrid", palette="colorblind", font_scale=0.9)
 temporary = tempfile.TemporaryDirectory()
 rng = np.random.default_rng(0)
 digits = load_dataset("digits")
@@ -45,11 +47,11 @@ right = found.issue_labels[is_planted] == true[found.issue_rows[is_planted]]
 print(f"for {right.sum()} of these the suggested label is the true one")
 
 # %%
-# The clearest come first, so one may stop looking at any time. Images that were not planted
-# are no errors of the list alone: some digits of this set are hard to read.
+# The clearest come first, so one may stop looking at any time. Those that were not planted are
+# digits that are hard to read.
 
-shown = found.issue_rows[:24]
-figure, axes = plt.subplots(3, 8, figsize=(8, 4.2), layout="constrained")
+shown = found.issue_rows[:40]
+figure, axes = plt.subplots(4, 10, figsize=(9, 5.2), layout="constrained")
 for ax in axes.ravel():
     ax.set_axis_off()
 for ax, row, suggested in zip(axes.ravel(), shown, found.issue_labels, strict=False):

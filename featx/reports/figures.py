@@ -71,7 +71,10 @@ def _pictures(results: BenchResults) -> Iterator[tuple[str, Axes]]:
     if len(examples):
         per_class = 8 if len(names) <= 20 else 4
         ax = axes_of_file()
-        yield "samples", pictures.plot_samples(examples, y_true, names, per_class, ax=ax)
+        yield (
+            "samples",
+            pictures.plot_samples(examples, y_true, names, per_class, ax=ax),
+        )
         ax = pictures.plot_predictions(
             examples[:24], y_true[:24], y_pred[:24], names, ax=axes_of_file()
         )

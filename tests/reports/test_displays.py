@@ -106,7 +106,7 @@ def test_the_row_is_the_one_to_use_or_that_of_a_name(kind, calibrated):
     title = "title" if hasattr(default, "title") else "name"
     assert getattr(default, title) == calibrated.chosen.name == "conv + svm"
     assert getattr(named, title) == "raw + svm"
-    with pytest.raises(ParameterError, match="row 'raw'.*expected one of raw \\+ svm"):
+    with pytest.raises(ParameterError, match=r"row 'raw'.*expected one of raw \+ svm"):
         kind.from_results(calibrated, "raw")
 
 
@@ -178,7 +178,7 @@ def test_loss_of_an_encoder():
 
 
 def test_loss_of_an_encoder_without_training(results):
-    with pytest.raises(ParameterError, match="trained encoder 'raw'.*one of conv"):
+    with pytest.raises(ParameterError, match=r"trained encoder 'raw'.*one of conv"):
         LossDisplay.from_results(results, "raw")
 
 
@@ -280,9 +280,9 @@ def test_reliability_draws_bins_with_images(calibrated):
     display = ReliabilityDisplay.from_results(calibrated)
     found = calibrated.reliability_of("conv + svm")
     filled = found.n_images > 0
-    line, _, (whiskers,) = display.errorbar_
-    np.testing.assert_allclose(line.get_xdata(), found.said[filled])
-    np.testing.assert_allclose(line.get_ydata(), found.right[filled])
+    points = np.stack([found.said[filled], found.right[filled]], axis=1)
+    np.testing.assert_allclose(display.points_.get_offsets(), points)
+    (whiskers,) = display.errorbar_[2]
     ends = np.array(whiskers.get_segments())[:, :, 1].T
     np.testing.assert_allclose(ends, found.right_ci95[:, filled])
     shares = [bar.get_height() for bar in display.bars_]
@@ -296,14 +296,14 @@ def test_two_reliabilities_on_one_figure(calibrated):
         calibrated, ax=first.ax_, ref_line=False, shares=False
     )
     assert second.ax_ is first.ax_ and second.line_ is second.bars_ is None
-    colors = {one.errorbar_[0].get_color() for one in (first, second)}
+    colors = {tuple(one.points_.get_facecolor()[0]) for one in (first, second)}
     assert len(colors) == 2 and len(said(second)) == 4
 
 
 def test_reliability_needs_probabilities(results):
     with pytest.raises(DataError, match="conv \\+ svm, which has no probabilities"):
         ReliabilityDisplay.from_results(results)
-    with pytest.raises(DataError, match="from -1 to 0.5, but expected probabilities"):
+    with pytest.raises(DataError, match=r"from -1 to 0\.5, but expected probabilities"):
         ReliabilityDisplay.from_predictions([0, 1], [0, 1], [-1, 0.5])
     with pytest.raises(DataError, match="shapes \\(2,\\), \\(2,\\) and \\(3,\\)"):
         ReliabilityDisplay.from_predictions([0, 1], [0, 1], [0.5] * 3)
@@ -314,8 +314,8 @@ def test_risk_is_the_share_of_wrong_names_among_the_surest():
     display = RiskCoverageDisplay.from_predictions(
         np.ones(5), right, [0.9, 0.8, 0.8, 0.6, 0.5], name="trees"
     )
-    np.testing.assert_allclose(display.line_.get_xdata(), [20, 60, 80, 100])
-    np.testing.assert_allclose(display.line_.get_ydata(), [0, 100 / 3, 25, 40])
+    np.testing.assert_allclose(display.line_.get_xdata(), [0, 20, 60, 80, 100])
+    np.testing.assert_allclose(display.line_.get_ydata(), [0, 0, 100 / 3, 25, 40])
     area = (0 + 2 / 3 + 0.25 + 0.4) / 5  # two are equally sure
     assert display.curve.aurc == pytest.approx(area)
     assert said(display) == [f"trees (AURC = {area:.4f})"]
@@ -342,9 +342,7 @@ def test_groups_make_the_intervals_of_risks_wider():
 
 def test_risk_needs_confidences(results):
     with pytest.raises(DataError, match="raw \\+ svm without confidences"):
-        RiskCoverageDisplay.from_results(
-            replace(results, confidences={}), "raw + svm"
-        )
+        RiskCoverageDisplay.from_results(replace(results, confidences={}), "raw + svm")
 
 
 def test_displays_take_any_classifier():

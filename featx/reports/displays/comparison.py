@@ -127,7 +127,7 @@ class ComparisonDisplay:
         look: dict[str, Any] = {"s": 50, "zorder": 3, **(point_kw or {})}
         sns.scatterplot(
             x=accuracy,
-            y=labels([self.names[row] for row in order]),
+            y=labels([self.names[row] for row in order], 40),
             hue=kinds,
             style=kinds,
             palette={kind: color for kind, (color, _) in _LOOKS.items()},

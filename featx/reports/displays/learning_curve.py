@@ -114,14 +114,14 @@ class LearningCurveDisplay:
         is_control = np.zeros(len(accuracy), bool)
         if self.is_control is not None:
             is_control = np.asarray(self.is_control, bool)
-        colors = sns.color_palette("colorblind", len(accuracy))
+        colors = iter(sns.color_palette("colorblind", len(accuracy)))
         markers = iter("sDv^<>" * len(accuracy))  # of controls, which are all gray
         self.lines_, self.fill_between_ = [], []
-        for name, color, control, mean, reach in zip(
-            self.names, colors, is_control, accuracy, spread, strict=True
+        for name, control, mean, reach in zip(
+            self.names, is_control, accuracy, spread, strict=True
         ):
             look: dict[str, Any] = {
-                "color": GRAY if control else color,
+                "color": GRAY if control else next(colors),
                 "linestyle": "--" if control else "-",
                 "marker": next(markers) if control else "o",
                 "markersize": 4.5,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
+import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
@@ -99,7 +100,7 @@ class LossDisplay:
             look = {"palette": palette, "markers": few, **(line_kw or {})}
             sns.lineplot(table, ax=ax, **look)
             drawn = ax.lines[n_before:]
-            self.lines_ = [line for line in drawn if len(line.get_xdata())]
+            self.lines_ = [line for line in drawn if np.size(line.get_xdata())]
             name, judged = list(table.items())[-1]
             best = judged.idxmin()
             text = f"best epoch: {best}, {name} {judged[best]:.3g}"

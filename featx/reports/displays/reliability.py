@@ -7,6 +7,7 @@ from typing import Any, Self
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.collections import PathCollection
 from matplotlib.container import BarContainer, ErrorbarContainer
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.lines import Line2D
@@ -16,7 +17,7 @@ from sklearn.base import BaseEstimator
 from featx.errors import DataError
 from featx.evaluation.reliability import N_BINS, Reliability, reliability
 from featx.evaluation.results import BenchResults
-from featx.reports.canvas import GRAY, axes_for, label, styled
+from featx.reports.canvas import GRAY, WHISKERS, axes_for, label, styled
 from featx.reports.displays.predictions import are_right, named_by
 
 
@@ -36,9 +37,11 @@ class ReliabilityDisplay:
         Axes that were drawn on.
     figure_ : matplotlib Figure
         Figure of the axes.
+    points_ : matplotlib PathCollection
+        The share that was right in each fifteenth of the probabilities; the more images,
+        the larger.
     errorbar_ : matplotlib ErrorbarContainer
-        The share that was right in each fifteenth of the probabilities, with its 95 %
-        interval.
+        Its 95 % intervals.
     line_ : matplotlib Line2D or None
         Where all that was said came true; None where it is not drawn.
     bars_ : matplotlib BarContainer or None
@@ -61,6 +64,7 @@ class ReliabilityDisplay:
 
     ax_: Axes
     figure_: Figure | SubFigure
+    points_: PathCollection
     errorbar_: ErrorbarContainer
     line_: Line2D | None
     bars_: BarContainer | None
@@ -76,6 +80,7 @@ class ReliabilityDisplay:
         *,
         ref_line: bool = True,
         shares: bool = True,
+        point_kw: Mapping[str, Any] | None = None,
         errorbar_kw: Mapping[str, Any] | None = None,
     ) -> Self:
         """Draw the diagram.
@@ -88,6 +93,8 @@ class ReliabilityDisplay:
             Draw where all that was said comes true.
         shares : bool, default=True
             Draw the share of the images in each fifteenth, as gray bars.
+        point_kw : dict, default=None
+            Passed on to `matplotlib.axes.Axes.scatter`.
         errorbar_kw : dict, default=None
             Passed on to `matplotlib.axes.Axes.errorbar`.
 
@@ -96,7 +103,7 @@ class ReliabilityDisplay:
         ReliabilityDisplay
             With its artists.
         """
-        ax = axes_for(ax, 4.8, 4.8)
+        ax = axes_for(ax, 4.8, 5.4)
         found = self.reliability
         filled = np.flatnonzero(found.n_images)
         said, right = found.said[filled], found.right[filled]
@@ -116,20 +123,25 @@ class ReliabilityDisplay:
             )
         low, high = found.ci95
         text = f"error {found.error:.3f} [{low:.3f}, {high:.3f}]"
+        share = found.n_images[filled] / found.n_images.sum()
         look: dict[str, Any] = {
-            "fmt": "o-",
-            "markersize": 5,
-            "linewidth": 1.2,
-            "elinewidth": 1,
-            "capsize": 2,
+            "s": 14 + 130 * share,
+            "zorder": 3,
             "label": f"{label(self.name, 30)}\n{text}".strip(),
+            **(point_kw or {}),
+        }
+        self.points_ = ax.scatter(said, right, **look)
+        whiskers: dict[str, Any] = {
+            "ecolor": self.points_.get_facecolor()[0],
+            "alpha": 0.6,
+            **WHISKERS,
             **(errorbar_kw or {}),
         }
         ends = np.abs(found.right_ci95[:, filled] - right)
-        self.errorbar_ = ax.errorbar(said, right, yerr=ends, **look)
-        ax.set(xlim=(0, 1.02), ylim=(0, 1.02), aspect="equal")
+        self.errorbar_ = ax.errorbar(said, right, yerr=ends, **whiskers)
+        ax.set(xlim=(0, 1.03), ylim=(-0.03, 1.03), aspect="equal")
         ax.set(xlabel="probability of the class named", ylabel="share that was right")
-        ax.legend(loc="upper left")
+        ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=1)
         self.ax_, self.figure_ = ax, ax.figure
         return self
 

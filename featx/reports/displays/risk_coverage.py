@@ -52,7 +52,7 @@ class RiskCoverageDisplay:
     ...     [0, 0, 1, 1], [0, 0, 1, 0], [0.9, 0.8, 0.7, 0.6]
     ... )
     >>> display.line_.get_ydata().tolist()
-    [0.0, 0.0, 0.0, 25.0]
+    [0.0, 0.0, 0.0, 0.0, 25.0]
     """
 
     ax_: Axes
@@ -89,20 +89,26 @@ class RiskCoverageDisplay:
             With its artists.
         """
         ax = axes_for(ax, 5.6, 4.0)
-        coverage, risk = 100 * self.curve.coverage, 100 * self.curve.risk
-        low, high = 100 * self.curve.risk_ci95
-        area = f"AURC = {self.curve.aurc:.4f}"
+        curve = self.curve
+        # of the surest, which are equally sure, any may be taken first
+        coverage = 100 * np.append(0, curve.coverage)
+        risk, low, high = (
+            100 * np.append(one[0], one) for one in (curve.risk, *curve.risk_ci95)
+        )
+        area = f"AURC = {curve.aurc:.4f}"
         text = f"{label(self.name, 30)} ({area})" if self.name else area
         look: dict[str, Any] = {"label": text, "linewidth": 1.8, **(line_kw or {})}
         (self.line_,) = ax.plot(coverage, risk, **look)
-        band = {"color": self.line_.get_color(), "alpha": 0.18, "linewidth": 0}
+        band = {"color": self.line_.get_color(), "alpha": 0.13, "linewidth": 0}
         self.fill_between_ = ax.fill_between(
             coverage, low, high, **{**band, **(fill_between_kw or {})}
         )
         # a few of the surest names prove little, and their intervals would fill all
-        seen = [line for line in ax.lines if len(np.atleast_1d(line.get_ydata())) > 1]
-        most = max(float(np.max(np.asarray(line.get_ydata()))) for line in seen)
-        ax.set(xlim=(0, 101), ylim=(0, min(100.0, max(1.6 * most, 2.0))))
+        seen = coverage >= 10
+        top = min(100.0, max(1.6 * float(risk[seen].max()), 2.0))
+        if len(ax.lines) > 1:  # others are there
+            top = max(top, ax.get_ylim()[1])
+        ax.set(xlim=(0, 101), ylim=(0, top))
         ax.set(xlabel="images that are named (%)", ylabel="wrong names among them (%)")
         ax.legend(loc="upper left")
         self.ax_, self.figure_ = ax, ax.figure
