@@ -95,6 +95,8 @@ class KnownImages:
         rng = np.random.default_rng(seed)
         rows = np.sort(rng.permutation(len(y))[:MOST_KNOWN])
         own = rows if groups is None else groups[rows]
+        if (own == own[0]).all():  # no image has others in another group
+            own = rows
         units = rng.permutation(np.unique(own))
         is_apart = np.isin(own, units[: min(len(units) // 3, _MOST_USUAL)])
         mean, components = reduction(X, rows[~is_apart], seed)
@@ -171,12 +173,10 @@ def _usual(
     points: NDArray[np.float32], asked: Rows, own: NDArray[np.int64]
 ) -> NDArray[np.float64]:
     """Say of some points how far it is to the nearest others, of other groups."""
-    several = len(np.unique(own)) > 1
     found = []
     for part in np.array_split(asked, -(-len(asked) * len(points) // _AT_ONCE)):
         distances = euclidean_distances(points[part], points).astype(float)
-        if several:  # else there are no others
-            distances[own[part][:, None] == own] = np.inf
+        distances[own[part][:, None] == own] = np.inf
         near = np.sort(distances, axis=1)[:, :_N_NEAREST]
         kept = np.isfinite(near)
         found.append(np.where(kept, near, 0).sum(axis=1) / kept.sum(axis=1))

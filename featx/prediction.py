@@ -100,8 +100,8 @@ def _least(model: Model, rate: float) -> float:
     if least == math.inf:
         raise ParameterError(
             f"Got a rate of {rate:g}, but of {len(model.risk.right):,} images held out at "
-            f"least {model.risk.least_rate:.2g} of the names would be wrong. Ask for a "
-            "higher rate."
+            f"least {_rounded_up(model.risk.least_rate)} of the names would be wrong. Ask "
+            "for a higher rate."
         )
     return least
 
@@ -110,9 +110,21 @@ def _check_share(model: Model, unlike: float) -> None:
     smallest = 1 / (1 + len(model.remembered().usual))
     if not smallest <= unlike < 1:
         raise ParameterError(
-            f"Got a share of {unlike:g}, but expected one from {smallest:.2g}, which so "
-            "many training images can tell, to below 1."
+            f"Got a share of {unlike:g}, but expected one from {_rounded_up(smallest)}, "
+            "which so many training images can tell, to below 1."
         )
+
+
+def _rounded_up(share: float) -> str:
+    """Write a share with two digits, and not as less than it is.
+
+    Examples
+    --------
+    >>> _rounded_up(1 / 70), _rounded_up(0.25), _rounded_up(0.996)
+    ('0.015', '0.25', '1')
+    """
+    unit = 10 ** (math.floor(math.log10(share)) - 1)
+    return f"{math.ceil(share / unit - 1e-9) * unit:.2g}"
 
 
 def predict_files(

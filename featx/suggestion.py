@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.cluster import KMeans, MiniBatchKMeans
 from sklearn.linear_model import LogisticRegression
+from sklearn.metrics.pairwise import euclidean_distances
 from sklearn.neighbors import NearestNeighbors
 from sklearn.utils import check_array
 
@@ -42,7 +43,8 @@ class Suggestions:
     why : {"typical", "uncertain"}
         Why these: typical of many others that have no label, or of uncertain class.
     guess : ndarray of int64, shape (n,)
-        The most probable class of each; -1 where there are no probabilities.
+        The most probable class of each, as its label, or as its column where probabilities
+        were given; -1 where there are none.
     probability : ndarray of float64, shape (n,)
         Of that class; NaN where there are no probabilities.
     """
@@ -67,11 +69,11 @@ def suggest(
     are chosen (TypiClust [1]_): all images are clustered, into as many clusters as there
     are labels and wanted images, 500 at most. Of the largest clusters without a label,
     that image is taken whose neighbors are nearest. After that, the images without a label
-    are clustered into k, each with the weight of its uncertainty, and the most uncertain
-    one of each cluster is taken. Uncertainty is one minus the margin between the first two
-    probabilities [2]_; clusters keep the choice diverse [3]_. Distances are those between
-    the directions of images in at most 64 whitened principal components, one for ten
-    images; where there are fewer than 8, between the images themselves.
+    are clustered into k, 500 at most, each with the weight of its uncertainty, and the
+    most uncertain one of each cluster is taken. Uncertainty is one minus the margin between
+    the first two probabilities [2]_; clusters keep the choice diverse [3]_. Distances are
+    those between the directions of images in at most 64 whitened principal components, one
+    for ten images; where there are fewer than 8, between the images themselves.
 
     No two chosen images are copies of each other, nor is one of an image with a label: of
     copies, fewer than 1 in 1,000 would be so near by chance.
@@ -275,12 +277,19 @@ def _mean_distance(points: Points) -> NDArray[np.float64]:
 def _without_copies(points: Points, labels: Rows, ranked: list[int], k: int) -> Rows:
     """Take the first k images, but no copies of taken ones or of those with a label."""
     near = CopyDistance.of(points)
-    apart: list[int] = np.flatnonzero(labels >= 0).tolist()
-    n_labeled = len(apart)
-    for row in ranked:
-        if len(apart) == n_labeled + k:
-            break
-        distances = np.linalg.norm(points[apart] - points[row], axis=1)
-        if not (distances <= near.around(points[row])).any():
-            apart.append(row)
-    return np.array(apart[n_labeled:], np.int64)
+    labeled = points[labels >= 0]
+    taken: list[int] = []
+    size = max(1, _AT_ONCE // len(points))
+    for start in range(0, len(ranked), size):
+        rows = np.array(ranked[start : start + size])
+        within = near.around(points[rows])
+        if len(labeled):
+            apart = euclidean_distances(points[rows], labeled).min(axis=1) > within
+            rows, within = rows[apart], within[apart]
+        for row, distance in zip(rows.tolist(), within.tolist(), strict=True):
+            others = np.linalg.norm(points[taken] - points[row], axis=1)
+            if not (others <= distance).any():
+                taken.append(row)
+            if len(taken) == k:
+                return np.array(taken)
+    return np.array(taken, np.int64)

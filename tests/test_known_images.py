@@ -110,3 +110,10 @@ def test_features_that_are_all_the_same():
     model = known(X)
     assert np.isfinite(model.points).all()
     assert (model.likeness(X[:3]) == 1).all()
+
+
+def test_one_group_of_all_images_is_none():
+    X = features()
+    together = known(X, groups=np.zeros(len(X), np.int64))
+    assert np.array_equal(together.usual, known(X).usual)
+    assert together.usual.min() > 0

@@ -1,3 +1,6 @@
+import re
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from blocks import make_images
@@ -6,7 +9,7 @@ from PIL import Image
 import featx
 from featx.errors import ParameterError
 from featx.images import Skipped
-from featx.prediction import predict_files, use_device
+from featx.prediction import Limits, predict_files, use_device
 
 
 @pytest.fixture
@@ -37,3 +40,18 @@ def test_a_device_that_is_none_is_refused_by_every_model(model):
     use_device(model, "cpu")
     with pytest.raises(ParameterError, match="device 'gpu', but expected"):
         use_device(model, "gpu")
+
+
+@pytest.mark.parametrize("n", [1, 20, 69, 333, 2000])
+def test_the_least_share_that_is_told_is_taken(n):
+    class Remembering:
+        class_names = ()
+
+        def remembered(self):
+            return SimpleNamespace(usual=np.zeros(n))
+
+    with pytest.raises(ParameterError) as refused:
+        Limits.of(Remembering(), unlike=1e-9)
+    told = float(re.search(r"expected one from (\S+), which", str(refused.value))[1])
+    assert Limits.of(Remembering(), unlike=told).unlike == told
+    assert told < 1.1 / (1 + n)

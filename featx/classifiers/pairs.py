@@ -136,8 +136,7 @@ def count_votes(pairs: Array, n_classes: int) -> Array:
     """
     scores = np.zeros((len(pairs), n_classes))
     for label, (margins, won) in enumerate(_margins(pairs, n_classes)):
-        total = margins.sum(axis=1)
-        scores[:, label] = won.sum(axis=1) + total / (3 * (np.abs(total) + 1))
+        scores[:, label] = _votes(margins, won)
     return scores
 
 
@@ -172,17 +171,25 @@ def couple(pairs: Array, n_classes: int) -> Array:
     array([[ -0.02, -12.  ,  -8.  ]])
     """
     scores = np.zeros((len(pairs), n_classes))
-    for label, (margins, _) in enumerate(_margins(pairs, n_classes)):
+    votes = np.zeros_like(scores)
+    for label, (margins, won) in enumerate(_margins(pairs, n_classes)):
         against = logsumexp(-SHARPNESS * margins, axis=1)
         scores[:, label] = -np.logaddexp(0, against)
+        votes[:, label] = _votes(margins, won)
     rows = np.arange(len(pairs))
-    named = count_votes(pairs, n_classes).argmax(axis=1)
+    named = votes.argmax(axis=1)
     highest = scores.argmax(axis=1)
     scores[rows, named], scores[rows, highest] = (
         scores[rows, highest],
         scores[rows, named],
     )
     return scores
+
+
+def _votes(margins: Array, won: Array) -> Array:
+    """Count what one class wins, and by how much, less than one third of a vote."""
+    total = margins.sum(axis=1)
+    return won.sum(axis=1) + total / (3 * (np.abs(total) + 1))
 
 
 def _margins(pairs: Array, n_classes: int) -> Iterator[tuple[Array, Array]]:

@@ -27,7 +27,7 @@ from featx.cli.parsing import check_words
 from featx.cli.predict import predict
 from featx.cli.report import report
 from featx.cli.serve import serve
-from featx.cli.signals import TERMINATED, stop_on_sigterm, tell_stopped
+from featx.cli.signals import TERMINATED, ending, stop_on_sigterm, tell_stopped
 from featx.cli.similar import similar
 from featx.cli.suggest import suggest
 from featx.cli.train import train
@@ -111,7 +111,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _interrupted() -> int:
-    print_line("Interrupted. Rerun the same command to resume.", "yellow")
+    print_line(ending("Interrupted"), "yellow")
     return 130
 
 

@@ -29,11 +29,17 @@ def stop_on_sigterm() -> None:
     threading.Thread(target=_stop_late, args=(received,), daemon=True).start()
 
 
+def ending(how: str) -> str:
+    """Say how the process ended, and what to do then; a server has nothing to resume."""
+    is_server = sys.argv[1:2] == ["serve"]
+    return f"{how}." if is_server else f"{how}. Rerun the same command to resume."
+
+
 def tell_stopped() -> None:
     """Say once that the process was terminated."""
     if not _stopped.is_set():
         _stopped.set()
-        print_line("Terminated. Rerun the same command to resume.", "yellow")
+        print_line(ending("Terminated"), "yellow")
 
 
 def _restore() -> None:

@@ -105,7 +105,7 @@ def suggest(options: SuggestOptions) -> None:
             options.quiet,
         )
     if is_page(options.out, as_json=options.as_json):
-        text = _page(dataset, images.X, lines)
+        text = _page(dataset, images.X, found.why, lines)
     elif options.as_json:
         text = _json(dataset, found.why, lines)
     else:
@@ -223,11 +223,10 @@ def _json(dataset: Dataset, why: str, lines: list[dict[str, Any]]) -> str:
     return dumps({"featx": __version__} | document, indent=2) + "\n"
 
 
-def _page(dataset: Dataset, images: Any, lines: list[dict[str, Any]]) -> str:
+def _page(dataset: Dataset, images: Any, why: str, lines: list[dict[str, Any]]) -> str:
     """Show the images on a page, with what is said of each."""
     from featx.reports.thumbnails import Strip, Thumbnail, thumbnail_page
 
-    why = lines[0]["why"]
     shown = []
     for image, line in zip(images, lines, strict=True):
         caption = [line["id"], f"{line['rank']}, {why}"]

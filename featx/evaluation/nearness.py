@@ -7,6 +7,7 @@ from typing import NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.metrics.pairwise import euclidean_distances
 from sklearn.neighbors import NearestNeighbors
 
 CHANCE = 1e-3
@@ -98,7 +99,7 @@ class CopyDistance:
         >>> points = np.random.default_rng(0).normal(size=(400, 8)).astype(np.float32)
         >>> near = CopyDistance.of(points)
         >>> distances = np.linalg.norm(points[1:] - points[0], axis=1)
-        >>> bool(near.around(points[0]) < distances.min())
+        >>> bool(near.around(points[:1])[0] < distances.min())
         True
         """
         k = min(_N_NEIGHBORS, (len(points) - 1) // 2)
@@ -114,13 +115,17 @@ class CopyDistance:
         dimension = _dimension(middle[apart], far[apart], k)
         return cls(points, float((CHANCE / k) ** (1 / dimension)))
 
-    def around(self, point: NDArray[np.float32]) -> float:
-        """Give the distance within which others are copies of one of the points."""
+    def around(self, some: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Give for some points (m, n_features) the distance within which others are copies.
+
+        All distances from them to `points` are held at once.
+        """
         if not self.ratio:
-            return _ROUNDING
+            return np.full(len(some), _ROUNDING)
         k = min(_N_NEIGHBORS, (len(self.points) - 1) // 2)
-        distances = np.linalg.norm(self.points - point, axis=1)
-        return max(_ROUNDING, self.ratio * float(np.partition(distances, k)[k]))
+        distances = euclidean_distances(some, self.points)
+        distances.partition(k, axis=1)
+        return np.maximum(_ROUNDING, self.ratio * distances[:, k].astype(float))
 
 
 def _dimension(middle: NDArray[np.float64], far: NDArray[np.float64], k: int) -> float:

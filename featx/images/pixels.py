@@ -21,6 +21,7 @@ Source = str | PathLike[str] | IO[bytes]
 GRAY_MODES = ("1", "L", "LA", "La", "I", "F")  # and I;16 in its byte orders
 ORIENTATION = 0x0112  # EXIF tag; 5 to 8 turn the image on its side
 WHITE = (255, 255, 255, 255)
+_AT_ONCE = 2**20  # pixels that take eight bytes meanwhile
 # What an image may be, whatever its name says. Pillow knows forty formats more: some run
 # another program (EPS), and each is one more decoder that a stranger's file can reach.
 _WANTED = "AVIF BMP GIF JPEG JPEG2000 MPO PNG PPM TIFF WEBP".split()
@@ -130,7 +131,7 @@ def eight_bits(image: Image.Image) -> Image.Image:
     """
     if image.mode not in ("I", "F") and not image.mode.startswith("I;16"):
         return image
-    values = np.asarray(image).astype(np.float64)
+    values = np.asarray(image).reshape(-1)
     low, high = values.min(), values.max()
     if image.mode == "F":
         top, expected = 1.0 if high <= 1 else 255.0, "0 to 1 or 0 to 255"
@@ -138,9 +139,13 @@ def eight_bits(image: Image.Image) -> Image.Image:
         top, expected = 65535.0, "0 to 65535"
     if not (low >= 0 and high <= top):  # NaN fails both
         raise DataError(f"pixels from {low:g} to {high:g}, but expected {expected}")
-    scaled = Image.fromarray(np.rint(values * (255 / top)).astype(np.uint8))
-    scaled.info = {k: v for k, v in image.info.items() if k != "transparency"}
-    return scaled
+    scaled = np.empty(len(values), np.uint8)
+    for start in range(0, len(values), _AT_ONCE):
+        part = values[start : start + _AT_ONCE].astype(np.float64)
+        scaled[start : start + _AT_ONCE] = np.rint(part * (255 / top))
+    result = Image.fromarray(scaled.reshape(image.height, image.width))
+    result.info = {k: v for k, v in image.info.items() if k != "transparency"}
+    return result
 
 
 def resize(

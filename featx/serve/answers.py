@@ -45,7 +45,8 @@ class Answers:
     @property
     def n_similar(self) -> int:
         """How many similar training images are named of each image."""
-        return 0 if self.model.known is None else self.similar
+        known = self.model.known
+        return 0 if known is None else min(self.similar, len(known.points))
 
     @property
     def has_probabilities(self) -> bool:

@@ -133,6 +133,13 @@ class Service:
                         images = await self._name_all(uploads)
         except TimeoutError as error:
             raise too_slow(arrived, self._limits.seconds) from error
+        except asyncio.CancelledError as error:  # the server ends
+            raise Refused(
+                503,
+                "Got no answer ready before the server ended, but expected one. Try again "
+                "later.",
+                retry=True,
+            ) from error
         except ClientDisconnect:
             return Response(status_code=400)  # nobody is there to get it
         none_read = all("skipped" in image for image in images)
@@ -217,5 +224,7 @@ async def _http_error(request: Request, error: HTTPException) -> Response:
 
 async def _failure(_: Request, error: Exception) -> Response:
     """Say that it is not the request's fault; who runs the server sees the traceback."""
+    while isinstance(error, ExceptionGroup):  # of the images of a request
+        error = error.exceptions[0]
     message = f"Got a {type(error).__name__} in featx, but expected none. Report it."
     return _json({"error": message}, 500)

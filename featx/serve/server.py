@@ -16,10 +16,12 @@ from featx.errors import ParameterError
 from featx.images.pixels import strict_pillow
 from featx.serve.app import Service
 from featx.serve.connections import connections
-from featx.serve.guard import LOOPBACK, Guard
+from featx.serve.guard import LOOPBACK, Guard, host_name
 from featx.serve.limits import RequestLimits
 
-_BACKLOG = 2048  # connections that wait to be taken
+_BACKLOG = (
+    256  # connections that wait; as many may be taken before the first is counted
+)
 _STOP_SECONDS = 2  # for what is under way; SIGTERM ends the process after three
 
 
@@ -62,7 +64,7 @@ def listen(host: str, port: int) -> socket.socket:
             opened.bind(address)
             opened.listen(_BACKLOG)
             undo.pop_all()
-    except (OSError, OverflowError) as error:
+    except (OSError, OverflowError, UnicodeError) as error:
         why = getattr(error, "strerror", None) or str(error)
         raise ParameterError(
             f"Got {host} and port {port}, but expected an address of this machine and a "
@@ -90,17 +92,33 @@ def allowed_hosts(opened: socket.socket, others: Collection[str]) -> set[str] | 
     On the loopback, those of this machine and `others`; elsewhere `others`, if there are
     any.
 
+    Raises
+    ------
+    ParameterError
+        If one of the others is no name.
+
     Examples
     --------
     >>> with listen("127.0.0.1", 0) as opened:
-    ...     sorted(allowed_hosts(opened, ["Pets.example"]))
-    ['127.0.0.1', '::1', 'localhost', 'pets.example']
+    ...     sorted(allowed_hosts(opened, ["Pets.example", "https://b.example:8443"]))
+    ['127.0.0.1', '::1', 'b.example', 'localhost', 'pets.example']
     """
-    names = {name.lower() for name in others}
+    names = {_name(other) for other in others}
     address = opened.getsockname()[0]
     if ipaddress.ip_address(address.partition("%")[0]).is_loopback:
         return names | LOOPBACK | {address}
     return names or None
+
+
+def _name(other: str) -> str:
+    """Take the name of a machine out of what may have a port, too, or be a URL."""
+    name = host_name(other if "//" in other else f"//{other}")
+    if not name:
+        raise ParameterError(
+            f"Got --allow-host {other!r}, but expected the name of a machine. Write it as "
+            "in 'pets.example'."
+        )
+    return name
 
 
 def run(
@@ -123,9 +141,11 @@ def run(
         Names that requests may call the server by, besides those of the loopback.
     """
     # what strangers send is told to them, not to the terminal
-    logging.getLogger("python_multipart").setLevel(logging.CRITICAL)
+    for library in ("python_multipart", "PIL"):
+        logging.getLogger(library).setLevel(logging.CRITICAL)
     config = uvicorn.Config(
         Guard(service.app, allowed_hosts(opened, hosts)),
+        backlog=_BACKLOG,
         loop="asyncio",
         http=connections(limits.seconds),
         ws="none",

@@ -68,6 +68,19 @@ def test_one_label_of_a_class_is_enough(run, tmp_path):
     assert code == 1 and "expected at least 3" in err
 
 
+def test_all_that_are_left_are_copies(run, folder, model, tmp_path):
+    root = tmp_path / "new"
+    root.mkdir()
+    known = next((folder / "train" / "a").glob("*.png"))
+    (root / "known.png").write_bytes(known.read_bytes())
+    words = ["suggest", root, "--model", model]
+    code, out, err = run(*words)
+    assert code == 0 and rows_of(out) == [] and "0 of 20 images" in err
+    assert json.loads(run(*words, "--json")[1])["suggestions"] == []
+    assert run(*words, "--out", "page.html")[0] == 0
+    assert "0 of 1 images without a label" in Path("page.html").read_text()
+
+
 def test_a_model_brings_features_and_probabilities(run, folder, model, tmp_path):
     root = add(tmp_path / "new", 20, channels=1)  # gray, the model is of colors
     (root / "broken.png").write_bytes(b"no image")

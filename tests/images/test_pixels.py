@@ -4,7 +4,8 @@ import pytest
 from PIL import Image, UnidentifiedImageError
 
 from featx.errors import DataError
-from featx.images.pixels import read_header, read_pixels
+from featx.images import pixels as pixels_module
+from featx.images.pixels import eight_bits, read_header, read_pixels
 
 GRAY = np.arange(0, 240, 15, dtype=np.uint8).reshape(4, 4)
 RGB = np.stack([GRAY, GRAY[::-1], 255 - GRAY], axis=2)
@@ -64,6 +65,13 @@ def test_every_mode(tmp_path, image, suffix, gray, expected):
     if gray:  # among color images, a gray one becomes RGB
         color = read_pixels(file, (4, 4), 3)
         np.testing.assert_array_equal(color, np.broadcast_to(pixels, (4, 4, 3)))
+
+
+def test_many_gray_pixels_are_scaled_in_parts(monkeypatch):
+    values = np.random.default_rng(0).integers(0, 65536, (30, 50), np.uint16)
+    monkeypatch.setattr(pixels_module, "_AT_ONCE", 64)
+    scaled = np.asarray(eight_bits(Image.fromarray(values)))
+    np.testing.assert_array_equal(scaled, np.rint(values / 257))
 
 
 @pytest.mark.parametrize("suffix", ["jpg", "png", "tif", "webp"])

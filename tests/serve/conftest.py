@@ -27,7 +27,7 @@ def server(saved):
     yield server
     code, told = server.end()
     assert code == 143
-    assert told.splitlines() == ["featx: Terminated. Rerun the same command to resume."]
+    assert told.splitlines() == ["featx: Terminated."]
 
 
 @pytest.fixture(scope="session")

@@ -16,7 +16,7 @@ from serving import picture
 
 import featx
 from featx.prediction import Limits, predict_files, similar_files
-from featx.serve.app import Service
+from featx.serve.app import Service, _failure
 
 
 @pytest.fixture(scope="module")
@@ -157,6 +157,14 @@ def test_one_image_that_cannot_be_named_is_skipped_alone(saved):
         {"id": "1", "skipped": "Got nine."},
         {"id": "2", "class": "fine"},
     ]
+
+
+def test_a_fault_among_images_is_told_by_its_name():
+    import asyncio
+
+    error = ExceptionGroup("of a request", [RuntimeError("CUDA"), ValueError()])
+    answer = asyncio.run(_failure(None, error))
+    assert answer.status_code == 500 and b"a RuntimeError in featx" in answer.body
 
 
 def test_the_description_is_whole_and_true(server, document, checked):

@@ -8,11 +8,13 @@ import threading
 import pytest
 from serving import Server, answered, end_amid_a_request, form, request_head
 
+from featx.serve.connections import MOST
+
 
 @pytest.fixture
 def hasty(saved):
-    """A server whose requests may take two seconds."""
-    server = Server(saved, "--timeout", "2")
+    """A server whose requests may take little longer than its end does."""
+    server = Server(saved, "--timeout", "3")
     yield server
     server.process.kill()
 
@@ -30,6 +32,7 @@ def test_slow_clients_harm_nobody_and_a_signal_ends_all(hasty, digits):
     slow += [silent, half, hasty.connect(), hasty.connect()]
     slow[-1].sendall(request_head(len(body), body=body[:40]))
     assert end_amid_a_request(hasty, signal.SIGINT, digits[5]) == 130
+    assert answered(slow[-1]) == 503
     for sock in slow:
         sock.close()
 
@@ -78,3 +81,13 @@ def test_images_of_one_request_are_encoded_together(server, digits):
     after = server.ask("GET", "/health").document
     assert after["images"] - before["images"] == 80
     assert 3 <= after["batches"] - before["batches"] < 80
+
+
+def test_idle_connections_make_room_for_others(server, digits):
+    idle = [server.connect() for _ in range(MOST)]
+    assert server.predict(("a.png", digits[5])).status == 200
+    assert answered(idle[0]) is None  # the oldest
+    idle[-1].sendall(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    assert answered(idle[-1]) == 200
+    for sock in idle:
+        sock.close()

@@ -6,7 +6,9 @@ import sys
 
 import pytest
 
+from featx.errors import ParameterError
 from featx.serve import listen
+from featx.serve.server import allowed_hosts
 
 
 def test_answers_do_not_wait_for_one_another():
@@ -26,6 +28,10 @@ def test_answers_do_not_wait_for_one_another():
         (["--device", "gpu"], "device 'gpu', but expected"),
         (
             ["--host", "256.0.0.1", "--port", "0"],
+            "Choose others with --host and --port.",
+        ),
+        (
+            ["--host", "a" * 70, "--port", "0"],
             "Choose others with --host and --port.",
         ),
     ],
@@ -61,3 +67,10 @@ def test_a_missing_extra_is_told_with_its_remedy(run, saved, monkeypatch):
         "featx: 'featx serve' needs a web server: No module named 'uvicorn'. Install it "
         "with pip install 'featx[serve]'.\n"
     )
+
+
+@pytest.mark.parametrize("name", ["", "https://", "["])
+def test_a_name_to_be_called_by_is_one(name):
+    with listen("127.0.0.1", 0) as opened:
+        with pytest.raises(ParameterError, match="expected the name of a machine"):
+            allowed_hosts(opened, [name])

@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 from serving import Server, answered, end_amid_a_request, form, picture, request_head
 
+STATUS_OF_GET = {"/health": 200, "/predict": 405, "/nothing": 404}
+
 
 def large_picture():
     """A picture of 50 million pixels, in a small file."""
@@ -109,4 +111,22 @@ def test_what_is_no_http_is_refused(server):
         with server.connect() as sock:
             sock.sendall(start)
             assert answered(sock) in (400, None)
+    assert server.ask("GET", "/health").status == 200
+
+
+@pytest.mark.parametrize("path", ["/health", "/predict", "/nothing"])
+@pytest.mark.parametrize("at_once", [True, False])
+def test_a_damaged_body_is_told_to_nobody_else(server, path, at_once):
+    """Who runs the server sees nothing of it: see the fixture."""
+    head = (
+        f"GET {path} HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
+    )
+    damaged = b"no number\r\n"
+    with server.connect() as sock:
+        sock.sendall(head.encode() + (damaged if at_once else b""))
+        assert answered(sock) == (400 if at_once else STATUS_OF_GET[path])
+        if not at_once:
+            sock.sendall(damaged)
+        while sock.recv(4096):  # until it is closed
+            pass
     assert server.ask("GET", "/health").status == 200

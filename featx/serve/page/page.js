@@ -30,7 +30,8 @@ async function ask(file) {
       await wait(retry);
       continue;
     }
-    const document = await response.json();
+    const none = { error: `The server answered ${response.status}.` }; // as a proxy may, without JSON
+    const document = await response.json().catch(() => none);
     if (!document.images) throw new Error(document.error);
     return document.images[0];
   }
