@@ -153,7 +153,7 @@ def table(runs: list[dict[str, Any]]) -> str:
         "",
         "Test accuracy in % on CIFAR-10, JPEG copy "
         f"({runs[0]['n_train']:,} training and {runs[0]['n_test']:,} test images): mean "
-        "over the seeds ± their standard deviation; the choice of test images alone is "
+        "over the seeds ± their standard deviation. The choice of test images alone is "
         "good for ± 0.8 to 1.0 (95 %). Encoders saw no labels, and every encoder and "
         "classifier has its defaults. Two times: in float32 on a processor without "
         "bfloat16 instructions / in bfloat16 on one with them. "

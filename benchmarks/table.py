@@ -43,9 +43,11 @@ def table(outcomes: Sequence[dict[str, Any]]) -> str:
     lines += [
         "",
         "Ratio: how many times less time ours takes for the same work, or the part of the "
-        "machine's matrix rate it reaches; median of "
+        "machine's matrix rate it reaches. Median of "
         f"{min(one['pairs'] for one in outcomes)} or more turns each, taken in turn, and "
-        f"their smallest and largest ratio. Measured on {'; '.join(machines)}.",
+        "their smallest and largest ratio. Measured on",
+        "",
+        *(f"- {machine}" for machine in machines),
     ]
     return "\n".join(lines)
 

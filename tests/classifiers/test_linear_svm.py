@@ -39,7 +39,7 @@ def test_the_minimum_is_that_of_scikit_learn(n_features, n_classes, C):
     )
     X = scale(X)
     ours = WideLinearSVC(C, tol=1e-10, max_iter=5000).fit(X, y)
-    # LinearSVC penalises its intercept: the larger the scaling, the less
+    # LinearSVC penalizes its intercept: the larger the scaling, the less
     theirs = LinearSVC(
         C=C, dual=False, intercept_scaling=100, tol=1e-8, max_iter=10_000
     ).fit(X, y)
