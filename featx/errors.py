@@ -22,6 +22,8 @@ import difflib
 import shlex
 from collections.abc import Iterable
 
+from featx.system import for_shell
+
 
 class FeatxError(Exception):
     """Base of every error that featx raises on purpose."""
@@ -107,7 +109,7 @@ def pip_install(package: str) -> str:
     >>> pip_install("featx[ray]")
     "pip install 'featx[ray]'"
     """
-    return f"pip install {shlex.quote(package)}"
+    return for_shell(f"pip install {shlex.quote(package)}")
 
 
 def missing_library(need: str, error: ImportError, package: str) -> DependencyError:

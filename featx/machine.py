@@ -69,9 +69,10 @@ def _cpuinfo(field: str) -> str:
 
 def _physical_memory() -> int | None:
     try:
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (AttributeError, ValueError):
-        return None  # not known on this system
+        n_bytes = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, ValueError, OSError):
+        return None  # not known on this system, as on Windows
+    return n_bytes if n_bytes > 0 else None
 
 
 def rows_in_memory(n_features: int) -> int:

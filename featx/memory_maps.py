@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
+import math
 import mmap
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +24,14 @@ def reserve(file: Path, shape: tuple[int, ...], dtype: DTypeLike) -> None:
     A full disk is noticed here, as a CacheError; later it would kill the process that
     writes into the memory map.
     """
+    dtype = np.dtype(dtype)
+    can_take = hasattr(os, "posix_fallocate")  # neither on macOS nor on Windows
     with cache_errors(file.parent):
-        open_memmap(file, mode="w+", dtype=np.dtype(dtype), shape=shape)
-        if hasattr(os, "posix_fallocate"):
+        free = shutil.disk_usage(file.parent).free
+        if not can_take and free < math.prod(shape) * dtype.itemsize:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        open_memmap(file, mode="w+", dtype=dtype, shape=shape)
+        if can_take:
             with file.open("r+b") as stream:
                 os.posix_fallocate(stream.fileno(), 0, file.stat().st_size)
 

@@ -31,6 +31,17 @@ def safe_cell(name: str) -> str:
     return f"'{name}" if name.startswith(_FORMULA) else name
 
 
+def file_name(text: str) -> str:
+    """Make a name of a file or folder, which every system takes, of any text.
+
+    Windows takes no colons, question marks and the like, nor a dot at the end.
+
+    >>> file_name("confusion_torchvision:resnet18_svm"), file_name("what? .")
+    ('confusion_torchvision-resnet18_svm', 'what')
+    """
+    return re.sub(r"[^\w.-]+", "-", text)[:150].strip(".-") or "data"
+
+
 def _names_as_bytes(error: UnicodeError) -> tuple[str | bytes, int]:
     """Write the bytes of a file name that is not text; escape anything else."""
     try:

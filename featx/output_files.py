@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from featx import remote
+from featx import remote, system
 from featx.errors import CacheError
 
 
@@ -31,12 +31,13 @@ def write_whole(path: Path, content: bytes) -> None:
     temporary = path.with_name(f".{path.name[:16]}-{secrets.token_hex(8)}")
     try:
         with temporary.open("xb") as file:
-            if mode is not None:
+            # on Windows it says read-only or not, and what is read-only stays
+            if mode is not None and not system.WINDOWS:
                 os.chmod(temporary, stat.S_IMODE(mode))
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(temporary, path)
+        system.when_free(os.replace, temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -75,6 +76,7 @@ def check_out(place: str | os.PathLike[str]) -> None:
         if not folder.is_dir():
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
         check_folder(folder)
+        system.check_replaceable(path)
 
 
 def write_out(place: str | os.PathLike[str], content: bytes) -> None:
@@ -98,5 +100,6 @@ def _told_out(path: Path) -> Iterator[None]:
     except OSError as error:
         raise CacheError(
             f"Got {error.strerror or error} at {path}, but expected room and the right to "
-            "write there. Free some space, or give another path."
+            "write there. Free some space, close the program that has the file open, or "
+            "give another path."
         ) from error

@@ -36,7 +36,7 @@ def import_named(name: str) -> Any:
     >>> import_named("math:floor")(2.5)
     2
     """
-    where, colon, what = name.partition(":")
+    where, colon, what = name.rpartition(":")  # a drive of Windows has one, too
     if not colon or not where or not what:
         raise ParameterError(
             f"Got {name!r}, but expected 'package.module:Thing' or 'file.py:Thing'."

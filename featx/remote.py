@@ -27,10 +27,11 @@ def is_remote(place: object) -> bool:
 
     Examples
     --------
-    >>> is_remote("s3://bucket/images"), is_remote("images/cats")
-    (True, False)
+    >>> is_remote("s3://bucket/images"), is_remote("images/cats"), is_remote("C://cats")
+    (True, False, False)
     """
-    return "://" in str(place)
+    storage, slashes, _ = str(place).partition("://")
+    return bool(slashes) and len(storage) != 1  # that is a drive of Windows
 
 
 def connect(url: str) -> tuple[Any, str]:

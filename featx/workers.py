@@ -19,6 +19,7 @@ from typing import Any
 import joblib
 from joblib.externals.loky.backend import resource_tracker as loky_resource_tracker
 
+from featx import system
 from featx.errors import FeatxError, missing_library, unknown_name
 
 ENGINES = ("local", "ray")
@@ -92,7 +93,7 @@ def interrupts_blocked() -> Iterator[None]:
     Processes inherit the signal mask. A terminal sends Ctrl-C to all of them, and each
     would print a traceback; only this process should receive it, and end the others.
     """
-    if os.name != "posix":
+    if system.WINDOWS:
         yield  # there are no masks
         return
     for tracker in (resource_tracker, loky_resource_tracker):
@@ -118,7 +119,7 @@ def end_with_parent() -> None:
     """
     parent = multiprocessing.parent_process()
     watched = any(thread.name == _WATCH for thread in threading.enumerate())
-    if parent is not None and os.name == "posix" and not watched:
+    if parent is not None and not system.WINDOWS and not watched:
         watch = (parent.pid,)
         threading.Thread(target=_watch, args=watch, name=_WATCH, daemon=True).start()
 

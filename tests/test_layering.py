@@ -15,7 +15,7 @@ from featx.cli import main
 
 ROOT = Path(featx.__file__).parent
 LAYERS = [  # each may import those before it
-    ("_version",),
+    ("_version", "system"),
     ("catalog", "errors", "names"),
     ("own_code",),
     ("plugins", "remote"),

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
+
+from featx.system import when_free
 
 _DIGEST = 32  # bytes before the state
 _SHARE = 0.05  # of the time may go into keeping states
@@ -76,7 +79,7 @@ class Checkpoint:
         self.file.parent.mkdir(parents=True, exist_ok=True)
         try:
             part.write_bytes(hashlib.sha256(content).digest() + content)
-            part.replace(self.file)
+            when_free(os.replace, part, self.file)
         finally:
             part.unlink(missing_ok=True)
         self._kept = time.perf_counter()

@@ -7,7 +7,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from featx.autoencoders.corruption import add_noise, draw_mask
-from featx.autoencoders.layers import ConvDecoder, ConvEncoder, Normalization
+from featx.autoencoders.layers import (
+    ConvDecoder,
+    ConvEncoder,
+    Normalization,
+    average_cells,
+)
 from featx.autoencoders.targets import LocalWhitening, mean_squared_error
 
 
@@ -76,7 +81,7 @@ class ConvNetwork(nn.Module):
         return torch.cat([self._pool(one).flatten(1) for one in maps], dim=1)
 
     def _pool(self, x: Tensor) -> Tensor:
-        return x if x.shape[2:] == self.grid else F.adaptive_avg_pool2d(x, self.grid)
+        return x if x.shape[2:] == self.grid else average_cells(x, self.grid)
 
     def decode(self, features: Tensor) -> Tensor:
         """Features (B, n_features) -> (B, h, w, c) in the images' range, by the code."""

@@ -17,6 +17,8 @@ from featx.autoencoders.convolution import (
 )
 from featx.autoencoders.tensors import channel_statistics
 
+_EVEN_CELLS_ONLY = ("mps",)  # devices
+
 
 class Normalization(nn.Module):
     """Standardize each channel, and back; the first and last layer of every network.
@@ -49,6 +51,24 @@ class Normalization(nn.Module):
     def inverse(self, x: Tensor) -> Tensor:
         """(B, c, h, w), standardized -> (B, h, w, c) in the images' range."""
         return x.permute(0, 2, 3, 1) * self.std + self.mean
+
+
+def average_cells(x: Tensor, grid: int | tuple[int, int]) -> Tensor:
+    """Average maps (B, c, h, w) over the cells of a grid, as even as they can be.
+
+    Apple GPUs lack this for cells that are not all of one size; these are averaged on the
+    processor.
+
+    Examples
+    --------
+    >>> average_cells(torch.arange(3.0).view(1, 1, 1, 3), (1, 2))
+    tensor([[[[0.5000, 1.5000]]]])
+    """
+    rows, columns = (grid, grid) if isinstance(grid, int) else grid
+    uneven = x.shape[2] % rows or x.shape[3] % columns
+    if x.device.type in _EVEN_CELLS_ONLY and uneven:
+        return F.adaptive_avg_pool2d(x.cpu(), grid).to(x.device)
+    return F.adaptive_avg_pool2d(x, grid)
 
 
 class ConvStage(nn.Sequential):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -154,7 +155,7 @@ class Parts:
 
         parts = np.split(rows, range(at_once, len(rows), at_once))
         losses = torch.stack(list(self._map(total, parts)))
-        return losses.double().sum().item() / len(rows)
+        return math.fsum(losses.tolist()) / len(rows)  # an Apple GPU has no float64
 
     @torch.no_grad()
     def _join(self, networks: list[nn.Module]) -> None:

@@ -8,7 +8,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from featx.autoencoders.layers import ConvStage, Normalization, ResidualBlock
+from featx.autoencoders.layers import (
+    ConvStage,
+    Normalization,
+    ResidualBlock,
+    average_cells,
+)
 from featx.autoencoders.readout import Readout
 from featx.autoencoders.stable import Projection
 from featx.autoencoders.views import changed_views
@@ -93,7 +98,7 @@ class PredictiveNetwork(nn.Module):
         )
         assert self.head is not None
         *_, last = self._maps(views)
-        predicted = self.head(F.adaptive_avg_pool2d(last, _POOLING).flatten(1))
+        predicted = self.head(average_cells(last, _POOLING).flatten(1))
         return F.mse_loss(predicted.float(), targets)
 
     def code(self, images: Tensor) -> Tensor:
@@ -104,8 +109,8 @@ class PredictiveNetwork(nn.Module):
         said = []
         for maps in self._maps(images):
             maps = maps.float()
-            mean = F.adaptive_avg_pool2d(maps, _POOLING)
-            variance = F.adaptive_avg_pool2d(maps.square(), _POOLING) - mean.square()
+            mean = average_cells(maps, _POOLING)
+            variance = average_cells(maps.square(), _POOLING) - mean.square()
             deviation = (variance.clamp(min=0) + _LEAST_VARIANCE).sqrt()
             said += [mean.flatten(1), deviation.flatten(1)]
         return torch.cat(said, dim=1)

@@ -17,6 +17,7 @@ from featx.cli.fields import option
 from featx.cli.options import EncoderOptions
 from featx.cli.output import end, say
 from featx.errors import ParameterError
+from featx.names import file_name
 
 if TYPE_CHECKING:
     from featx.experiment import Budget
@@ -137,5 +138,5 @@ def bench(context: typer.Context, options: BenchOptions) -> None:
 
 def run_name(data: str) -> str:
     """Name a run folder after the time and the data."""
-    name = os.path.basename(data.rstrip("/")) or "data"
+    name = file_name(os.path.basename(data.rstrip("/")))
     return f"{datetime.now():%Y%m%d-%H%M%S}-{name}"

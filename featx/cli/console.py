@@ -15,6 +15,7 @@ from rich.text import Text
 
 from featx.errors import FeatxError
 from featx.names import NAMES_AS_BYTES, printable
+from featx.system import is_closed_pipe
 
 ENDLESS = 10_000  # columns of a pipe or a file
 
@@ -76,7 +77,7 @@ class SafeConsole(Console):
             if self.stderr:
                 raise
             _drop(self.file)
-            if isinstance(error, BrokenPipeError):
+            if is_closed_pipe(error):
                 raise SystemExit(1) from None  # whoever read has seen enough
             raise FeatxError(
                 f"Got {error.strerror or error} at stdout, but expected room for the "

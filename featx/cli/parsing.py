@@ -21,7 +21,7 @@ def check_here(path: Path) -> None:
     featx.errors.ParameterError: Got the URL s3:/bucket/run, but expected a path on this
     machine.
     """
-    if re.match(r"[A-Za-z][\w+.-]+:/", str(path)):
+    if re.match(r"[A-Za-z][\w+.-]+:[/\\]", str(path)):
         raise ParameterError(
             f"Got the URL {path}, but expected a path on this machine."
         )

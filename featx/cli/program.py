@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 import typer
 
+from featx import system
 from featx._version import __version__
 from featx.cli.bench import bench
 from featx.cli.cache import cache_app
@@ -65,7 +66,9 @@ def entry() -> None:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "4")  # 2**4 cycles, not 2**26
     gc.set_threshold(50_000)  # imports and listings make many objects that all stay
-    if os.name == "posix":
+    # what an Apple GPU cannot do, torch then does on the processor; read when it loads
+    os.environ.setdefault("PYTORCH_ENABLE_MPS_FALLBACK", "1")
+    if not system.WINDOWS:
         stop_on_sigterm()
     raise SystemExit(main())
 

@@ -19,6 +19,7 @@ from featx.errors import (
     did_you_mean,
 )
 from featx.own_code import first_line
+from featx.system import when_free
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -198,7 +199,7 @@ def _fetched(model: PretrainedModel) -> str:
             file.parent.mkdir(parents=True, exist_ok=True)
             whole = file.with_suffix(f".{os.getpid()}")
             torch.save(made.state_dict(), whole)
-            whole.replace(file)
+            when_free(os.replace, whole, file)
         return str(file)
     file = _cached_file(model.name)
     if not file.is_file():

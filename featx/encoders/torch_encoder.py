@@ -416,10 +416,10 @@ def _check_output(output: Any, what: str) -> None:
 
 def _pooled(output: Tensor, pool: int) -> Tensor:
     """Average over a grid of cells, or over tokens: (B, n_features)."""
-    from torch.nn import functional as F
+    from featx.autoencoders.layers import average_cells
 
     if output.ndim == 4:
-        output = F.adaptive_avg_pool2d(output.float(), pool)
+        output = average_cells(output.float(), pool)
     elif output.ndim == 3:
         output = output.float().mean(dim=1)
     return output.flatten(1)

@@ -108,21 +108,27 @@ class _FeaturesFile:
 
     def __init__(self, work: Path, n_rows: int) -> None:
         self.path = work / "features.npy"
-        self.n_chunks, self.seconds, self.digest = 0, 0.0, hashlib.sha256()
         self._n_rows = n_rows
         self._state = work / "progress.json"
+        self.n_chunks, self.seconds, self.digest = self._written()
+        if not self.n_chunks:
+            self.path.unlink(missing_ok=True)
+
+    def _written(self) -> tuple[int, float, hashlib._Hash]:
+        """Count the chunks that are whole; with what they took, and their checksum.
+
+        When it returns, the file is no longer mapped: Windows removes none that is.
+        """
         try:
             state: dict[str, Any] = json.loads(self._state.read_text(encoding="utf-8"))
             array = np.load(self.path, mmap_mode="r")
             whole = array[: state["n_chunks"] * CHUNK_ROWS]
             digest = hash_file(self.path, array.offset + whole.nbytes)
             if digest.hexdigest() == state["sha256"]:
-                self.n_chunks, self.seconds = state["n_chunks"], state["seconds"]
-                self.digest = digest
+                return state["n_chunks"], state["seconds"], digest
         except (FileNotFoundError, ValueError, KeyError):
             pass  # nothing was finished
-        if not self.n_chunks:
-            self.path.unlink(missing_ok=True)
+        return 0, 0.0, hashlib.sha256()
 
     def append(self, chunk: NDArray[np.float32], seconds: float) -> None:
         """Write the next chunk, which took so many seconds, and what is whole now."""

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from featx.features.engines import Rows
 from featx.memory_maps import release_pages
 from featx.store.checksums import damage
-from featx.store.folders import MANIFEST, note_use
+from featx.store.folders import MANIFEST, PARTIAL, note_use
 
 
 @dataclass(frozen=True)
@@ -88,6 +88,8 @@ def find_known_rows(
         [], [], nowhere, np.zeros_like(nowhere), first[of].astype(np.int64)
     )
     for path in sorted(folder.glob(f"[!.]*/{MANIFEST}")):
+        if path.parent.name.endswith(PARTIAL):
+            continue  # it changes, or gets another name, which it cannot while it is mapped
         try:
             manifest = json.loads(path.read_text(encoding="utf-8"))
             if manifest["encoder_digest"] != encoder_digest:

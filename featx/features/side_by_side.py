@@ -201,17 +201,24 @@ def _joined(
         ):
             file = work / "features.npy"
             reserve(file, (len(first.y), width), np.float32)
-            whole = np.load(file, mmap_mode="r+")
-            for rows in batches(len(whole), max(1, _BATCH_VALUES // width)):
-                pairs = zip(features, weights, strict=True)
-                weighed = [one.X[rows] * np.float32(weight) for one, weight in pairs]
-                whole[rows] = np.concatenate(weighed, axis=1)
-                for used in (whole, *(one.X for one in features)):
-                    release_pages(used)
-            whole.flush()
+            _write_weighed(file, [one.X for one in features], weights)
         return read(cache.store.path("features", key), None)
 
     X = cache.store.get_or_make_alone("features", key, f"join {name}", read, make)
     seconds = sum(one.encode_seconds for one in features)
     n_encoded = sum(one.n_encoded for one in features)
     return CachedFeatures(X, first.y, first.ids, key, seconds, n_encoded)
+
+
+def _write_weighed(
+    file: Path, arrays: Sequence[NDArray[np.float32]], weights: Sequence[float]
+) -> None:
+    """Write arrays side by side into a file; afterwards it is no longer mapped."""
+    whole = np.load(file, mmap_mode="r+")
+    for rows in batches(len(whole), max(1, _BATCH_VALUES // whole.shape[1])):
+        pairs = zip(arrays, weights, strict=True)
+        weighed = [one[rows] * np.float32(weight) for one, weight in pairs]
+        whole[rows] = np.concatenate(weighed, axis=1)
+        for used in (whole, *arrays):
+            release_pages(used)
+    whole.flush()

@@ -15,7 +15,6 @@ from featx.images.index import Locations
 from featx.images.options import Options
 from featx.images.pixels import (
     Header,
-    Source,
     read_header,
     read_pixels,
     reason,
@@ -124,19 +123,16 @@ class _Tasks(Sequence[tuple[Any, ...]]):
         return start, self.locations.take(rows), *self.extra
 
 
-def _found(source: Source | Exception) -> Source:
-    if isinstance(source, Exception):
-        raise source
-    return source
-
-
 def _survey_chunk(start: int, locations: Locations) -> tuple[Counter[Header], Damage]:
     headers: Counter[Header] = Counter()
     damage: Damage = {}
     with strict_pillow():
         for row, source in enumerate(locations.open(), start):
+            if isinstance(source, Exception):
+                damage[row] = reason(source)
+                continue
             try:
-                headers[read_header(_found(source))] += 1
+                headers[read_header(source)] += 1
             except Exception as error:  # a damaged file makes Pillow raise anything
                 damage[row] = reason(error)
     return headers, damage
@@ -155,8 +151,11 @@ def _decode_chunk(
     damage: Damage = {}
     with strict_pillow():
         for row, source in enumerate(locations.open(), start):
+            if isinstance(source, Exception):  # raised, it would keep the file mapped
+                damage[row] = reason(source)
+                continue
             try:
-                pixels = read_pixels(_found(source), shape[:2], shape[2], fit)
+                pixels = read_pixels(source, shape[:2], shape[2], fit)
             except Exception as error:  # a damaged file makes Pillow raise anything
                 damage[row] = reason(error)
             else:

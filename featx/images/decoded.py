@@ -29,6 +29,7 @@ from featx.images.split import TEST, UNLABELED, check_classes, validation_mask
 from featx.images.working_size import size_notes, working_size
 from featx.memory_maps import load_array, reserve
 from featx.store import Store, cache_errors
+from featx.system import when_free
 
 # manifest, images, and the arrays "labels", "ids" and "part" of a decoded image set
 _Found = tuple[dict[str, Any], NDArray[np.uint8], dict[str, NDArray[Any]]]
@@ -176,7 +177,7 @@ def _drop_rows(file: Path, bad: Sequence[int] | NDArray[np.int64]) -> None:
         target[start : start + 4096] = source[good[start : start + 4096]]
     del source, target
     with cache_errors(file.parent.parent):
-        os.replace(kept, file)
+        when_free(os.replace, kept, file)
 
 
 def _check(readable: Index, root: Folder, skipped: Sequence[Skipped]) -> None:

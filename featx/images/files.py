@@ -21,6 +21,7 @@ from featx.errors import DataError, MissingDataError, StorageError
 from featx.images.backends import is_image
 from featx.images.imageset import Skipped
 from featx.images.pixels import read_pixels, reason, strict_pillow
+from featx.system import decode_path
 
 _AT_ONCE = 256  # images
 _PIXELS_AT_ONCE = 2**26  # values of them
@@ -131,7 +132,7 @@ def _names(names: list[bytes], end: bytes) -> Iterator[str]:
     for name in names:
         name = name if end == b"\0" else name.removesuffix(b"\r")
         if name:
-            yield os.fsdecode(name)
+            yield decode_path(name)
 
 
 def read_images(

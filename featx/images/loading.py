@@ -206,7 +206,7 @@ def _find(source: str | os.PathLike[str]) -> Folder | str:
     if os.path.isdir(path):
         return LocalFolder(path)
     if is_shard(path.name) and exists:
-        return list_file(str(path.resolve()))
+        return list_file(path.resolve().as_posix())
     if exists:
         return str(path)
     near = difflib.get_close_matches(str(source), NAMED, n=1)

@@ -6,7 +6,7 @@ import hashlib
 import os
 from typing import IO, Any
 
-from featx import remote
+from featx import remote, system
 
 Stamp = tuple[int | str, ...]  # bytes, and what changes with the content
 
@@ -26,7 +26,7 @@ def stamp_local(path: str, status: os.stat_result) -> Stamp:
     clocks stand at whole hundredths of seconds, and the content says it.
     """
     stamp = (status.st_size, status.st_mtime_ns, status.st_ino, status.st_ctime_ns)
-    if status.st_ino and status.st_ctime_ns % _COARSE and os.name == "posix":
+    if status.st_ino and status.st_ctime_ns % _COARSE and not system.WINDOWS:
         return stamp
     return (*stamp, digest(path))
 

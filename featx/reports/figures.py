@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import re
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
 from matplotlib.axes import Axes
 
 from featx.evaluation.results import BenchResults
+from featx.names import file_name
 from featx.reports import pictures
 from featx.reports.canvas import axes_of_file, render
 from featx.reports.displays.class_accuracy import ClassAccuracyDisplay
@@ -23,8 +24,12 @@ from featx.reports.displays.risk_coverage import RiskCoverageDisplay
 
 def figures_of(results: BenchResults) -> Iterator[tuple[str, bytes]]:
     """Draw the figures of a run: yield name and content of each file, PNG and SVG."""
+    often = Counter[str]()
     for name, ax in _figures(results):
-        safe = re.sub(r"[^\w.-]+", "-", name)
+        safe = file_name(name)
+        often[safe.casefold()] += 1  # most folders on Windows and macOS take A for a
+        if (number := often[safe.casefold()]) > 1:
+            safe = f"{safe}-{number}"
         yield from ((f"{safe}.{kind}", render(ax, kind)) for kind in ("png", "svg"))
 
 

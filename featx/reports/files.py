@@ -184,8 +184,8 @@ def _told(folder: str | Path) -> Iterator[None]:
     except OSError as error:
         raise CacheError(
             f"Got a run folder that cannot be written, {folder}: "
-            f"{error.strerror or error}. Make room or give permission there, or name "
-            "another folder."
+            f"{error.strerror or error}. Make room or give permission there, close the "
+            "programs that have its files open, or name another folder."
         ) from error
 
 

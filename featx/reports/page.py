@@ -10,6 +10,7 @@ from featx.reports.documents import dumps
 from featx.reports.recommendation import cheapest, choice_lines, save_command
 from featx.reports.sentences import class_lines, remarks, shown_protocol
 from featx.reports.table import markdown_cell, markdown_table, markdown_text
+from featx.system import for_shell
 
 _SHOWN_ELSEWHERE = {"class_names", "train_per_class", "test_per_class", "notes"}
 
@@ -50,7 +51,7 @@ def markdown_page(results: BenchResults, command: str) -> str:
         "## Machine",
         _facts({"featx": results.version, **results.machine}),
         "## Command",
-        _fenced(command),
+        _fenced(for_shell(command)),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from featx.evaluation.result import Result
 from featx.evaluation.results import BenchResults
 from featx.reports.sentences import alike_line, remark, seconds
+from featx.system import for_shell
 
 # Options of featx bench and featx fit that a command to save a row sets anew or has no
 # use for, and whether a value follows.
@@ -158,7 +159,8 @@ def save_command(results: BenchResults, row: Result, command: str = "") -> str:
         chosen += ["--folds", str(folds)]
     for name, value in results.protocol.get("reduced", {}).get(row.encoder, {}).items():
         chosen += ["--set", f"{name}={value}"]
-    return shlex.join(["featx", "fit", *kept, *chosen, "--save", "model.featx"])
+    words = ["featx", "fit", *kept, *chosen, "--save", "model.featx"]
+    return for_shell(shlex.join(words))
 
 
 def _kept(words: Sequence[str]) -> list[str]:

@@ -36,6 +36,7 @@ _UNREADABLE = (
     *(OverflowError, RuntimeError, zipfile.BadZipFile, zlib.error),
     *(struct.error, Image.DecompressionBombError, Image.DecompressionBombWarning),
 )
+_BACKSLASH = "%5C"
 _SHEET = re.compile(r"thumbnails/[0-9]{3,}\.(png|jpg)")
 
 
@@ -72,11 +73,11 @@ def predictions_npz(results: BenchResults) -> bytes:
         "class_names": np.asarray(results.data["class_names"], np.str_),
     }
     for row in results.rows:
-        arrays[f"pred/{_tail(row.name)}"] = results.predictions[row.name]
+        arrays[f"pred/{_member(row.name)}"] = results.predictions[row.name]
         if row.name in results.repeat_predictions:
-            arrays[f"repeats/{_tail(row.name)}"] = results.repeat_predictions[row.name]
+            arrays[f"repeats/{_member(row.name)}"] = results.repeat_predictions[row.name]
         if row.name in results.confidences:
-            arrays[f"confidence/{_tail(row.name)}"] = results.confidences[row.name]
+            arrays[f"confidence/{_member(row.name)}"] = results.confidences[row.name]
     if results.groups is not None:
         arrays["groups"] = results.groups
     if results.answers is not None:
@@ -132,7 +133,7 @@ def pictures_npz(results: BenchResults, album: Album) -> bytes:
     }
     for kind in ("reconstructions", "filters"):
         for encoder, images in getattr(results, kind).items():
-            arrays[f"{kind}/{encoder}"] = images
+            arrays[f"{kind}/{_member(encoder)}"] = images
     return _npz(arrays)
 
 
@@ -251,7 +252,7 @@ def _load(folder: Path) -> Run:
     found = folder / "diagnostics.npz"
 
     def by_row(kind: str) -> dict[str, NDArray[Any]]:
-        keys = {name: f"{kind}/{_tail(name)}" for name in names}
+        keys = {name: f"{kind}/{_member(name)}" for name in names}
         return {name: named[key] for name, key in keys.items() if key in named}
 
     results = BenchResults.from_dict(
@@ -308,7 +309,7 @@ def _sheet(name: str) -> str:
 
 def _below(head: str, arrays: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
     return {
-        name.removeprefix(head): array
+        name.removeprefix(head).replace(_BACKSLASH, "\\"): array
         for name, array in arrays.items()
         if name.startswith(head)
     }
@@ -316,6 +317,15 @@ def _below(head: str, arrays: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]
 
 def _tail(name: str) -> str:
     return name.replace(" + ", "+")
+
+
+def _member(name: str) -> str:
+    r"""Name a member of an archive: on Windows, a backslash there becomes a slash.
+
+    >>> _member(r"C:\nets.py:Net")
+    'C:%5Cnets.py:Net'
+    """
+    return _tail(name).replace("\\", _BACKSLASH)
 
 
 def _npz(arrays: dict[str, NDArray[Any]]) -> bytes:

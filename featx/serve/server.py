@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ipaddress
 import logging
-import os
 import signal
 import socket
 from collections.abc import Collection, Iterator
@@ -12,6 +11,7 @@ from contextlib import ExitStack, contextmanager
 
 import uvicorn
 
+from featx import system
 from featx.errors import ParameterError
 from featx.images.pixels import strict_pillow
 from featx.serve.app import Service
@@ -59,7 +59,7 @@ def listen(host: str, port: int) -> socket.socket:
         opened = socket.socket(family, kind, protocol)
         with ExitStack() as undo:
             undo.push(opened)
-            if os.name == "posix":  # elsewhere it would share the port
+            if not system.WINDOWS:  # there it would share the port
                 opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             opened.bind(address)
             opened.listen(_BACKLOG)

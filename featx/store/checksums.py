@@ -11,6 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from featx.errors import CacheError
+from featx.system import when_free
 
 SUMS = "SHA256SUMS"  # as sha256sum writes it, and "sha256sum -c" reads it
 _STAMP = ".seen"
@@ -122,4 +123,4 @@ def _states(folder: Path) -> dict[str, list[int]]:
 def _stamp(folder: Path) -> None:
     part = folder / f"{_STAMP}.{os.getpid()}"
     part.write_text(json.dumps(_states(folder)), encoding="utf-8")
-    part.replace(folder / _STAMP)
+    when_free(os.replace, part, folder / _STAMP)

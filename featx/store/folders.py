@@ -16,6 +16,7 @@ import platformdirs
 from featx._version import __version__
 from featx.errors import CacheError, FeatxError
 from featx.store.checksums import check, seal
+from featx.system import when_free
 
 FORMAT = 6  # of everything in the cache; a new number makes every entry anew
 MANIFEST = "manifest.json"
@@ -63,7 +64,7 @@ def write_json(path: Path, value: object) -> None:
     """Write a JSON file that is whole or absent."""
     part = path.with_name(path.name + ".part")
     part.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
-    part.replace(path)
+    when_free(os.replace, part, path)
 
 
 def finish_folder(
@@ -85,7 +86,7 @@ def finish_folder(
 def rename_folder(work: Path, final: Path) -> None:
     """Give a finished folder its name, unless one of that name is there already."""
     try:
-        work.rename(final)
+        when_free(os.rename, work, final)
     except OSError as error:
         if (final / MANIFEST).is_file():
             return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,6 +11,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from featx.store.folders import cache_errors, partial_folder, whole_folder
+from featx.system import is_in_use, when_free
 
 
 @contextmanager
@@ -49,12 +51,12 @@ def remove_entry(folder: Path) -> bool:
     """Remove an entry of the cache, unless a process is making it.
 
     It disappears under its name at once: whoever reads it finds it whole or not at all,
-    and what is mapped into memory stays there (not on Windows, nor on network file
-    systems when another machine removes it). If this process is killed, the rest is
-    listed as a partial entry.
+    and what is mapped into memory stays there (not on network file systems when another
+    machine removes it). On Windows nobody removes what a process has mapped. If this
+    process is killed, the rest is listed as a partial entry.
 
     `folder` is the entry's, or its partial one. False if it is locked by whoever makes it,
-    or was gone already; CacheError if it cannot be removed.
+    in use, or was gone already; CacheError if it cannot be removed.
     """
     final = whole_folder(folder)
     rest = partial_folder(final)
@@ -70,7 +72,12 @@ def remove_entry(folder: Path) -> bool:
             if folder == final:
                 if rest.exists():
                     shutil.rmtree(rest)
-                final.rename(rest)
+                try:
+                    when_free(os.rename, final, rest)
+                except OSError as error:
+                    if is_in_use(error):
+                        return False
+                    raise
             shutil.rmtree(rest, ignore_errors=True)
             if rest.exists():  # a reader may just have noted there what it has seen
                 shutil.rmtree(rest)

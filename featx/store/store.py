@@ -25,6 +25,7 @@ from featx.store.folders import (
     whole_folder,
 )
 from featx.store.locks import remove_entry, sole_maker
+from featx.system import when_free
 
 Progress = Callable[[str, int, int], None]
 Made = TypeVar("Made")
@@ -158,7 +159,7 @@ class Store:
                 if found is None:
                     if replace_damaged and folder.exists():
                         with cache_errors(folder.parent):
-                            shutil.rmtree(folder)
+                            when_free(shutil.rmtree, folder)
                     found = make()
         return found
 
@@ -190,8 +191,8 @@ class Store:
     def remove(self, key: str) -> list[Entry]:
         """Remove the entries whose key begins with `key`, at least 4 digits.
 
-        What was removed is returned. An entry that another process is making stays, and a
-        `FeatxWarning` says so.
+        What was removed is returned. An entry that another process is making stays, on
+        Windows also one that it uses, and a `FeatxWarning` says so.
 
         Raises
         ------
@@ -253,7 +254,8 @@ class Store:
     ) -> list[Entry]:
         """Remove what was not used for long, or for longest; return it in that order.
 
-        Entries that other processes are making stay, and a `FeatxWarning` says so.
+        Entries that other processes are making stay, on Windows also those that they use,
+        and a `FeatxWarning` says so.
 
         Parameters
         ----------
@@ -293,7 +295,8 @@ class Store:
             more = ", ..." if len(kept) > 3 else ""
             warnings.warn(
                 f"Got {len(kept)} of {len(chosen)} entries that another process is making "
-                f"({', '.join(kept[:3])}{more}); they stay. Run this again when it ends.",
+                f"or using ({', '.join(kept[:3])}{more}); they stay. Run this again when "
+                "it ends.",
                 FeatxWarning,
                 stacklevel=3,
             )

@@ -9,6 +9,7 @@ import numpy as np
 from featx.evaluation.learning_curve import CurveRow, LearningCurve
 from featx.reports.curve import curve_lines
 from featx.reports.sentences import OUTSIDE
+from featx.system import for_shell
 
 _LEFT, _RIGHT, _TOP, _BOTTOM = 48, 625, 15, 255  # of the axes
 _APART = 45  # between two numbers below the axis
@@ -70,7 +71,7 @@ def curve_view(curve: LearningCurve) -> dict[str, Any]:
         ],
         "draws": curve.protocol["draws"],
         "said": curve_lines(curve),
-        "command": curve.command,
+        "command": for_shell(curve.command),
     }
 
 

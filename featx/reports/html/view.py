@@ -26,6 +26,7 @@ from featx.reports.html.findings import (
 from featx.reports.html.rows import answer, compared, row_view
 from featx.reports.runs import Run
 from featx.reports.sentences import OUTSIDE, remarks, shown_protocol
+from featx.system import for_shell
 
 _SHOWN_ELSEWHERE = (
     "class_names",
@@ -72,7 +73,7 @@ def page_view(
         "label_issues": label_issues(run, names),
         "copies": copies(run, names),
         "facts": _facts(results)
-        | {"command": run.command, "encoders": _parameters(results)},
+        | {"command": for_shell(run.command), "encoders": _parameters(results)},
         "compared": compared(results, other.results) if other else None,
         "other_title": _title(other.results.data) if other else "",
         "sheets": [uri(sheet) for sheet in run.album.sheets],
