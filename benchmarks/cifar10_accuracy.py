@@ -285,9 +285,7 @@ def main() -> None:
     )
     parser.add_argument("--seeds", default=",".join(map(str, SEEDS)))
     parser.add_argument("--limit", type=int, help="images, to try the script itself")
-    parser.add_argument(
-        "--readme", action="store_true", help="write the tables"
-    )
+    parser.add_argument("--readme", action="store_true", help="write the tables")
     args = parser.parse_args()
     if not (args.folder or args.readme):
         parser.error("give a folder or --readme")

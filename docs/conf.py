@@ -13,7 +13,7 @@ from featx._version import __version__
 
 project = "featx"
 author = "featx maintainers"
-copyright = "featx maintainers, BSD 3-Clause"  # noqa: A001
+copyright = "featx maintainers, BSD 3-Clause"
 version = release = __version__
 
 extensions = [

@@ -56,9 +56,10 @@ curve = learning_curve(
 display = LearningCurveDisplay.from_results(curve)
 
 # %%
-# With 10 labels of each class ``compact`` is about as accurate as the pixels with 25. Filters
-# that were learned (``patch``) and random patches of images (gray) do not differ by more than
-# the draws do, and with all labels the three are equally good. The curve can be carried on:
+# With 10 labels of each class ``compact`` is about as accurate as the pixels with 25.
+# Filters that were learned (``patch``) and random patches of images (gray) do not
+# differ by more than the draws do, and with all labels the three are equally good. The
+# curve can be carried on:
 
 print(curve.sentence())
 for row in curve.highest:

@@ -55,9 +55,9 @@ print(search.best_params_)
 # %%
 # What the grid says
 # ------------------
-# Points are means over the folds, bars one standard deviation between them. More filters are
-# better here. Where bars overlap, one setting may be as good as another, and the best of
-# twelve is best by chance, too.
+# Points are means over the folds, bars one standard deviation between them. More
+# filters are better here. Where bars overlap, one setting may be as good as another,
+# and the best of twelve is best by chance, too.
 
 found = pd.DataFrame(search.cv_results_)
 found["patch_size"] = found["param_encoder__patch_size"].astype(str)

@@ -101,10 +101,10 @@ for ax, (title, results) in zip(axes, tables.items(), strict=True):
         print(f"  {row.name:20} {row.percent} % [{100 * low:.1f}, {100 * high:.1f}]")
 
 # %%
-# The first table is true of new pictures of the same patients, and of nobody else. The second
-# one is what a new patient may expect: no row is shown to do better than chance, which is the
-# dotted line. Its intervals are wide because there are 24 patients. More pictures of them
-# would not help; more patients would.
+# The first table is true of new pictures of the same patients, and of nobody else. The
+# second one is what a new patient may expect: no row is shown to do better than chance,
+# which is the dotted line. Its intervals are wide because there are 24 patients. More
+# pictures of them would not help; more patients would.
 #
 # Use ``--group-by`` on the command line, a column ``group`` in a table of labels, or
 # ``groups_train`` in an ``.npz`` file.

@@ -57,10 +57,10 @@ print(results)
 # %%
 # Do the probabilities come true?
 # -------------------------------
-# Naive Bayes is far too sure of itself: 256 features of one image are not 256 independent
-# witnesses. In the table its probabilities are those after calibration. The points should
-# lie on the dotted line. Large points and high bars stand for many images; where an interval
-# is long, there are few.
+# Naive Bayes is far too sure of itself: 256 features of one image are not 256
+# independent witnesses. In the table its probabilities are those after calibration. The
+# points should lie on the dotted line. Large points and high bars stand for many
+# images; where an interval is long, there are few.
 
 figure, axes = plt.subplots(1, 2, figsize=(10, 5), layout="constrained")
 for ax, name in zip(axes, ["patch + svm", "patch + naive Bayes"], strict=True):

@@ -90,9 +90,9 @@ print(results)
 display = ComparisonDisplay.from_results(results)
 
 # %%
-# The intervals are wide, as there are 72 test images. Tests on the same images say more than
-# intervals do. That learning the filters was worth it, compared with random patches, they do
-# not say.
+# The intervals are wide, as there are 72 test images. Tests on the same images say more
+# than intervals do. That learning the filters was worth it, compared with random
+# patches, they do not say.
 
 for other in ("raw", "random-patches"):
     test = results.comparison_of("patch + svm", f"{other} + svm")

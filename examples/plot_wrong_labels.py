@@ -47,8 +47,8 @@ right = found.issue_labels[is_planted] == true[found.issue_rows[is_planted]]
 print(f"for {right.sum()} of these the suggested label is the true one")
 
 # %%
-# The clearest come first, so one may stop looking at any time. Those that were not planted are
-# digits that are hard to read.
+# The clearest come first, so one may stop looking at any time. Those that were not
+# planted are digits that are hard to read.
 
 shown = found.issue_rows[:40]
 figure, axes = plt.subplots(4, 10, figsize=(9, 5.2), layout="constrained")

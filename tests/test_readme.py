@@ -25,7 +25,10 @@ RECIPES = {
     section.partition("**")[0]: re.findall(r"```bash\n(.*?)```", section, re.DOTALL)
     for section in re.split(r"\n\*\*", README)[1:]
 }
-FEW = {"bench": "--encoders raw --clf knn", "curve": "--encoders raw --clf knn --draws 2"}
+FEW = {
+    "bench": "--encoders raw --clf knn",
+    "curve": "--encoders raw --clf knn --draws 2",
+}
 
 
 @pytest.mark.parametrize("code", PYTHON)

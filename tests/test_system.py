@@ -273,7 +273,10 @@ def test_names_of_folders_are_taken_everywhere(text, name):
     [
         ("featx fit pets", "featx fit pets"),
         (r"featx fit 'C:\my pets'", r'featx fit "C:\my pets"'),
-        (r"featx bench 'C:\pets' --clf svm,knn", r'featx bench C:\pets --clf "svm,knn"'),
+        (
+            r"featx bench 'C:\pets' --clf svm,knn",
+            r'featx bench C:\pets --clf "svm,knn"',
+        ),
         ("featx fit a --group-by '^(p\\d)'", 'featx fit a --group-by "^(p\\d)"'),
     ],
 )

@@ -42,9 +42,7 @@ def _held_out(value: Any) -> bool:
 
 
 TEXT = _Kind("text", lambda value: isinstance(value, str), {"type": "string"})
-_FACTS = _Kind(
-    "an object", lambda value: isinstance(value, dict), {"type": "object"}
-)
+_FACTS = _Kind("an object", lambda value: isinstance(value, dict), {"type": "object"})
 _SWITCH = _Kind(
     "true or false", lambda value: isinstance(value, bool), {"type": "boolean"}
 )
@@ -188,7 +186,9 @@ def _schema(wanted: Any) -> dict[str, Any]:
     return {
         "type": "object",
         "required": [key for key in wanted if not key.endswith("?")],
-        "properties": {key.removesuffix("?"): _schema(of) for key, of in wanted.items()},
+        "properties": {
+            key.removesuffix("?"): _schema(of) for key, of in wanted.items()
+        },
     }
 
 

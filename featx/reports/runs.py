@@ -75,7 +75,9 @@ def predictions_npz(results: BenchResults) -> bytes:
     for row in results.rows:
         arrays[f"pred/{_member(row.name)}"] = results.predictions[row.name]
         if row.name in results.repeat_predictions:
-            arrays[f"repeats/{_member(row.name)}"] = results.repeat_predictions[row.name]
+            arrays[f"repeats/{_member(row.name)}"] = results.repeat_predictions[
+                row.name
+            ]
         if row.name in results.confidences:
             arrays[f"confidence/{_member(row.name)}"] = results.confidences[row.name]
     if results.groups is not None:
