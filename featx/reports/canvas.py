@@ -59,7 +59,7 @@ def styled() -> Iterator[None]:
         "axes.spines.right": False,
         "axes.titlesize": 11,
         "axes.titlelocation": "left",
-        "axes.prop_cycle": plt.cycler(color=_COLORS),
+        "axes.prop_cycle": matplotlib.cycler(color=_COLORS),
         "figure.constrained_layout.w_pad": 0.12,  # inches
         "figure.constrained_layout.h_pad": 0.12,
         "font.family": _fonts(),
