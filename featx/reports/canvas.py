@@ -13,7 +13,7 @@ from typing import Any
 import matplotlib
 import matplotlib.pyplot as plt
 import seaborn as sns
-from matplotlib import font_manager
+from matplotlib import font_manager, rcsetup
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -59,7 +59,7 @@ def styled() -> Iterator[None]:
         "axes.spines.right": False,
         "axes.titlesize": 11,
         "axes.titlelocation": "left",
-        "axes.prop_cycle": matplotlib.cycler(color=_COLORS),
+        "axes.prop_cycle": rcsetup.cycler(color=_COLORS),
         "figure.constrained_layout.w_pad": 0.12,  # inches
         "figure.constrained_layout.h_pad": 0.12,
         "font.family": _fonts(),
