@@ -55,8 +55,9 @@ class Calibration:
 
     The probabilities are ``(1 - floor) * softmax(slope * scores + bonus * named) + floor /
     n_classes``, where `named` is 1 for the class that is named. Temperature scaling [1]_ is
-    the slope alone. The bonus suits scores that say little but which class is named; the
-    floor those that may be quite sure and wrong, as a few neighbors may.
+    the slope alone. The bonus suits scores that say little but which class is named, as
+    those of scikit-learn's NuSVC and SGDClassifier; no classifier of featx needs it. The
+    floor suits those that may be quite sure and wrong, as a few neighbors may.
 
     Parameters
     ----------
