@@ -29,6 +29,7 @@ FEW = {
     "bench": "--encoders raw --clf knn",
     "curve": "--encoders raw --clf knn --draws 2",
 }
+SMALL = "--clf knn --set torchvision:resnet18.size=32"
 
 
 @pytest.mark.parametrize("code", PYTHON)
