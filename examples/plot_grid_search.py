@@ -34,8 +34,8 @@ X_train, X_test, y_train, y_test = train_test_split(
 # %%
 # The search
 # ----------
-# The settings of the encoder and of the classifier are searched together, in three folds.
-# In each fold the encoder learns from the training images of that fold alone.
+# The settings of the encoder and of the classifier are searched together, in three
+# folds. In each fold the encoder learns from the training images of that fold alone.
 
 pipeline = Pipeline(
     [
@@ -55,9 +55,9 @@ print(search.best_params_)
 # %%
 # What the grid says
 # ------------------
-# Points are means over the folds, bars one standard deviation between them. More filters are
-# better here. Where bars overlap, one setting may be as good as another, and the best of
-# twelve is best by chance, too.
+# Points are means over the folds, bars one standard deviation between them. More
+# filters are better here. Where bars overlap, one setting may be as good as another,
+# and the best of twelve is best by chance, too.
 
 found = pd.DataFrame(search.cv_results_)
 found["patch_size"] = found["param_encoder__patch_size"].astype(str)
@@ -83,8 +83,8 @@ ax.legend(frameon=False)
 # %%
 # What is left of it
 # ------------------
-# The accuracy of the best setting was chosen from many and flatters. The images that were
-# put aside say what to expect.
+# The accuracy of the best setting was chosen from many and flatters. The images that
+# were put aside say what to expect.
 
 right = int((search.predict(X_test) == y_test).sum())
 low, high = binomtest(right, len(y_test)).proportion_ci(method="wilson")

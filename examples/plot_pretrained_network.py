@@ -10,8 +10,8 @@ It shows how such a network is used and judged, not how good a pretrained one is
 # %%
 # A file of weights
 # -----------------
-# You would have a file that torchvision or a colleague made. Here the first weights of a
-# ResNet-18 are written to one, with a seed.
+# You would have a file that torchvision or a colleague made. Here the first weights of
+# a ResNet-18 are written to one, with a seed.
 
 import tempfile
 from pathlib import Path
@@ -32,9 +32,9 @@ torch.save(resnet18(weights=None).state_dict(), folder / "resnet18.pth")
 # %%
 # The network in the table
 # ------------------------
-# By its name it sees images as its weights want them. Here gray digits become three channels
-# and 32 pixels wide, instead of 224. What follows ``@`` is the layer that is taken; without
-# it, what the last layer is given.
+# By its name it sees images as its weights want them. Here gray digits become three
+# channels and 32 pixels wide, instead of 224. What follows ``@`` is the layer that is
+# taken; without it, what the last layer is given.
 
 weights = folder / "resnet18.pth"
 encoders = {
@@ -57,10 +57,11 @@ print("outside data:", ", ".join(results.outside_data))
 display = ComparisonDisplay.from_results(results)
 
 # %%
-# Read it with care. Weights at random already give features, and an early layer better ones
-# than the last. A network that is shown only against the pixels may owe its lead to its shape
-# alone. Weights that learned from photographs would say more of photographs. Compare them on
-# your own images, beside what learned from these; the table marks them as outside data.
+# Read it with care. Weights at random already give features, and an early layer better
+# ones than the last. A network that is shown only against the pixels may owe its lead
+# to its shape alone. Weights that learned from photographs would say more of
+# photographs. Compare them on your own images, beside what learned from these; the
+# table marks them as outside data.
 
 plt.show()
 temporary.cleanup()

@@ -47,8 +47,8 @@ right = found.issue_labels[is_planted] == true[found.issue_rows[is_planted]]
 print(f"for {right.sum()} of these the suggested label is the true one")
 
 # %%
-# The clearest come first, so one may stop looking at any time. Those that were not planted are
-# digits that are hard to read.
+# The clearest come first, so one may stop looking at any time. Those that were not
+# planted are digits that are hard to read.
 
 shown = found.issue_rows[:40]
 figure, axes = plt.subplots(4, 10, figsize=(9, 5.2), layout="constrained")
@@ -62,8 +62,8 @@ for ax, row, suggested in zip(axes.ravel(), shown, found.issue_labels, strict=Fa
     ax.set_title(title, fontsize=8, color=color)
 
 # %%
-# How many images must be looked at to find so many wrong labels? Looking at images in any
-# order finds hardly one of them in forty images.
+# How many images must be looked at to find so many wrong labels? Looking at images in
+# any order finds hardly one of them in forty images.
 
 figure, ax = plt.subplots(figsize=(6, 3.6), layout="constrained")
 looked_at = np.arange(1, len(is_planted) + 1)

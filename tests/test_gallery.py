@@ -24,7 +24,7 @@ def test_a_script_has_the_form_of_the_gallery(script):
     assert title.endswith("?") and blank == ""
     assert set(line) == {"="} and len(line) >= len(title)
     cells = source.split("\n# %%\n")[1:]
-    assert len(cells) >= 4
+    assert len(cells) >= 3
     assert all(cell.startswith("# ") for cell in cells)  # each says something
 
 
@@ -49,4 +49,5 @@ def test_a_script_draws_and_prints_and_leaves_nothing(
         runpy.run_path(str(script), run_name="__main__")
     assert capsys.readouterr().out.strip()
     assert plt.get_fignums()
-    assert not list(tmp_path.iterdir())
+    left = {path.name.partition("_")[0] for path in tmp_path.iterdir()}
+    assert left <= {"torchinductor"}  # torch makes that folder when it writes a graph
