@@ -10,8 +10,8 @@ nor torch. Install ``featx[onnx]`` to write it.
 # %%
 # A model
 # -------
-# A small encoder and a classifier learn from the digits. ``precision`` is float32, as the
-# graph has it.
+# A small encoder and a classifier learn from the digits. ``precision`` is float32, as
+# the graph has it.
 
 import json
 import subprocess
@@ -48,8 +48,8 @@ print(f"digits.onnx has {n_bytes / 1e6:.1f} MB")
 # %%
 # It runs by itself
 # -----------------
-# This program imports numpy and onnxruntime and nothing else. It runs in a process of its
-# own, which says so.
+# This program imports numpy and onnxruntime and nothing else. It runs in a process of
+# its own, which says so.
 
 program = """
 import json

@@ -10,9 +10,10 @@ images without a label helped.
 # %%
 # Accuracy by the number of labels
 # --------------------------------
-# Every encoder learns once, from all training images of the digits. Then 2, 5, 10 and more
-# labels of each class are drawn five times, the same for every row, and a linear classifier
-# is fitted on these alone. The bands are one standard deviation between draws.
+# Every encoder learns once, from all training images of the digits. Then 2, 5, 10 and
+# more labels of each class are drawn five times, the same for every row, and a linear
+# classifier is fitted on these alone. The bands are one standard deviation between
+# draws.
 
 import tempfile
 from pathlib import Path
@@ -68,8 +69,8 @@ for row in curve.highest:
 # %%
 # What the images without a label gave
 # ------------------------------------
-# Now only five images of each class have a label, the others have none. ``compact`` learns
-# once from all of them, and once from the labeled ones alone.
+# Now only five images of each class have a label, the others have none. ``compact``
+# learns once from all of them, and once from the labeled ones alone.
 
 rng = np.random.default_rng(0)
 X, y = digits.train.X, digits.train.y
@@ -102,15 +103,16 @@ print(f"the images without a label gave {low:+.1f} to {high:+.1f} points")
 print(f"p = {test.p_value:.3f}")
 
 # %%
-# Here they gave nothing that can be seen. The digits are simple, and fifty of them show all
-# strokes there are. On photographs it may be otherwise, and only this comparison can tell.
-# This is one draw of fifty labels; the interval covers the choice of the test images alone.
+# Here they gave nothing that can be seen. The digits are simple, and fifty of them show
+# all strokes there are. On photographs it may be otherwise, and only this comparison
+# can tell. This is one draw of fifty labels; the interval covers the choice of the test
+# images alone.
 
 # %%
 # Which images to label first
 # ---------------------------
-# Ten labels are to be bought. Typical images of ten clusters are a better start than any
-# ten images.
+# Ten labels are to be bought. Typical images of ten clusters are a better start than
+# any ten images.
 
 features = encode(few, encoders["compact"], cache=cache, name="compact").unlabeled
 first = suggest(features.X, k=10)

@@ -34,8 +34,8 @@ X_train, X_test, y_train, y_test = train_test_split(
 # %%
 # The search
 # ----------
-# The settings of the encoder and of the classifier are searched together, in three folds.
-# In each fold the encoder learns from the training images of that fold alone.
+# The settings of the encoder and of the classifier are searched together, in three
+# folds. In each fold the encoder learns from the training images of that fold alone.
 
 pipeline = Pipeline(
     [
@@ -83,8 +83,8 @@ ax.legend(frameon=False)
 # %%
 # What is left of it
 # ------------------
-# The accuracy of the best setting was chosen from many and flatters. The images that were
-# put aside say what to expect.
+# The accuracy of the best setting was chosen from many and flatters. The images that
+# were put aside say what to expect.
 
 right = int((search.predict(X_test) == y_test).sum())
 low, high = binomtest(right, len(y_test)).proportion_ci(method="wilson")

@@ -10,8 +10,8 @@ no patient is on both sides, and the accuracy is that on patients to come.
 # %%
 # Pictures that know their patient
 # --------------------------------
-# Twenty-four patients are drawn with eight pictures each. Every patient has a pattern of
-# their own, and half of them have an illness that shows as four small spots.
+# Twenty-four patients are drawn with eight pictures each. Every patient has a pattern
+# of their own, and half of them have an illness that shows as four small spots.
 
 import tempfile
 from pathlib import Path
@@ -70,9 +70,9 @@ plot_samples(alone.train.X, alone.train.y, alone.class_names)
 # %%
 # The same table with and without groups
 # --------------------------------------
-# In five folds every picture is judged once, by what never saw it. In the first table folds
-# are drawn from pictures. In the second one they are drawn from patients, and the intervals
-# count patients, too.
+# In five folds every picture is judged once, by what never saw it. In the first table
+# folds are drawn from pictures. In the second one they are drawn from patients, and the
+# intervals count patients, too.
 
 encoders = {
     "raw": RawPixels(),

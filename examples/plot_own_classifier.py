@@ -10,9 +10,9 @@ shows whether these come true.
 # %%
 # Classifiers by name and as objects
 # ----------------------------------
-# ``None`` stands for the classifier of featx with that name. Others keep their settings;
-# where you want these searched, give a ``GridSearchCV``. The digits get some noise, so that
-# there are errors to be seen.
+# ``None`` stands for the classifier of featx with that name. Others keep their
+# settings; where you want these searched, give a ``GridSearchCV``. The digits get some
+# noise, so that there are errors to be seen.
 
 import tempfile
 from dataclasses import replace
@@ -80,9 +80,10 @@ print(f"calibration error without {plain.reliability.error:.3f}, with {said.erro
 # %%
 # Which one would err least if it might keep silent?
 # --------------------------------------------------
-# Only the surest images are named. The lower the curve, the better; the area under it sums
-# that up. Naive Bayes is equally sure of most images, right or wrong: calibration makes its
-# probabilities true on average, and cannot tell which images they are wrong about.
+# Only the surest images are named. The lower the curve, the better; the area under it
+# sums that up. Naive Bayes is equally sure of most images, right or wrong: calibration
+# makes its probabilities true on average, and cannot tell which images they are wrong
+# about.
 
 figure, ax = plt.subplots(figsize=(7, 4.5), layout="constrained")
 for row in results.rows:

@@ -104,8 +104,9 @@ for other in ("raw", "random-patches"):
 # %%
 # A file that names new pictures
 # ------------------------------
-# The row to use is chosen on training images that were held out, not on the test images.
-# Encoder and classifier go into one file, with what makes probabilities of the scores.
+# The row to use is chosen on training images that were held out, not on the test
+# images. Encoder and classifier go into one file, with what makes probabilities of the
+# scores.
 
 chosen = results.chosen.name
 encoder, row = fitted[chosen]
@@ -116,7 +117,8 @@ featx.save(model, folder / "model.featx")
 print(f"{chosen}: {results.answer.percent} of the test images are right")
 
 # %%
-# Anybody who has the file can name the class of new pictures. Here twelve more are drawn.
+# Anybody who has the file can name the class of new pictures. Here twelve more are
+# drawn.
 
 (folder / "new").mkdir()
 true = [list(CORNERS)[number % 3] for number in range(12)]

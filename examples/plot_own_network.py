@@ -10,8 +10,8 @@ loop of torch. Whether that taught it anything for telling digits apart, the tab
 # %%
 # A network and a loop
 # --------------------
-# Images are turned by 0, 90, 180 or 270 degrees, and the network is to say by how much. It
-# sees the training images and no label.
+# Images are turned by 0, 90, 180 or 270 degrees, and the network is to say by how much.
+# It sees the training images and no label.
 
 import tempfile
 
@@ -64,8 +64,8 @@ display = LossDisplay(losses, title="Which way up is the digit?").plot()
 # %%
 # Its layers as features
 # ----------------------
-# ``layers`` names layers as ``named_modules`` does, and ``pool`` averages their maps over
-# a grid. The same network with its first weights is the control that matters.
+# ``layers`` names layers as ``named_modules`` does, and ``pool`` averages their maps
+# over a grid. The same network with its first weights is the control that matters.
 
 how = {"layers": ["1", "3", "5"], "pool": 2}
 encoders = {
@@ -97,12 +97,12 @@ for classifier in ("linear-svm", "knn"):
     )
 
 # %%
-# It is not: neither network is ahead by more than chance gives. To know which way up digits
-# are is no help in telling them apart here. The network with its first weights is a strong
-# control, and both are ahead of the pixels with a linear classifier.
+# It is not: neither network is ahead by more than chance gives. To know which way up
+# digits are is no help in telling them apart here. The network with its first weights
+# is a strong control, and both are ahead of the pixels with a linear classifier.
 #
-# Modules of torch are marked as outside data in every table, as featx cannot know what they
-# learned from.
+# Modules of torch are marked as outside data in every table, as featx cannot know what
+# they learned from.
 
 print(results.outside_data)
 plt.show()

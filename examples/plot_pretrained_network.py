@@ -10,8 +10,8 @@ It shows how such a network is used and judged, not how good a pretrained one is
 # %%
 # A file of weights
 # -----------------
-# You would have a file that torchvision or a colleague made. Here the first weights of a
-# ResNet-18 are written to one, with a seed.
+# You would have a file that torchvision or a colleague made. Here the first weights of
+# a ResNet-18 are written to one, with a seed.
 
 import tempfile
 from pathlib import Path

@@ -49,8 +49,8 @@ table = results.to_frame()
 print(table.pivot(index="encoder", columns="classifier", values="accuracy").round(3))
 
 # %%
-# What does accuracy cost? Times depend on the machine, and those of a script this small say
-# little of larger ones; the shape of the figure is what to keep.
+# What does accuracy cost? Times depend on the machine, and those of a script this small
+# say little of larger ones; the shape of the figure is what to keep.
 
 table["seconds"] = table[
     ["train_seconds", "encode_seconds", "fit_seconds", "predict_seconds"]
@@ -65,8 +65,8 @@ ax.legend(bbox_to_anchor=(1, 1), loc="upper left", frameon=False)
 # %%
 # The tests
 # ---------
-# Each line is one paired test on the same test images, p-values corrected after Holm over
-# all of them. A difference whose interval has nought in it may be chance.
+# Each line is one paired test on the same test images, p-values corrected after Holm
+# over all of them. A difference whose interval has nought in it may be chance.
 
 tests = pd.DataFrame([test.to_dict() for test in results.comparisons])
 print(tests.head(8).to_string(index=False))

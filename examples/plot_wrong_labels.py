@@ -62,8 +62,8 @@ for ax, row, suggested in zip(axes.ravel(), shown, found.issue_labels, strict=Fa
     ax.set_title(title, fontsize=8, color=color)
 
 # %%
-# How many images must be looked at to find so many wrong labels? Looking at images in any
-# order finds hardly one of them in forty images.
+# How many images must be looked at to find so many wrong labels? Looking at images in
+# any order finds hardly one of them in forty images.
 
 figure, ax = plt.subplots(figsize=(6, 3.6), layout="constrained")
 looked_at = np.arange(1, len(is_planted) + 1)

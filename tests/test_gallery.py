@@ -49,4 +49,5 @@ def test_a_script_draws_and_prints_and_leaves_nothing(
         runpy.run_path(str(script), run_name="__main__")
     assert capsys.readouterr().out.strip()
     assert plt.get_fignums()
-    assert not list(tmp_path.iterdir())
+    left = {path.name.partition("_")[0] for path in tmp_path.iterdir()}
+    assert left <= {"torchinductor"}  # torch makes that folder when it writes a graph

@@ -13,9 +13,10 @@ from typing import Any
 import matplotlib
 import matplotlib.pyplot as plt
 import seaborn as sns
-from matplotlib import font_manager, rcsetup
+from matplotlib import font_manager
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.rcsetup import cycler
 
 # Told apart under every common color blindness.
 _COLORS = sns.color_palette("colorblind").as_hex()
@@ -59,7 +60,7 @@ def styled() -> Iterator[None]:
         "axes.spines.right": False,
         "axes.titlesize": 11,
         "axes.titlelocation": "left",
-        "axes.prop_cycle": rcsetup.cycler(color=_COLORS),
+        "axes.prop_cycle": cycler(color=_COLORS),
         "figure.constrained_layout.w_pad": 0.12,  # inches
         "figure.constrained_layout.h_pad": 0.12,
         "font.family": _fonts(),
