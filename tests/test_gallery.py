@@ -10,10 +10,10 @@ import pytest
 import torch
 
 SCRIPTS = sorted((Path(__file__).parent.parent / "examples").glob("plot_*.py"))
-FAST = {"plot_grid_search"}  # seconds; the others are slow
+FAST = {"plot_grid_search"}  # a few seconds; the others are slow
 
 
-def test_there_are_scripts_and_fast_ones_among_them():
+def test_there_are_scripts_and_a_fast_one_among_them():
     assert {script.stem for script in SCRIPTS} > FAST
 
 
