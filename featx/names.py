@@ -39,7 +39,7 @@ def file_name(text: str) -> str:
     >>> file_name("confusion_torchvision:resnet18_svm"), file_name("what? .")
     ('confusion_torchvision-resnet18_svm', 'what')
     """
-    return re.sub(r"[^\w.-]+", "-", text)[:150].strip(".-") or "data"
+    return re.sub(r"[^\w.-]+", "-", text)[:100].strip(".-") or "data"
 
 
 def _names_as_bytes(error: UnicodeError) -> tuple[str | bytes, int]:

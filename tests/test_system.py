@@ -4,8 +4,10 @@ import errno
 import io
 import os
 import shutil
+import sys
 import time
 import zipfile
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -16,11 +18,13 @@ from torch.utils._python_dispatch import TorchDispatchMode
 import featx
 from featx import system
 from featx.autoencoders import layers
+from featx.cli import main
 from featx.cli.console import SafeConsole
 from featx.errors import CacheError, FeatxWarning, ParameterError, pip_install
 from featx.experiment import bench
 from featx.features import FeatureCache
 from featx.images import ImageSet, load_dataset, read_list
+from featx.images.stamps import stamp_local
 from featx.memory_maps import reserve
 from featx.names import file_name
 from featx.output_files import check_out, write_whole
@@ -193,6 +197,14 @@ def test_paths_in_the_cache_leave_room_for_that_of_its_folder(tmp_path):
     assert 64 < longest + len(".partial") + len(".part") < 120
 
 
+def test_images_are_known_by_content_without_a_time_of_change(tmp_path, windows):
+    file, stamps = tmp_path / "a.png", []
+    for content in (b"one", b"two"):
+        file.write_bytes(content)
+        stamps.append(stamp_local(str(file), file.stat())[-1])
+    assert stamps == [sha256(b"one").hexdigest(), sha256(b"two").hexdigest()]
+
+
 def test_a_full_disk_is_noticed_where_space_cannot_be_taken(tmp_path, monkeypatch):
     monkeypatch.delattr(os, "posix_fallocate", raising=False)
     reserve(tmp_path / "small.npy", (3, 5), np.float32)
@@ -265,7 +277,7 @@ def test_a_row_named_after_a_path_is_read_back(tmp_path, monkeypatch):
 )
 def test_names_of_folders_are_taken_everywhere(text, name):
     assert file_name(text) == name
-    assert len(file_name(text * 100)) <= 150
+    assert len(file_name(text * 100)) <= 100
 
 
 @pytest.mark.parametrize(
@@ -292,6 +304,18 @@ def test_names_come_in_the_encoding_of_the_console(windows, monkeypatch):
     monkeypatch.setattr(system, "_CONSOLE", "cp850")
     lines = "\ufeffä.png\r\n".encode() + "ö.png\r\n".encode("cp850")
     assert list(read_list(io.BytesIO(lines))) == ["ä.png", "ö.png"]
+
+
+def test_a_table_is_drawn_with_what_the_encoding_has(tmp_path, monkeypatch):
+    streams = {}
+    for name in ("stdout", "stderr"):
+        streams[name] = io.TextIOWrapper(io.BytesIO(), encoding="cp1252")
+        monkeypatch.setattr(sys, name, streams[name])
+    words = ["--limit", "60", "--encoders", "raw", "--clf", "knn", "--quiet"]
+    words += ["--cache-dir", str(tmp_path / "cache"), "--out", str(tmp_path / "run")]
+    assert main(["bench", *words]) == 0 and main(["cache", "ls", *words[-4:-2]]) == 0
+    shown = b"".join(one.buffer.getvalue() for one in streams.values()).decode("cp1252")
+    assert "raw" in shown and "--+--" in shown and "\\u" not in shown
 
 
 def test_a_reader_that_has_gone_is_no_error_of_the_result(windows):

@@ -72,14 +72,12 @@ def predictions_npz(results: BenchResults) -> bytes:
         "y_true": results.y_true,
         "class_names": np.asarray(results.data["class_names"], np.str_),
     }
-    for row in results.rows:
-        arrays[f"pred/{_member(row.name)}"] = results.predictions[row.name]
-        if row.name in results.repeat_predictions:
-            arrays[f"repeats/{_member(row.name)}"] = results.repeat_predictions[
-                row.name
-            ]
-        if row.name in results.confidences:
-            arrays[f"confidence/{_member(row.name)}"] = results.confidences[row.name]
+    for name in (row.name for row in results.rows):
+        arrays[f"pred/{_member(name)}"] = results.predictions[name]
+        if name in results.repeat_predictions:
+            arrays[f"repeats/{_member(name)}"] = results.repeat_predictions[name]
+        if name in results.confidences:
+            arrays[f"confidence/{_member(name)}"] = results.confidences[name]
     if results.groups is not None:
         arrays["groups"] = results.groups
     if results.answers is not None:

@@ -1,7 +1,6 @@
 import io
 import json
 import os
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -408,7 +407,7 @@ def full_disk(*args, **kwargs):
 
 @pytest.mark.parametrize(
     ("home", "name"),
-    [(os, "posix_fallocate"), (np, "savez"), (os, "replace"), (Path, "rename")],
+    [(os, "posix_fallocate"), (np, "savez"), (os, "replace"), (os, "rename")],
 )
 def test_a_full_disk(tree, cache, monkeypatch, home, name):
     damage(tree / "cat" / "003.png")
