@@ -369,7 +369,7 @@ def test_pruning_takes_what_was_unused_for_longest(dataset, cache):
 def test_what_another_process_is_making_is_not_removed(dataset, cache, made_elsewhere):
     key = encode(dataset, RawPixels(), cache=cache).train.key
     with made_elsewhere(cache.folder / "features" / key):
-        said = f"making \\(features {key[:12]}\\); they stay. Run this again"
+        said = f"making or using \\(features {key[:12]}\\); they stay. Run this again"
         with pytest.warns(FeatxWarning, match=f"Got 1 of 1 entries .*{said}"):
             assert cache.store.remove(key) == []
         with pytest.warns(FeatxWarning, match=f"Got 1 of 3 entries .*{said}"):
