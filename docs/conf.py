@@ -7,8 +7,6 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent))
 os.environ.setdefault("COLUMNS", "100")  # width of what examples print
 
-from sphinx_gallery.sorting import FunctionSortKey
-
 from featx._version import __version__
 
 project = "featx"
@@ -44,15 +42,8 @@ autodoc_default_options = {
 numpydoc_show_class_members = False
 numpydoc_xref_param_type = False
 
-EXAMPLES = (
-    *("own_folder", "few_labels", "groups_and_folds", "wrong_labels"),
-    *("own_network", "pretrained_network", "own_classifier", "grid_search"),
-    *("results_with_pandas", "displays", "deployment"),
-)
 sphinx_gallery_conf = {
-    "within_subsection_order": FunctionSortKey(
-        lambda file: EXAMPLES.index(file[len("plot_") : -len(".py")])
-    ),
+    "within_subsection_order": "generated_reference.ReadingOrder",
     "examples_dirs": "../examples",
     "gallery_dirs": "gallery",
     "filename_pattern": r"/plot_",

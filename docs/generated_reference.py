@@ -1,4 +1,4 @@
-"""Pages of the site that are made from the program: its commands and its schemas."""
+"""Pages that are made from the program, its commands and schemas, and their order."""
 
 from __future__ import annotations
 
@@ -11,6 +11,23 @@ from typer.cli import get_docs_for_click
 
 from featx.cli import app
 from featx.reports.checks import json_schemas
+
+_EXAMPLES = (
+    *("own_folder", "few_labels", "groups_and_folds", "wrong_labels"),
+    *("own_network", "pretrained_network", "own_classifier", "grid_search"),
+    *("results_with_pandas", "displays", "deployment"),
+)
+
+
+class ReadingOrder:
+    """Sort the examples as a reader would take them."""
+
+    def __init__(self, folder: str) -> None:
+        pass
+
+    def __call__(self, file: str) -> int:
+        """Give the place of a script."""
+        return _EXAMPLES.index(file[len("plot_") : -len(".py")])
 
 
 def commands() -> str:
