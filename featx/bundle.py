@@ -90,8 +90,8 @@ def save(model: Model, path: str | os.PathLike[str]) -> None:
     >>> classifier = featx.make_classifier("ridge", n_features=64, n_images=1797)
     >>> classifier = classifier.fit(encoder.transform(X), y)
     >>> model = featx.Model.of(encoder, classifier, [str(k) for k in range(10)])
-    >>> file = tempfile.mkdtemp() + "/digits.featx"
-    >>> featx.save(model, file)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     featx.save(model, folder + "/digits.featx")
     """
     encoder = _for_any_device(model.pipeline[0])
     pipeline = Pipeline([("encoder", encoder), *model.pipeline.steps[1:]])
@@ -219,9 +219,9 @@ def load(path: str | os.PathLike[str]) -> Model:
     >>> classifier = featx.make_classifier("ridge", n_features=64, n_images=1797)
     >>> classifier = classifier.fit(encoder.transform(X), y)
     >>> model = featx.Model.of(encoder, classifier, [str(k) for k in range(10)])
-    >>> file = tempfile.mkdtemp() + "/digits.featx"
-    >>> featx.save(model, file)
-    >>> featx.load(file).predict(X[:3]).tolist()
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     featx.save(model, folder + "/digits.featx")
+    ...     featx.load(folder + "/digits.featx").predict(X[:3]).tolist()
     ['0', '1', '2']
     """
     what = str(path)

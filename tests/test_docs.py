@@ -22,6 +22,7 @@ from featx.reports.examples import example_curve, example_results
 
 DOCS = Path(__file__).parent.parent / "docs"
 PAGES = {page.stem: page.read_text() for page in DOCS.glob("*.md")}
+README = (DOCS.parent / "README.md").read_text()
 REFERENCE = (DOCS / "reference" / "python.md").read_text()
 PUBLIC = re.findall(r"^   ([A-Za-z_.]+)$", REFERENCE, re.MULTILINE)
 JSON_PAGE = (DOCS / "reference" / "json.md").read_text()
@@ -29,11 +30,11 @@ COMMANDS = typer.main.get_command(app)
 
 
 @pytest.mark.parametrize(
-    "code", re.findall(r"```python\n(.*?)```", PAGES["in_python"], re.DOTALL)
+    "code", re.findall(r"```python\n(.*?)```", README + PAGES["in_python"], re.DOTALL)
 )
 def test_python_blocks_run(code, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    exec(compile(code, "in_python.md", "exec"), {})
+    exec(compile(code, "a page", "exec"), {})
     assert capsys.readouterr().out
 
 
@@ -64,7 +65,7 @@ def options_of(command):
 
 @pytest.mark.parametrize("page", [*PAGES, "README"])
 def test_every_option_that_a_page_names_exists(page):
-    text = PAGES.get(page) or (DOCS.parent / "README.md").read_text()
+    text = PAGES.get(page, README)
     for line in re.findall(r"featx [a-z]+ .*", text):
         line = re.split(r"[`|;]|&&", line)[0]
         for option in set(re.findall(r"(?<=\s)--[a-z-]+", line)):

@@ -20,7 +20,6 @@ from featx.cli import main
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 MEASURED = (ROOT / "docs" / "measured.md").read_text()
-PYTHON = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 RECIPES = {
     section.partition("**")[0]: re.findall(r"```bash\n(.*?)```", section, re.DOTALL)
     for section in re.split(r"\n\*\*", README)[1:]
@@ -30,13 +29,6 @@ FEW = {
     "curve": "--encoders raw --clf knn --draws 2",
 }
 SMALL = "--clf knn --set torchvision:resnet18.size=32"
-
-
-@pytest.mark.parametrize("code", PYTHON)
-def test_python_blocks_run(code, tmp_path, monkeypatch, capsys):
-    monkeypatch.chdir(tmp_path)
-    exec(compile(code, "README.md", "exec"), {})
-    assert capsys.readouterr().out
 
 
 @pytest.fixture

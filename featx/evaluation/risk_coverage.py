@@ -75,8 +75,8 @@ def risk_coverage(
     ([0.25, 0.5, 0.75, 1.0], [0.0, 0.0, 0.0, 0.25], 0.0625)
     """
     order = np.argsort(-confidence, kind="stable")
-    places = RiskCoverage(confidence[order], right[order]).places
     right = right[order]
+    places = RiskCoverage(confidence[order], right).places
     own = None if groups is None else groups[order]
     risk = 1 - np.cumsum(right)[places] / (places + 1)
     n_named_together = np.diff(places, prepend=-1)

@@ -15,6 +15,7 @@ from sklearn.base import BaseEstimator
 from sklearn.pipeline import Pipeline
 
 from featx._version import __version__
+from featx.autoencoders.base import batches
 from featx.classifiers import (
     CHOICE,
     SharedReduction,
@@ -292,10 +293,9 @@ class _Task:
         )
         notes_of(lambda: SharedReduction().fit(classifier, X, y, choose))
         X_test = self.encoded.test.X
-        size = max(1, _AT_ONCE // X_test.shape[1])
         parts = [
-            classifier.predict(np.asarray(X_test[start : start + size]))
-            for start in range(0, len(X_test), size)
+            classifier.predict(np.asarray(X_test[rows]))
+            for rows in batches(len(X_test), max(1, _AT_ONCE // X_test.shape[1]))
         ]
         predicted: NDArray[np.int64] = np.concatenate(parts).astype(np.int64)
         return predicted

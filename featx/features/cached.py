@@ -40,9 +40,9 @@ class CachedEncoder:
     --------
     >>> import tempfile
     >>> from featx import FeatureCache, RawPixels, encode, load_dataset
-    >>> folder = tempfile.mkdtemp()
-    >>> digits = load_dataset("digits", cache_dir=folder, limit=20)
-    >>> encoded = encode(digits, RawPixels(), cache=FeatureCache(folder))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     digits = load_dataset("digits", cache_dir=folder, limit=20)
+    ...     encoded = encode(digits, RawPixels(), cache=FeatureCache(folder))
     >>> encoded.encoder.train_seconds >= 0, encoded.encoder.history
     (True, {})
     """
@@ -114,9 +114,9 @@ class CachedFeatures:
     --------
     >>> import tempfile
     >>> from featx import FeatureCache, RawPixels, encode, load_dataset
-    >>> folder = tempfile.mkdtemp()
-    >>> digits = load_dataset("digits", cache_dir=folder, limit=20)
-    >>> encoded = encode(digits, RawPixels(), cache=FeatureCache(folder))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     digits = load_dataset("digits", cache_dir=folder, limit=20)
+    ...     encoded = encode(digits, RawPixels(), cache=FeatureCache(folder))
     >>> encoded.train.X.shape, encoded.train.y.shape
     ((20, 64), (20,))
     """

@@ -34,9 +34,9 @@ class EncodedDataset:
     --------
     >>> import tempfile
     >>> from featx import FeatureCache, RawPixels, encode, load_dataset
-    >>> folder = tempfile.mkdtemp()
-    >>> digits = load_dataset("digits", cache_dir=folder, limit=20)
-    >>> encoded = encode(digits, RawPixels(), cache=FeatureCache(folder))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     digits = load_dataset("digits", cache_dir=folder, limit=20)
+    ...     encoded = encode(digits, RawPixels(), cache=FeatureCache(folder))
     >>> sorted(encoded.parts)
     ['test', 'train']
     """

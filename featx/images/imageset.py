@@ -176,7 +176,8 @@ class Dataset:
     --------
     >>> import tempfile
     >>> from featx import load_dataset
-    >>> digits = load_dataset("digits", cache_dir=tempfile.mkdtemp())
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     digits = load_dataset("digits", cache_dir=folder)
     >>> len(digits.train), len(digits.test), digits.class_names[:3]
     (1438, 359, ('0', '1', '2'))
     """

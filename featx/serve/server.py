@@ -19,9 +19,8 @@ from featx.serve.connections import connections
 from featx.serve.guard import LOOPBACK, Guard, host_name
 from featx.serve.limits import RequestLimits
 
-_BACKLOG = (
-    256  # connections that wait; as many may be taken before the first is counted
-)
+# Connections that wait; as many may be taken before the first is counted.
+_BACKLOG = 256
 _STOP_SECONDS = 2  # for what is under way; SIGTERM ends the process after three
 
 

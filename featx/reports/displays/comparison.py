@@ -40,7 +40,7 @@ class ComparisonDisplay:
         In [0, 1].
     interval : array-like of float, shape (2, n_rows)
         Lower and upper ends, in [0, 1].
-    is_control : array-like of bool, shape (n_rows,), default=None
+    is_control : array-like of bool, shape (n_rows,), default=False
         Rows that the others are compared with; none by default.
     title : str, default=""
         What was compared on.
@@ -83,7 +83,7 @@ class ComparisonDisplay:
         accuracy: ArrayLike,
         interval: ArrayLike,
         *,
-        is_control: ArrayLike | None = None,
+        is_control: ArrayLike = False,
         title: str = "",
     ) -> None:
         self.names = names
@@ -119,9 +119,7 @@ class ComparisonDisplay:
         order = np.argsort(-np.asarray(self.accuracy, float), kind="stable")
         accuracy = 100 * np.asarray(self.accuracy, float)[order]
         ends = 100 * np.asarray(self.interval, float)[:, order]
-        is_control = np.zeros(len(order), bool)
-        if self.is_control is not None:
-            is_control = np.asarray(self.is_control, bool)[order]
+        is_control = np.broadcast_to(self.is_control, len(order))[order]
         kinds = np.where(is_control, "control", "learned encoder")
         ax, size = rows_for(ax, len(order))
         look: dict[str, Any] = {"s": 50, "zorder": 3, **(point_kw or {})}

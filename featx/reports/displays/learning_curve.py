@@ -31,7 +31,7 @@ class LearningCurveDisplay:
         Standard deviation between draws; NaN where there is one draw.
     names : sequence of str, length n_rows
         Names of the rows.
-    is_control : array-like of bool, shape (n_rows,), default=None
+    is_control : array-like of bool, shape (n_rows,), default=False
         Rows that are drawn in gray and dashed; none by default.
     title : str, default=""
         What was learned from.
@@ -73,7 +73,7 @@ class LearningCurveDisplay:
         spread: ArrayLike,
         names: Sequence[str],
         *,
-        is_control: ArrayLike | None = None,
+        is_control: ArrayLike = False,
         title: str = "",
     ) -> None:
         self.n_labels = n_labels
@@ -111,9 +111,7 @@ class LearningCurveDisplay:
         n_labels = np.asarray(self.n_labels)
         accuracy = 100 * np.asarray(self.accuracy, float)
         spread = 100 * np.nan_to_num(np.asarray(self.spread, float))
-        is_control = np.zeros(len(accuracy), bool)
-        if self.is_control is not None:
-            is_control = np.asarray(self.is_control, bool)
+        is_control = np.broadcast_to(self.is_control, len(accuracy))
         colors = iter(sns.color_palette("colorblind", len(accuracy)))
         markers = iter("sDv^<>" * len(accuracy))  # of controls, which are all gray
         self.lines_, self.fill_between_ = [], []

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import numpy as np
+from matplotlib.axes import Axes
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils.multiclass import unique_labels
@@ -42,6 +44,68 @@ def named_by(estimator: BaseEstimator, X: ArrayLike) -> Named:
     probabilities = np.asarray(estimator.predict_proba(X), float)
     best = probabilities.argmax(axis=1)
     return Named(np.asarray(estimator.classes_)[best], probabilities.max(axis=1))
+
+
+class ConfidenceDisplay(ABC):
+    """A figure of how sure a classifier was, and how often it was right."""
+
+    @classmethod
+    @abstractmethod
+    def from_predictions(
+        cls,
+        y_true: ArrayLike,
+        y_pred: ArrayLike,
+        confidence: ArrayLike,
+        *,
+        groups: NDArray[np.int64] | None = None,
+        name: str = "",
+        ax: Axes | None = None,
+        **kwargs: Any,
+    ) -> Self:
+        """Draw predictions and how sure each was."""
+
+    @classmethod
+    def from_estimator(
+        cls,
+        estimator: BaseEstimator,
+        X: ArrayLike,
+        y: ArrayLike,
+        *,
+        name: str = "",
+        ax: Axes | None = None,
+        **kwargs: Any,
+    ) -> Self:
+        """Draw what a fitted classifier says, such as a `Model`.
+
+        Parameters
+        ----------
+        estimator : estimator
+            Fitted, with ``predict_proba``.
+        X : array-like
+            What it takes.
+        y : array-like, shape (n,)
+            True labels.
+        name : str, default=""
+            What to call it; the name of its class by default.
+        ax : matplotlib Axes, default=None
+            Where to draw; by default on a new figure.
+        **kwargs : dict
+            As for `plot`.
+
+        Returns
+        -------
+        display
+            Drawn.
+
+        Raises
+        ------
+        ParameterError
+            If it has no ``predict_proba``.
+        """
+        name = name or type(estimator).__name__
+        return cls.from_predictions(
+            y, *named_by(estimator, X), name=name, ax=ax, **kwargs
+        )
 
 
 def are_right(

@@ -12,16 +12,15 @@ from matplotlib.container import BarContainer, ErrorbarContainer
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.lines import Line2D
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator
 
 from featx.errors import DataError
 from featx.evaluation.reliability import N_BINS, Reliability, reliability
 from featx.evaluation.results import BenchResults
 from featx.reports.canvas import GRAY, WHISKERS, axes_for, label, styled
-from featx.reports.displays.predictions import are_right, named_by
+from featx.reports.displays.predictions import ConfidenceDisplay, are_right
 
 
-class ReliabilityDisplay:
+class ReliabilityDisplay(ConfidenceDisplay):
     """Reliability diagram: how often the class was right that got some probability.
 
     Parameters
@@ -234,46 +233,3 @@ class ReliabilityDisplay:
                 "probabilities from 0 to 1."
             )
         return cls(reliability(sure, right, groups), name=name).plot(ax, **kwargs)
-
-    @classmethod
-    def from_estimator(
-        cls,
-        estimator: BaseEstimator,
-        X: ArrayLike,
-        y: ArrayLike,
-        *,
-        name: str = "",
-        ax: Axes | None = None,
-        **kwargs: Any,
-    ) -> Self:
-        """Draw the probabilities of a fitted classifier, such as a `Model`.
-
-        Parameters
-        ----------
-        estimator : estimator
-            Fitted, with ``predict_proba``.
-        X : array-like
-            What it takes.
-        y : array-like, shape (n,)
-            True labels.
-        name : str, default=""
-            What to call it; the name of its class by default.
-        ax : matplotlib Axes, default=None
-            Where to draw; by default on a new figure.
-        **kwargs : dict
-            As for `plot`.
-
-        Returns
-        -------
-        ReliabilityDisplay
-            Drawn.
-
-        Raises
-        ------
-        ParameterError
-            If it has no ``predict_proba``.
-        """
-        name = name or type(estimator).__name__
-        return cls.from_predictions(
-            y, *named_by(estimator, X), name=name, ax=ax, **kwargs
-        )

@@ -11,16 +11,15 @@ from matplotlib.collections import FillBetweenPolyCollection
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.lines import Line2D
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator
 
 from featx.errors import DataError
 from featx.evaluation.results import BenchResults
 from featx.evaluation.risk_coverage import RiskCoverageCurve, risk_coverage
 from featx.reports.canvas import axes_for, label, styled
-from featx.reports.displays.predictions import are_right, named_by
+from featx.reports.displays.predictions import ConfidenceDisplay, are_right
 
 
-class RiskCoverageDisplay:
+class RiskCoverageDisplay(ConfidenceDisplay):
     """Risk-coverage curve: how many of the surest names are wrong, by how many are given.
 
     Parameters
@@ -201,46 +200,3 @@ class RiskCoverageDisplay:
         """
         right, sure = are_right(y_true, y_pred, confidence)
         return cls(risk_coverage(sure, right, groups), name=name).plot(ax, **kwargs)
-
-    @classmethod
-    def from_estimator(
-        cls,
-        estimator: BaseEstimator,
-        X: ArrayLike,
-        y: ArrayLike,
-        *,
-        name: str = "",
-        ax: Axes | None = None,
-        **kwargs: Any,
-    ) -> Self:
-        """Draw the curve of a fitted classifier, such as a `Model`.
-
-        Parameters
-        ----------
-        estimator : estimator
-            Fitted, with ``predict_proba``.
-        X : array-like
-            What it takes.
-        y : array-like, shape (n,)
-            True labels.
-        name : str, default=""
-            What to call it; the name of its class by default.
-        ax : matplotlib Axes, default=None
-            Where to draw; by default on a new figure.
-        **kwargs : dict
-            As for `plot`.
-
-        Returns
-        -------
-        RiskCoverageDisplay
-            Drawn.
-
-        Raises
-        ------
-        ParameterError
-            If it has no ``predict_proba``.
-        """
-        name = name or type(estimator).__name__
-        return cls.from_predictions(
-            y, *named_by(estimator, X), name=name, ax=ax, **kwargs
-        )
