@@ -114,5 +114,7 @@ def test_the_first_screen_holds_the_two_commands():
 
 def test_the_changelog_and_the_version_agree():
     changelog = (ROOT / "CHANGELOG.md").read_text()
-    assert "## [Unreleased]" in changelog and f"## [{featx.__version__}] - 20" in changelog
+    assert (
+        "## [Unreleased]" in changelog and f"## [{featx.__version__}] - 20" in changelog
+    )
     assert re.fullmatch(r"\d+\.\d+\.\d+", featx.__version__)

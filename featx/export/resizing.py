@@ -75,10 +75,8 @@ class Resizing(nn.Module):
             )
         if self.fit == "pad":
             flat = width * n_rows > height * n_columns  # flatter than the result
-            tall = (
-                height / width * n_columns
-            ).round()  # of a thin image nothing is left
-            wide = (width / height * n_rows).round()
+            tall = (height / width * n_columns).round().clamp(min=1)
+            wide = (width / height * n_rows).round().clamp(min=1)
             tall = torch.where(flat, tall, n_rows)
             wide = torch.where(flat, n_columns, wide)
             return (

@@ -158,7 +158,8 @@ def resize(
     """
     columns_rows, method = size[::-1], Image.Resampling.LANCZOS
     if image.size != columns_rows and fit == "pad":
-        image = ImageOps.pad(image, columns_rows, method, color=_border_color(image))
+        inside = image.resize(_inside(image.size, columns_rows), method)
+        image = ImageOps.pad(inside, columns_rows, method, color=_border_color(image))
     elif image.size != columns_rows and fit == "crop":
         image = ImageOps.fit(image, columns_rows, method)
     elif image.size != columns_rows:
@@ -185,6 +186,14 @@ def with_channels(X: NDArray[np.uint8], channels: int) -> NDArray[np.uint8]:
         gray = [np.asarray(Image.fromarray(image).convert("L")) for image in X]
         return np.array(gray, np.uint8).reshape(*X.shape[:3], 1)
     return X
+
+
+def _inside(size: tuple[int, int], around: tuple[int, int]) -> tuple[int, int]:
+    """Find the largest size of the same shape that fits into another, not below 1."""
+    (width, height), (columns, rows) = size, around
+    if width * rows > height * columns:
+        return columns, max(1, round(height / width * columns))
+    return max(1, round(width / height * rows)), rows
 
 
 def _border_color(image: Image.Image) -> tuple[int, ...]:

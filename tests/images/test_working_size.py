@@ -4,7 +4,7 @@ from PIL import Image
 
 from featx import load_dataset
 from featx.errors import ParameterError
-from featx.images.pixels import read_pixels
+from featx.images.pixels import read_pixels, resize
 from featx.images.working_size import size_notes, working_size
 
 
@@ -102,6 +102,16 @@ def test_pad_keeps_the_shape_and_blends_in(tall):
     pixels = read_pixels(tall, (10, 10), 3, "pad").astype(int)
     assert (pixels[:, 0] == 255).all() and (pixels[:, -1] == 255).all()
     assert pixels[3, 5, 0] > 200 > 50 > pixels[3, 5, 2]
+
+
+def test_of_a_thin_image_one_pixel_is_left():
+    across = Image.new("L", (300, 3), 40)
+    across.paste(200, (0, 1, 300, 2))  # a bright line amid two dark ones
+    pixels = resize(across, (12, 10), "pad")[..., 0].astype(int)
+    down = resize(across.transpose(Image.Transpose.ROTATE_90), (10, 12), "pad")
+    border = np.delete(pixels, 6, axis=0)
+    assert (border == border[0, 0]).all() and (pixels[6] != border[0, 0]).all()
+    np.testing.assert_array_equal(down[..., 0].T, pixels)
 
 
 def test_crop_keeps_the_middle(tall):
