@@ -60,7 +60,9 @@ html_theme = "pydata_sphinx_theme"
 html_static_path = ["static"]
 html_css_files = ["site.css"]
 html_show_sourcelink = False
-html_sidebars = {name: [] for name in ("install", "tutorial", "reading")}  # single pages
+html_sidebars = {
+    name: [] for name in ("install", "tutorial", "reading")
+}  # single pages
 html_theme_options = {
     "github_url": "https://github.com/featx/featx",
     "navbar_align": "left",

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 import skops.io
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, clone
 from sklearn.pipeline import FeatureUnion, Pipeline
 
 from featx import remote
@@ -153,10 +153,21 @@ def check_can_be_saved(
     >>> from featx import RawPixels
     >>> check_can_be_saved(RawPixels(), None, "raw + svm")
     """
-    last = "passthrough" if classifier is None else classifier
+    last = "passthrough" if classifier is None else _fitted_on_little(classifier)
     _dump(Pipeline([("encoder", encoder), ("classifier", last)]), name)
     if not isinstance(first_step(encoder), ImageTransformer):
         raise BundleError(f"Got {name}, but {_PLAIN}")
+
+
+def _fitted_on_little(classifier: BaseEstimator) -> BaseEstimator:
+    """Fit a copy on some noise, because trees are only in a forest that is fitted."""
+    X = np.random.default_rng(0).normal(size=(200, 100))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            return clone(classifier).fit(X, np.arange(200) % 2)
+        except Exception:  # what it wants, it says when it is fitted on images
+            return classifier
 
 
 def _for_any_device(encoder: BaseEstimator) -> BaseEstimator:

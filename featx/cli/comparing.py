@@ -74,7 +74,8 @@ def print_results(
     results: BenchResults, options: EncoderOptions, folder: Path | None, command: str
 ) -> None:
     """Print the table and what it says, or all of it as JSON."""
-    from featx.reports import advice, class_lines, comparison_table
+    from featx.reports import class_lines, comparison_table
+    from featx.reports.recommendation import advice, choice_lines
 
     if options.as_json:
         place = {} if folder is None else {"folder": str(folder)}
@@ -84,7 +85,9 @@ def print_results(
     out.print(f"\n{results.chosen.name}:")
     out.print(class_lines(results.chosen))
     out.print()
-    for line in [*advice(results, command), *_notes(results)]:
+    saves = getattr(options, "save", None) is not None  # which needs no advice
+    told = choice_lines(results) if saves else advice(results, command)
+    for line in [*told, *_notes(results)]:
         out.print(line)
     if all(r.cached["encoder"] and r.cached["features"] for r in results.rows):
         say("Nothing was trained or encoded: all came from the cache.", options.quiet)

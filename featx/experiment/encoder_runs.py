@@ -16,7 +16,7 @@ from featx.experiment.fitting import Shared, fit_row
 from featx.experiment.pictures import pictures_of
 from featx.experiment.plan import Plan
 from featx.experiment.rows import Row, keep_row, recall_row
-from featx.experiment.tasks import MOST_HELD_OUT, FitTask
+from featx.experiment.tasks import FitTask
 from featx.features import EncodedDataset, encode
 
 
@@ -140,9 +140,7 @@ def _tasks(plan: Plan, run: EncoderRun) -> Iterator[FitTask]:
             train_groups=plan.dataset.train.groups,
             groups=plan.dataset.test.groups,
             own=own,
-            most_held_out=len(plan.dataset.train)
-            if plan.protocol.calibrate_fully
-            else MOST_HELD_OUT,
+            calibrate_fully=plan.protocol.calibrate_fully,
         )
 
 

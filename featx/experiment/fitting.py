@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import time
-from functools import partial
 from typing import Any, NamedTuple, Self
 
 import numpy as np
@@ -59,14 +58,13 @@ class FittedRow(NamedTuple):
 class Fit(NamedTuple):
     """A fitted classifier, and notes on the fit for readers of the table.
 
-    `seconds_saved` is the time that `SharedReduction` saved, `settings` what a search
-    found.
+    `seconds_saved` is the time that `SharedReduction` saved, `settings` what was chosen.
     """
 
     classifier: Pipeline
     notes: list[str]
+    settings: dict[str, Any]
     seconds_saved: float = 0.0
-    settings: dict[str, Any] | None = None
 
 
 class Shared(NamedTuple):
@@ -112,7 +110,10 @@ def fit_row(
     notes = [*sample.notes, *_warn_of_settings(task, sample), *fit.notes]
     notes += _tell_of_landmarks(task, fit.classifier)
     judged = judge_held_out(
-        task, len(sample.y), shared and shared.held_out, settings=fit.settings
+        task,
+        len(sample.y),
+        shared and shared.held_out,
+        settings=fit.settings if task.tune or task.calibrate_fully else None,
     )
     row = _score_row(
         task, fit.classifier, judged, notes=tuple(notes), fit_seconds=fit_seconds
@@ -165,14 +166,13 @@ def _fit_in_blocks(task: FitTask, sample: Sample) -> Fit:
     classifier = task.make(len(sample.y))
     # all rows stay a memory map, whose pages can be released
     X = task.encoded.train.X if len(sample.y) == task.n_images else sample.X
-    classifier.set_params(
-        **choose_settings(
-            classifier, X, sample.y, uneven=task.uneven, groups=sample.groups
-        )
+    settings = choose_settings(
+        classifier, X, sample.y, uneven=task.uneven, groups=sample.groups
     )
+    classifier.set_params(**settings)
     notes = ["read block by block from disk: the features exceed memory"]
     notes += notes_of(lambda: fit_in_blocks(classifier, X, sample.y, task.n_in_memory))
-    return Fit(classifier, notes)
+    return Fit(classifier, notes, settings=settings)
 
 
 def _fit_in_memory(
@@ -183,9 +183,16 @@ def _fit_in_memory(
     if shared is None or len(sample.y) < task.n_images:  # others see all images
         shared = SharedReduction(task.fit_device)
     saved_before = shared.seconds_saved
-    choose = partial(choose_settings, uneven=task.uneven, groups=sample.groups)
+    settings: dict[str, Any] = {}
+
+    def choose(*on: Any) -> dict[str, Any]:
+        settings.update(choose_settings(*on, uneven=task.uneven, groups=sample.groups))
+        return settings
+
     notes = notes_of(lambda: shared.fit(classifier, sample.X, sample.y, choose))
-    return Fit(classifier, notes, shared.seconds_saved - saved_before)
+    if "pca" in classifier.named_steps and task.own is None:
+        settings = settings | {"pca__floor": classifier["pca"].floor_}
+    return Fit(classifier, notes, settings, shared.seconds_saved - saved_before)
 
 
 def _warn_of_settings(task: FitTask, sample: Sample) -> list[str]:

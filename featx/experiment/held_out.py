@@ -81,7 +81,7 @@ def judge_held_out(
     """
     X, y, groups = task.encoded.train.X, task.encoded.train.y, task.train_groups
     parts, true = [], []
-    splits = held_out_rows(y, groups, min(most, task.n_in_memory, task.most_held_out))
+    splits = held_out_rows(y, groups, min(most, task.most_held_out))
     for fitted, judged in splits:
         if len(np.unique(y[fitted])) < 2:
             return None

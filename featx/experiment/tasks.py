@@ -54,8 +54,10 @@ class FitTask:
         As for `SharedReduction`.
     own : estimator or None
         The classifier, where it is none of featx.
-    most_held_out : int
-        Images, at most, that it is fitted on to judge held-out ones, see `judge_held_out`.
+    calibrate_fully : bool
+        Hold images out from a fit on all others, with the settings of the row: its scores
+        then mean the same. Otherwise at most 10,000 are fitted on, with settings of their
+        own, so that nothing of held-out images is known where rows are chosen by them.
     """
 
     encoder: str
@@ -70,7 +72,7 @@ class FitTask:
     train_groups: NDArray[np.int64] | None = None
     groups: NDArray[np.int64] | None = None
     own: BaseEstimator | None = None
-    most_held_out: int = MOST_HELD_OUT
+    calibrate_fully: bool = False
 
     def __getstate__(self) -> dict[str, Any]:
         """Give what travels to a worker: not the encoder, which has encoded already."""
@@ -91,6 +93,12 @@ class FitTask:
     def n_in_memory(self) -> int:
         """Most training images whose features fit into memory."""
         return rows_in_memory(self.n_features)
+
+    @property
+    def most_held_out(self) -> int:
+        """Most images that are fitted on to judge held-out ones."""
+        most = self.n_images if self.calibrate_fully else MOST_HELD_OUT
+        return min(most, self.n_in_memory)
 
     @property
     def fit_device(self) -> str | None:
@@ -155,6 +163,7 @@ class FitTask:
                 else digest_array(self.train_groups),
                 "in_memory": in_memory,
                 "most_held_out": min(self.most_held_out, self.n_images),
+                "calibrate_fully": self.calibrate_fully,
                 "classifier": self._content,
                 "device": self.fit_device,
                 "uneven": self.uneven,

@@ -187,7 +187,7 @@ def _choose(
         index = beside.followed_by(index)
     notes: tuple[str, ...] = ()
     if options.group_by is not None:
-        groups, notes = groups_in_names(index.ids, options.group_by)
+        groups, notes = groups_in_names(index.ids, options.group_by, index.y)
         index = replace(index, groups=groups)
     choice = choose_rows(
         index.y, index.part, index.class_names, options, root, index.groups

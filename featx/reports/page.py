@@ -7,7 +7,7 @@ from typing import Any
 
 from featx.evaluation.results import BenchResults
 from featx.reports.documents import dumps
-from featx.reports.recommendation import cheapest, choice_lines, save_command
+from featx.reports.recommendation import choice_lines, how_to_save
 from featx.reports.sentences import class_lines, remarks, shown_protocol
 from featx.reports.table import markdown_cell, markdown_table, markdown_text
 from featx.system import for_shell
@@ -33,10 +33,11 @@ def markdown_page(results: BenchResults, command: str) -> str:
         markdown_table(results).rstrip(),
         _bullets(results.protocol.get("time", ())),
         "## What to do next",
-        _bullets(
-            [*choice_lines(results), "The command that saves the cheapest of them:"]
+        _bullets(choice_lines(results)),
+        *(
+            markdown_text(what) + (f"\n\n{_fenced(how)}" if how else "")
+            for what, how in how_to_save(results, command)
         ),
-        _fenced(save_command(results, cheapest(results), command)),
         "## Paired tests on the same test images",
         _bullets(tests),
         f"## {markdown_text(best.name)}, class by class",

@@ -1,10 +1,12 @@
-"""Which row to use: how sure that is, the cheapest that is as good, how to save it."""
+"""Which row to use: how sure that is, a cheaper one that is as good, how to save them."""
 
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
+from featx.catalog import CLASSIFIERS, ENCODERS
 from featx.evaluation.result import Result
 from featx.evaluation.results import BenchResults
 from featx.reports.sentences import alike_line, remark, seconds
@@ -18,6 +20,11 @@ _LEFT_OUT = {
     **dict.fromkeys(("--json", "--quiet", "-q", "--strict", "--figures"), False),
     "--ablate-unlabeled": False,
 }
+_MOST_BELOW = (
+    0.02  # of accuracy that a cheaper row may lack, however few images there are
+)
+_LESS_TIME = 0.75  # of the time, at most, that a cheaper row takes
+_TREES = ("sklearn.ensemble", "sklearn.tree")  # which model files cannot hold
 
 
 def advice(results: BenchResults, command: str = "") -> list[str]:
@@ -40,11 +47,50 @@ def advice(results: BenchResults, command: str = "") -> list[str]:
     on the test images: being a maximum, its accuracy flatters.
     conv + svm is no better than raw + svm: 87.5 against 75.0 %, +12.5 [-45.2, +65.2], 2
     images only the first got right, 1 only the second, p = 1.000 (McNemar, Holm).
-    No cheaper row comes within one standard error of conv + svm.
+    No row that is about as good is clearly cheaper.
     To save it: featx fit pets --encoder conv --clf svm --save model.featx
     """
-    save = save_command(results, cheapest(results), command)
-    return [*choice_lines(results), f"To save it: {save}"]
+    told = [f"{what} {how}".rstrip() for what, how in how_to_save(results, command)]
+    return [*choice_lines(results), *told]
+
+
+def how_to_save(results: BenchResults, command: str = "") -> list[tuple[str, str]]:
+    """Write commands that save the chosen row and a cheaper one, each after a few words.
+
+    Examples
+    --------
+    >>> from featx.reports.examples import example_results
+    >>> how_to_save(example_results())
+    [('To save it:', 'featx fit pets --encoder conv --clf svm --save model.featx')]
+    """
+    chosen, cheap = results.chosen, cheapest(results)
+    told, instead = [], None
+    if _fits_into_a_file(chosen):
+        told = [("To save it:", save_command(results, chosen, command))]
+        if cheap is not chosen:
+            instead = cheap, "the cheaper one"
+    else:
+        told = [(f"{chosen.name} has parts that featx reads from no file. Fit it in "
+                 "Python, and keep it with joblib.", "")]  # fmt: skip
+        if others := [row for row in results.rows if _fits_into_a_file(row)]:
+            instead = max(others, key=_judged_by), "the best that can be"
+    if instead is not None and _fits_into_a_file(instead[0]):
+        row, what = instead
+        told += [(f"To save {row.name}, {what}:", save_command(results, row, command))]
+    return told
+
+
+def _judged_by(row: Result) -> float:
+    return row.held_out.accuracy if row.held_out else row.scores.accuracy
+
+
+def _fits_into_a_file(row: Result) -> bool:
+    """Whether a model file can hold a row, as far as its name tells."""
+    encoders = row.encoder.split("+")
+    own = row.classifier.startswith("sklearn.") and not row.classifier.startswith(
+        _TREES
+    )
+    return (own or row.classifier in CLASSIFIERS) and {*encoders} <= {*ENCODERS}
 
 
 def choice_lines(results: BenchResults) -> list[str]:
@@ -77,16 +123,28 @@ def choice_lines(results: BenchResults) -> list[str]:
         lines.append(f"{chosen.name} was not tested against {others[0].name}.")
     else:
         lines.append(remark(test, results))
+    lines += _what_the_unlabeled_gave(results)
     choice = cheapest(results)
     if choice is chosen:
-        cheap = f"No cheaper row comes within one standard error of {chosen.name}."
+        cheap = "No row that is about as good is clearly cheaper."
     else:
         cheap = (
-            f"The cheapest row within one standard error of it is {choice.name}: "
+            f"The cheapest row that is about as good is {choice.name}: "
             f"{choice.percent} against {chosen.percent} %, {seconds(choice.seconds)} "
             f"against {seconds(chosen.seconds)} s (train, encode, fit, predict)."
         )
     return [*lines, cheap, *asked]
+
+
+def _what_the_unlabeled_gave(results: BenchResults) -> list[str]:
+    """Say it of the encoder of the chosen row, with the same classifier."""
+    chosen = results.chosen
+    encoder = results.ablated.get(chosen.encoder, chosen.encoder)
+    for without, of in results.ablated.items():
+        pair = f"{encoder} + {chosen.classifier}", f"{without} + {chosen.classifier}"
+        if of == encoder and (test := results.comparison_of(*pair)) is not None:
+            return [f"What the unlabeled images gave: {remark(test, results)}"]
+    return []
 
 
 def _judged(results: BenchResults) -> str:
@@ -97,11 +155,12 @@ def _judged(results: BenchResults) -> str:
 
 
 def cheapest(results: BenchResults) -> Result:
-    """Find the cheapest of the chosen row and of those that are about as good.
+    """Find the cheapest of the rows that are about as good as the chosen one.
 
-    As good are rows within one standard error of its accuracy on held-out training images;
-    where there were none, of its test accuracy, unless a test finds them worse. The
-    cheapest takes the least time to train, encode, fit and predict.
+    As good are rows within one standard error of its accuracy on held-out training images,
+    and within two points; where there were none, of its test accuracy, unless a test finds
+    them worse. The cheapest takes the least time to train, encode, fit and predict: less
+    than three quarters of that of the chosen row, which is given back where there is none.
 
     Examples
     --------
@@ -111,7 +170,7 @@ def cheapest(results: BenchResults) -> Result:
     """
     chosen = results.chosen
     if chosen.held_out is not None:
-        least = chosen.held_out.accuracy - chosen.held_out.error
+        least = chosen.held_out.accuracy - min(chosen.held_out.error, _MOST_BELOW)
         as_good = [
             row
             for row in results.rows
@@ -119,7 +178,7 @@ def cheapest(results: BenchResults) -> Result:
         ]
     else:
         low, high = chosen.scores.accuracy_ci95
-        least = chosen.scores.accuracy - (high - low) / (2 * 1.96)
+        least = chosen.scores.accuracy - min((high - low) / (2 * 1.96), _MOST_BELOW)
         as_good = [
             row
             for row in results.rows
@@ -127,7 +186,8 @@ def cheapest(results: BenchResults) -> Result:
             and test.verdict == "no better"
             and row.scores.accuracy >= least
         ]
-    return min([chosen, *as_good], key=lambda row: row.seconds)
+    cheaper = [row for row in as_good if row.seconds < _LESS_TIME * chosen.seconds]
+    return min(cheaper, key=lambda row: row.seconds, default=chosen)
 
 
 def save_command(results: BenchResults, row: Result, command: str = "") -> str:
@@ -153,6 +213,8 @@ def save_command(results: BenchResults, row: Result, command: str = "") -> str:
         kept += ["--tune"] if protocol.get("tuned") else []
         kept += ["--seed", str(protocol["seed"])] if protocol.get("seed") else []
     encoder = results.ablated.get(row.encoder)
+    if encoder:
+        kept = _kept(kept, {"--unlabeled": True})
     chosen = ["--encoder", encoder or row.encoder, "--clf", row.classifier]
     chosen += ["--unlabeled", "none"] if encoder else []
     if (folds := results.protocol.get("folds")) and "--folds" not in kept:
@@ -163,14 +225,16 @@ def save_command(results: BenchResults, row: Result, command: str = "") -> str:
     return for_shell(shlex.join(words))
 
 
-def _kept(words: Sequence[str]) -> list[str]:
-    """Drop the options that concern the comparison alone, with their values."""
+def _kept(
+    words: Sequence[str], left_out: Mapping[str, bool] = MappingProxyType(_LEFT_OUT)
+) -> list[str]:
+    """Drop options, by default those that concern the comparison alone, with values."""
     kept = []
     rest = iter(words)
     for word in rest:
         option, _, value = word.partition("=")
-        if option not in _LEFT_OUT:
+        if option not in left_out:
             kept.append(word)
-        elif _LEFT_OUT[option] and not value:
+        elif left_out[option] and not value:
             next(rest, None)
     return kept

@@ -147,10 +147,9 @@ def duplicates_line(results: BenchResults) -> str:
     without = results.accuracy_without_duplicates(best.name)
     if without is None:
         return f"{found} None is left that could tell how good {best.name} is."
-    return (
-        f"{found} Without them {best.name} reaches {100 * without:.1f} %, not "
-        f"{100 * best.scores.accuracy:.1f} %."
-    )
+    whole, rest = (f"{100 * one:.1f} %" for one in (best.scores.accuracy, without))
+    as_before = f"as with them: {rest}" if rest == whole else f"{rest}, not {whole}"
+    return f"{found} Without them {best.name} reaches {as_before}."
 
 
 def alike_line(results: BenchResults) -> str:

@@ -9,7 +9,9 @@ from sklearn.decomposition import PCA
 from sklearn.pipeline import make_pipeline
 
 from featx import Protocol, RawPixels, bench
+from featx.classifiers import class_scores
 from featx.evaluation import HeldOut, choose_row
+from featx.experiment import Observer, fitting, held_out
 from featx.experiment.held_out import held_out_rows, judge_held_out
 from featx.experiment.tasks import FitTask
 from featx.features import encode
@@ -50,9 +52,9 @@ def test_what_judges_was_not_fitted_on(dataset, cache):
     dataset = replace(dataset, train=train, validation=np.zeros(400, bool))
     encoded = encode(dataset, RawPixels(), cache=cache)
     task = FitTask("raw", "knn", encoded, dataset.class_names, dataset.validation)
-    held_out, calibration, _ = judge_held_out(task, 10_000)
-    assert held_out.n_images == 400
-    assert abs(held_out.accuracy - 1 / 3) < 0.1
+    of, calibration, _ = judge_held_out(task, 10_000)
+    assert of.n_images == 400
+    assert abs(of.accuracy - 1 / 3) < 0.1
     sure = bench(dataset, ["raw"], ["knn"], cache=cache).confidences["raw + knn"]
     assert calibration.floor > 0.5 or abs(sure.mean() - 1 / 3) < 0.1
 
@@ -137,3 +139,41 @@ def test_reports_name_the_chosen_row(dataset, cache):
     assert lines[-1].endswith("--encoder raw --clf knn --save model.featx")
     assert "| **raw** | **knn** |" in markdown_table(changed)
     assert repr(changed).splitlines()[2].startswith("* raw")
+
+
+@pytest.mark.parametrize("fully", [True, False])
+def test_what_is_calibrated_has_the_settings_of_the_row(
+    dataset, cache, monkeypatch, fully
+):
+    """With others its scores mean something else: a kernel of another width."""
+    train = make_images(600, size=34)  # wide enough for components
+    dataset = replace(
+        dataset,
+        train=train,
+        test=train.take(np.arange(30)),
+        validation=np.zeros(len(train), bool),
+    )
+    penalties = iter([3.0, 12.0])
+    judged, rows = [], []
+
+    def choose(*_, **__):
+        return {"svm__C": next(penalties)}
+
+    def spy(classifier, *args, **options):
+        judged.append(classifier)
+        return class_scores(classifier, *args, **options)
+
+    for module in (fitting, held_out):
+        monkeypatch.setattr(module, "choose_settings", choose)
+    monkeypatch.setattr(held_out, "class_scores", spy)
+    bench(
+        dataset,
+        {"raw": RawPixels()},
+        ["svm"],
+        protocol=Protocol(calibrate_fully=fully, n_examples=0, diagnose=False),
+        cache=cache,
+        observer=Observer(on_fitted=lambda _, row: rows.append(row.classifier)),
+    )
+    (held,), (row,) = judged, rows
+    assert row["svm"].C == 3.0 and held["svm"].C == (3.0 if fully else 12.0)
+    assert held["pca"].floor == (row["pca"].floor_ if fully else "auto")

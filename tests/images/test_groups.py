@@ -5,6 +5,7 @@ import pytest
 from PIL import Image
 
 from featx.errors import DataError, ParameterError
+from featx.images.groups import groups_in_names
 from featx.images.split import draw_groups
 
 
@@ -30,7 +31,9 @@ def test_no_patient_is_in_two_parts(tree, load, pattern):
     data = load(tree, group_by=pattern)
     assert not patients(data.train) & patients(data.test)
     assert len(data.train) + len(data.test) == 60 and len(data.test) in (10, 15)
-    assert "12 groups of images" in data.notes
+    assert any(
+        note.startswith("12 groups of images, such as 5 of 'p") for note in data.notes
+    )
     validation = data.train.take(np.flatnonzero(data.validation))
     rest = data.train.take(np.flatnonzero(~data.validation))
     assert len(validation) and not patients(validation) & patients(rest)
@@ -42,6 +45,18 @@ def test_no_patient_is_in_two_parts(tree, load, pattern):
                     number == its
                 )
     assert data.describe()["n_groups"] == 12
+    assert not any("several classes" in note for note in data.notes)
+
+
+def test_groups_that_hold_several_classes_are_named():
+    ids = ["cat/a7-1.png", "dog/a7-1.png", "dog/a8-1.png"]
+    y = np.array([0, 1, 1])
+    _, notes = groups_in_names(ids, "(a[0-9]+)-", y)
+    assert "several classes in 1 of 2 groups, such as 'a7'" in notes[1]
+    _, notes = groups_in_names(ids, "([^/]+/a[0-9]+)-", y)
+    assert notes == ("3 groups of images, such as 1 of 'cat/a7'",)
+    _, notes = groups_in_names(ids, "(a[0-9]+)-", np.array([0, -1, 1]))
+    assert len(notes) == 1  # an image without a label is of no class
 
 
 def test_the_test_part_is_the_same_for_every_seed(tree, load):

@@ -20,7 +20,7 @@ from featx.reports import (
     remarks,
     to_json,
 )
-from featx.reports.recommendation import advice, cheapest, save_command
+from featx.reports.recommendation import advice, cheapest, how_to_save, save_command
 
 CONTRACT = {
     "encoder",
@@ -280,9 +280,49 @@ def test_the_cheapest_row_as_good_as_the_best_is_named(results):
     told = advice(near, "featx bench toys --repeats 3 --figures --out x --size 8")
     assert told[0].startswith("No training images could be held out")
     assert "is pca + svm" in told[2]
-    assert told[-1] == (
-        "To save it: featx fit toys --size 8 --encoder pca --clf svm --save model.featx"
+    fit = "featx fit toys --size 8 --encoder {} --clf svm --save model.featx"
+    assert told[-2:] == [
+        "To save it: " + fit.format("conv"),
+        "To save pca + svm, the cheaper one: " + fit.format("pca"),
+    ]
+    slow = [
+        replace(row, fit_seconds=best.seconds) if row.name == "pca + svm" else row
+        for row in close
+    ]
+    assert cheapest(replace(near, rows=slow)).name == "conv + svm"  # as much time
+
+
+def test_a_row_that_no_file_holds_gets_no_command(results):
+    others = ["my.py:net", "pca+my.py:net", "hog"]
+    for encoder in others:
+        rows = [
+            replace(row, encoder=encoder) if row.encoder == "conv" else row
+            for row in results.rows
+        ]
+        told = how_to_save(replace(results, rows=rows, comparisons=[]))
+        assert "no file" in told[0][0] and told[0][1] == ""
+        assert told[1][0] == "To save pca + svm, the best that can be:"
+    trees = [replace(row, classifier="sklearn.ensemble:F") for row in results.rows]
+    assert len(how_to_save(replace(results, rows=trees, comparisons=[]))) == 1
+    bayes = [replace(row, classifier="sklearn.naive_bayes:G") for row in results.rows]
+    assert how_to_save(replace(results, rows=bayes, comparisons=[]))[0][1]
+
+
+def test_a_row_without_the_unlabeled_images_is_saved_without_them(results):
+    ablated = results.protocol | {"ablated": {"pca": "conv"}}
+    row = next(row for row in results.rows if row.encoder == "pca")
+    made_by = "featx bench toys --unlabeled more --ablate-unlabeled"
+    words = save_command(replace(results, protocol=ablated), row, made_by)
+    assert words == (
+        "featx fit toys --encoder conv --clf svm --unlabeled none --save model.featx"
     )
+
+
+def test_what_unlabeled_images_gave_is_said(results):
+    ablated = results.protocol | {"ablated": {"pca": "conv"}}
+    lines = advice(replace(results, protocol=ablated))
+    (told,) = [line for line in lines if line.startswith("What the unlabeled images")]
+    assert "conv + svm is better than pca + svm" in told
 
 
 def test_the_saved_model_is_that_of_the_row_where_time_was_saved(results):

@@ -12,7 +12,7 @@ from featx.evaluation.comparisons import compare
 from featx.evaluation.result import Result
 from featx.evaluation.results import BenchResults
 from featx.reports.html.reliability import reliability_view
-from featx.reports.recommendation import cheapest, choice_lines, save_command
+from featx.reports.recommendation import choice_lines, how_to_save
 from featx.reports.sentences import (
     against_controls,
     below_majority,
@@ -29,7 +29,6 @@ def answer(results: BenchResults, command: str = "") -> dict[str, Any]:
     low, high = found.ci95
     test = results.comparison_of(best.name, others[0].name) if others else None
     n_seeds = results.n_seeds
-    choice = cheapest(results)
     warnings = [majority_line(results), never_named_line(best)]
     return {
         "name": best.name,
@@ -55,8 +54,7 @@ def answer(results: BenchResults, command: str = "") -> dict[str, Any]:
             *choice_lines(results),
             *_against_controls(best, results),
         ],
-        "choice": choice.name,
-        "command": save_command(results, choice, command),
+        "how_to_save": how_to_save(results, command),
     }
 
 
