@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from featx.cli.console import SafeConsole
 from featx.cli.fields import option
 from featx.cli.image_files import ImageFileOptions, answer
+from featx.cli.output import say
 from featx.cli.unknown import UnknownOptions
 from featx.errors import ParameterError
 from featx.names import safe_cell
@@ -35,18 +36,30 @@ def predict(options: PredictOptions) -> None:
     In CSV, a file or class name that begins with =, +, - or @ gets an
     apostrophe before it: a spreadsheet would take it for a formula.
     """
-    from featx.prediction import predict_files
+    from featx.prediction import UNKNOWN, predict_files
 
     model = options.load()
     limits = options.limits(model)
     classes = _classes(model) if options.every_class else []
     columns = _columns(options, model)
 
+    known: list[bool] = []
+
     def write(batch: Predictions, sink: SafeConsole, first: bool) -> None:
+        known.extend((batch.names != UNKNOWN).tolist())
         if options.as_json:
             _write_json(batch, sink, columns, classes)
         else:
             _write_csv(batch, sink, columns, classes, first)
+
+    def count_known(_: SafeConsole) -> None:
+        if options.reject is not None or options.unlike is not None:
+            least = f", with a probability of at least {limits.least:.3f}"
+            say(
+                f"{sum(known):,} of {len(known):,} images have a name"
+                f"{least if options.reject is not None else ''}; the others are unknown.",
+                options.quiet,
+            )
 
     answer(
         options,
@@ -55,6 +68,7 @@ def predict(options: PredictOptions) -> None:
             model, files, every_class=options.every_class, limits=limits
         ),
         write,
+        count_known,
     )
 
 

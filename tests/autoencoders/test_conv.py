@@ -188,7 +188,7 @@ def test_scikit_learn_s_progress_bar_works_in_a_pipeline(images, capsys):
     assert "ConvAutoencoder" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("n_jobs", [1, 2])
+@pytest.mark.parametrize("n_jobs", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_cross_validation_and_search_on_image_arrays(images, n_jobs):
     y = load_digits().target[: len(images)]
     pipeline = make_pipeline(

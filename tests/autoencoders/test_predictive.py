@@ -62,6 +62,7 @@ def test_features_tell_more_than_as_many_principal_components_of_pixels(fitted):
     assert right["predictive"] > right["pca"] + 0.03, right
 
 
+@pytest.mark.slow
 def test_a_trained_network_beats_one_that_saw_a_single_batch():
     right = {}
     once = quick(batch_size=600, max_epochs=1).fit(X[:600])

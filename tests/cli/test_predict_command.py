@@ -63,7 +63,7 @@ def test_unclear_images_are_called_unknown(run, folder):
     assert 0 < (~risk.right).mean() < 1
     least = risk.threshold(0.1)
     rows = csv.DictReader(io.StringIO(run("predict", "m.featx", folder / "test")[1]))
-    code, out, _ = run("predict", "m.featx", folder / "test", "--reject", "0.1")
+    code, out, err = run("predict", "m.featx", folder / "test", "--reject", "0.1")
     named = 0
     for plain, row in zip(rows, csv.DictReader(io.StringIO(out)), strict=True):
         assert row["probability"] == plain["probability"]
@@ -72,6 +72,7 @@ def test_unclear_images_are_called_unknown(run, folder):
         assert row["class"] == ("unknown" if unknown else plain["class"])
         named += not unknown
     assert code == 0 and 0 < named < 30
+    assert f"{named} of 30 images have a name, with a probability of at least " in err
     code, out, err = run("predict", "m.featx", folder / "test", "--reject", "0")
     assert (code, out) == (1, "") and "Ask for a higher rate" in err
     everything = run("predict", "m.featx", folder / "test", "--reject", "1")[1]
@@ -86,8 +87,9 @@ def test_images_of_another_kind_are_called_unknown(run, folder):
     for number in range(5):
         pixels = 255 * (np.indices(shape[:2]).sum(axis=0) % 2)  # a chessboard
         Image.fromarray(pixels.astype(np.uint8)).save(f"other/{number}.png")
-    out = run("predict", "m.featx", "other", "--unlike", "0.05")[1]
+    _, out, err = run("predict", "m.featx", "other", "--unlike", "0.05")
     assert out.count(",unknown,") == 5
+    assert "0 of 5 images have a name; the others are unknown." in err
     own = run("predict", "m.featx", folder / "test", "--unlike", "0.05")[1]
     assert own.count(",unknown,") <= 4
     (row, *_) = csv.DictReader(io.StringIO(out))

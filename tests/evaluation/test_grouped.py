@@ -43,7 +43,10 @@ def test_coverage(n_groups, mean, spread):
         assert by_wilson / N_REPEATS < 0.88
 
 
-@pytest.mark.parametrize(("n", "mean"), [(30, 0.5), (200, 0.8), (1000, 0.95)])
+@pytest.mark.parametrize(
+    ("n", "mean"),
+    [(30, 0.5), (1000, 0.95), pytest.param(200, 0.8, marks=pytest.mark.slow)],
+)
 def test_coverage_of_single_images(n, mean):
     """Of one accuracy, of a mean over seeds, and of a difference."""
     rng = np.random.default_rng(n)

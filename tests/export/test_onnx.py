@@ -251,7 +251,9 @@ def net():
     return nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU())
 
 
-@pytest.mark.parametrize("options", [{"with_mean": False}, {"with_std": False}])
+@pytest.mark.parametrize(
+    "options", [{"with_mean": False}, pytest.param({"with_std": False}, marks=SLOW)]
+)
 def test_a_scaler_that_scales_half(tmp_path, options):
     own = make_pipeline(StandardScaler(**options), RidgeClassifier())
     assert_agrees(fitted("raw", own), tmp_path / "m.onnx")
@@ -363,6 +365,7 @@ def test_batches_of_one_and_many(tmp_path):
     np.testing.assert_allclose(alone, whole[:5], atol=1e-6)
 
 
+@SLOW
 def test_calibrations_stay(tmp_path):
     images = make_images(60)
     raw = featx.RawPixels().fit(images.X)

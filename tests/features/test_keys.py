@@ -297,7 +297,9 @@ SCRIPT = """
 """
 
 
-@pytest.mark.parametrize("where", ["script", "module"])
+@pytest.mark.parametrize(
+    "where", ["script", pytest.param("module", marks=pytest.mark.slow)]
+)
 def test_an_encoder_of_a_script_or_a_module_is_kept_between_runs(
     tmp_path, write, where
 ):
