@@ -190,9 +190,20 @@ def _fit_in_memory(
         return settings
 
     notes = notes_of(lambda: shared.fit(classifier, sample.X, sample.y, choose))
-    if "pca" in classifier.named_steps and task.own is None:
-        settings = settings | {"pca__floor": classifier["pca"].floor_}
+    if task.own is None:
+        settings |= _found_by(classifier)
     return Fit(classifier, notes, settings, shared.seconds_saved - saved_before)
+
+
+def _found_by(classifier: Pipeline) -> dict[str, Any]:
+    """Give what a fit finds by itself, as settings with which another one ends alike."""
+    steps, found = classifier.named_steps, {}
+    if "pca" in steps:
+        found["pca__floor"] = steps["pca"].floor_
+    if "mlp" in steps and steps["mlp"].early_stopping:
+        best = int(np.argmax(steps["mlp"].validation_scores_))  # its weights are kept
+        found |= {"mlp__early_stopping": False, "mlp__max_iter": best + 1}
+    return found
 
 
 def _warn_of_settings(task: FitTask, sample: Sample) -> list[str]:

@@ -141,6 +141,29 @@ def test_reports_name_the_chosen_row(dataset, cache):
     assert repr(changed).splitlines()[2].startswith("* raw")
 
 
+def test_a_network_is_calibrated_after_as_many_epochs(dataset, cache, monkeypatch):
+    judged, rows = [], []
+
+    def spy(classifier, *args, **options):
+        judged.append(classifier["mlp"])
+        return class_scores(classifier, *args, **options)
+
+    monkeypatch.setattr(held_out, "class_scores", spy)
+    train = make_images(600)
+    everything = replace(dataset, train=train, validation=np.zeros(len(train), bool))
+    bench(
+        everything,
+        {"raw": RawPixels()},
+        ["mlp"],
+        protocol=Protocol(calibrate_fully=True, n_examples=0, diagnose=False),
+        cache=cache,
+        observer=Observer(on_fitted=lambda _, row: rows.append(row.classifier["mlp"])),
+    )
+    (held,), (row,) = judged, rows
+    assert not held.early_stopping and row.early_stopping
+    assert held.n_iter_ == np.argmax(row.validation_scores_) + 1 < row.n_iter_
+
+
 @pytest.mark.parametrize("fully", [True, False])
 def test_what_is_calibrated_has_the_settings_of_the_row(
     dataset, cache, monkeypatch, fully
