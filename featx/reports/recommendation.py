@@ -123,7 +123,10 @@ def choice_lines(results: BenchResults) -> list[str]:
         lines.append(f"{chosen.name} was not tested against {others[0].name}.")
     else:
         lines.append(remark(test, results))
-    lines += _what_the_unlabeled_gave(results)
+    gave = _what_the_unlabeled_gave(results)
+    lines = [
+        one for one in lines if not any(said.endswith(one) for said in gave)
+    ] + gave
     choice = cheapest(results)
     if choice is chosen:
         cheap = "No row that is about as good is clearly cheaper."
