@@ -69,6 +69,10 @@ def workers_of(session):
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
 @pytest.mark.parametrize("seconds", [1.5, pytest.param(0.1, marks=pytest.mark.slow)])
+@pytest.mark.skipif(
+    sys.platform == "linux" and len(os.sched_getaffinity(0)) < 2,
+    reason="one core has no workers",
+)
 def test_an_interrupt_while_others_work_is_one_line(run, seconds):
     words = ["bench", "--limit", "400", "--encoders", "raw,untrained", "--quiet"]
     words += ["--clf", "linear-svm,svm,mlp,logreg", "--joblib", "loky"]
