@@ -71,9 +71,17 @@ def compare(
 
 
 def print_results(
-    results: BenchResults, options: EncoderOptions, folder: Path | None, command: str
+    results: BenchResults,
+    options: EncoderOptions,
+    folder: Path | None,
+    command: str,
+    *,
+    saves: bool = False,
 ) -> None:
-    """Print the table and what it says, or all of it as JSON."""
+    """Print the table and what it says, or all of it as JSON.
+
+    How to save a row is left out where the command `saves` it.
+    """
     from featx.reports import class_lines, comparison_table
     from featx.reports.recommendation import advice, choice_lines
 
@@ -85,7 +93,6 @@ def print_results(
     out.print(f"\n{results.chosen.name}:")
     out.print(class_lines(results.chosen))
     out.print()
-    saves = getattr(options, "save", None) is not None  # which needs no advice
     told = choice_lines(results) if saves else advice(results, command)
     for line in [*told, *_notes(results)]:
         out.print(line)

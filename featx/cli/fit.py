@@ -113,7 +113,8 @@ def fit(context: typer.Context, options: FitOptions) -> None:
     )
     if options.out is not None:
         save_run(results, dataset, options.out, context.obj)
-    print_results(results, options, options.out, context.obj)
+    saves = options.save is not None
+    print_results(results, options, options.out, context.obj, saves=saves)
     if options.save is not None:
         encoder, row = _refit(options, dataset) if refit else fitted[0]
         _save(options, options.save, encoder, row, dataset)

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 from featx.catalog import CLASSIFIERS, ENCODERS
+from featx.evaluation.comparisons import Comparison
 from featx.evaluation.result import Result
 from featx.evaluation.results import BenchResults
 from featx.reports.sentences import alike_line, remark, seconds
@@ -119,14 +120,13 @@ def choice_lines(results: BenchResults) -> list[str]:
             f"{best.percent} %: being a maximum, it flatters."
         )
     test = results.comparison_of(chosen.name, others[0].name)
+    gave = _of_the_unlabeled(results)
     if test is None:
         lines.append(f"{chosen.name} was not tested against {others[0].name}.")
-    else:
+    elif test != gave:
         lines.append(remark(test, results))
-    gave = _what_the_unlabeled_gave(results)
-    lines = [
-        one for one in lines if not any(said.endswith(one) for said in gave)
-    ] + gave
+    if gave is not None:
+        lines.append(f"What the unlabeled images gave: {remark(gave, results)}")
     choice = cheapest(results)
     if choice is chosen:
         cheap = "No row that is about as good is clearly cheaper."
@@ -139,15 +139,15 @@ def choice_lines(results: BenchResults) -> list[str]:
     return [*lines, cheap, *asked]
 
 
-def _what_the_unlabeled_gave(results: BenchResults) -> list[str]:
-    """Say it of the encoder of the chosen row, with the same classifier."""
+def _of_the_unlabeled(results: BenchResults) -> Comparison | None:
+    """Find the test of the chosen encoder with unlabeled images and without them."""
     chosen = results.chosen
     encoder = results.ablated.get(chosen.encoder, chosen.encoder)
     for without, of in results.ablated.items():
-        pair = f"{encoder} + {chosen.classifier}", f"{without} + {chosen.classifier}"
-        if of == encoder and (test := results.comparison_of(*pair)) is not None:
-            return [f"What the unlabeled images gave: {remark(test, results)}"]
-    return []
+        if of == encoder:
+            names = [f"{one} + {chosen.classifier}" for one in (encoder, without)]
+            return results.comparison_of(*names)
+    return None
 
 
 def _judged(results: BenchResults) -> str:

@@ -141,25 +141,32 @@ def test_reports_name_the_chosen_row(dataset, cache):
     assert repr(changed).splitlines()[2].startswith("* raw")
 
 
-def test_a_network_is_calibrated_after_as_many_epochs(dataset, cache, monkeypatch):
+def fitted_and_judged(dataset, cache, monkeypatch, train, name, **protocol):
+    """Make a row; give its classifier, and the one that judged held-out images."""
     judged, rows = [], []
 
     def spy(classifier, *args, **options):
-        judged.append(classifier["mlp"])
+        judged.append(classifier)
         return class_scores(classifier, *args, **options)
 
     monkeypatch.setattr(held_out, "class_scores", spy)
-    train = make_images(600)
-    everything = replace(dataset, train=train, validation=np.zeros(len(train), bool))
     bench(
-        everything,
+        replace(dataset, train=train, validation=np.zeros(len(train), bool)),
         {"raw": RawPixels()},
-        ["mlp"],
-        protocol=Protocol(calibrate_fully=True, n_examples=0, diagnose=False),
+        [name],
+        protocol=Protocol(n_examples=0, diagnose=False, **protocol),
         cache=cache,
-        observer=Observer(on_fitted=lambda _, row: rows.append(row.classifier["mlp"])),
+        observer=Observer(on_fitted=lambda _, row: rows.append(row.classifier)),
     )
-    (held,), (row,) = judged, rows
+    (row,), (held,) = rows, judged
+    return row, held
+
+
+def test_a_network_is_calibrated_after_as_many_epochs(dataset, cache, monkeypatch):
+    row, held = fitted_and_judged(
+        dataset, cache, monkeypatch, make_images(600), "mlp", calibrate_fully=True
+    )
+    row, held = row["mlp"], held["mlp"]
     assert not held.early_stopping and row.early_stopping
     assert held.n_iter_ == np.argmax(row.validation_scores_) + 1 < row.n_iter_
 
@@ -170,33 +177,16 @@ def test_what_is_calibrated_has_the_settings_of_the_row(
 ):
     """With others its scores mean something else: a kernel of another width."""
     train = make_images(600, size=34)  # wide enough for components
-    dataset = replace(
-        dataset,
-        train=train,
-        test=train.take(np.arange(30)),
-        validation=np.zeros(len(train), bool),
-    )
+    dataset = replace(dataset, test=train.take(np.arange(30)))
     penalties = iter([3.0, 12.0])
-    judged, rows = [], []
 
     def choose(*_, **__):
         return {"svm__C": next(penalties)}
 
-    def spy(classifier, *args, **options):
-        judged.append(classifier)
-        return class_scores(classifier, *args, **options)
-
     for module in (fitting, held_out):
         monkeypatch.setattr(module, "choose_settings", choose)
-    monkeypatch.setattr(held_out, "class_scores", spy)
-    bench(
-        dataset,
-        {"raw": RawPixels()},
-        ["svm"],
-        protocol=Protocol(calibrate_fully=fully, n_examples=0, diagnose=False),
-        cache=cache,
-        observer=Observer(on_fitted=lambda _, row: rows.append(row.classifier)),
+    row, held = fitted_and_judged(
+        dataset, cache, monkeypatch, train, "svm", calibrate_fully=fully
     )
-    (held,), (row,) = judged, rows
     assert row["svm"].C == 3.0 and held["svm"].C == (3.0 if fully else 12.0)
     assert held["pca"].floor == (row["pca"].floor_ if fully else "auto")
