@@ -12,7 +12,7 @@ import reprlib
 import warnings
 import zipfile
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +39,7 @@ from featx.model import Model, first_step
 from featx.output_files import write_out
 from featx.store import provenance
 
-FORMAT = 2  # of the file; a featx that knows less refuses it
+FORMAT = 3  # of the file; a featx that knows less refuses it
 _MANIFEST, _MODEL = "manifest.json", "model.skops"
 _EVIDENCE = "evidence.skops"  # what is known of training images; not in every file
 _ROUNDING = 1e-4  # of scores, which most classifiers compute in float32
@@ -369,13 +369,15 @@ def _is_shape(value: Any) -> bool:
 def _is_calibration(value: Any) -> bool:
     if value is None:
         return True
-    if not isinstance(value, dict) or value.keys() != {"slope", "bonus", "floor"}:
+    names = [field.name for field in fields(Calibration)]
+    if not isinstance(value, dict) or sorted(value) != sorted(names):
         return False
-    numbers = [value[name] for name in ("slope", "bonus", "floor")]
-    if not all(type(number) in (int, float) for number in numbers):
+    if not all(type(number) in (int, float) for number in value.values()):
         return False
-    slope, bonus, floor = numbers
-    return 0 < slope < 1e18 and 0 <= bonus < 1e3 and 0 <= floor <= 1
+    slope, bonus, floor, smoothing = (value[name] for name in names)
+    return (
+        0 < slope < 1e18 and 0 <= bonus < 1e3 and 0 <= floor <= 1 and 0 < smoothing <= 1
+    )
 
 
 _FIELDS = {  # of the manifest, and whether a value can be theirs

@@ -18,10 +18,13 @@ SECTIONS = {
     for section in PAGE.split("\n## ")
     if (code := re.findall(r"```(python|bash)\n(.*?)```", section, re.DOTALL))
 }
-PLACES = ["--limit 400 digits", pytest.param("digits", marks=pytest.mark.slow)]
+SLOW = pytest.mark.slow
+PLACES = ["--limit 400 digits", pytest.param("digits", marks=SLOW)]
 if os.environ.get("FEATX_CIFAR10_JPEG"):
     copy = f"--limit 2000 {os.environ['FEATX_CIFAR10_JPEG']}"
-    PLACES.append(pytest.param(copy, marks=pytest.mark.slow))
+    PLACES.append(pytest.param(copy, marks=SLOW))
+LARGE = {"Networks trained on other images"}
+TITLES = [pytest.param(title, marks=[SLOW] * (title in LARGE)) for title in SECTIONS]
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +47,7 @@ def folder(tmp_path, monkeypatch, weights):
 
 
 @pytest.mark.parametrize("place", PLACES)
-@pytest.mark.parametrize("title", SECTIONS)
+@pytest.mark.parametrize("title", TITLES)
 def test_the_examples_of_a_section_run(title, place, folder, capsys):
     ran = 0
     for language, code in SECTIONS[title]:

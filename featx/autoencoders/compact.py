@@ -123,10 +123,10 @@ class CompactAutoencoder(ReconstructingTransformer):
     --------
     >>> from sklearn.datasets import load_digits
     >>> from featx import CompactAutoencoder
-    >>> X = load_digits().images
+    >>> X = load_digits().images[:600]
     >>> encoder = CompactAutoencoder(n_components=32, n_filters=64, random_state=0)
     >>> encoder.fit_transform(X).shape
-    (1797, 32)
+    (600, 32)
     """
 
     def __init__(

@@ -152,12 +152,12 @@ class PredictiveAutoencoder(Autoencoder):
     --------
     >>> from sklearn.datasets import load_digits
     >>> from featx import PredictiveAutoencoder
-    >>> X = load_digits().images
+    >>> X = load_digits().images[:300]
     >>> encoder = PredictiveAutoencoder(
     ...     n_components=32, n_channels=8, max_epochs=1, random_state=0
     ... )
     >>> encoder.fit_transform(X).shape
-    (1797, 32)
+    (300, 32)
     """
 
     module_: PredictiveNetwork

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 from scipy.special import softmax
 
-LEAST = 1e-6  # of a classifier's own probabilities: less is taken for as much
+LEAST = 1e-6  # that is added to a classifier's own probabilities
 _MOST_SCORES = 2**22  # that are looked at
+_USUAL_SMOOTHING = 0.05  # where the search begins
 _SPREADS = (1e-12, 1e12)  # of scores, at least and at most
 
 Array = NDArray[np.float64]
@@ -36,12 +37,14 @@ class Said(NamedTuple):
     scores: Array
     are_probabilities: bool
 
-    @property
-    def logits(self) -> Array:
-        """Scores of any size, of which only differences count."""
+    def logits(self, smoothing: float) -> Array:
+        """Give scores of any size, of which only differences count.
+
+        They are the logarithms of probabilities, to each of which `smoothing` is added.
+        """
         if not self.are_probabilities:
             return self.scores
-        return np.log(np.maximum(self.scores, LEAST))
+        return np.log(np.maximum(self.scores, 0) + smoothing)
 
     @property
     def confidence(self) -> Array:
@@ -54,10 +57,13 @@ class Calibration:
     """From scores to probabilities: scaled, the named class raised, none quite nought.
 
     The probabilities are ``(1 - floor) * softmax(slope * scores + bonus * named) + floor /
-    n_classes``, where `named` is 1 for the class that is named. Temperature scaling [1]_ is
-    the slope alone. The bonus suits scores that say little but which class is named, as
-    those of scikit-learn's NuSVC and SGDClassifier; no classifier of featx needs it. The
-    floor suits those that may be quite sure and wrong, as a few neighbors may.
+    n_classes``, where `named` is 1 for the class that is named, and of a classifier with
+    probabilities of its own the scores are ``log(probabilities + smoothing)``. Temperature
+    scaling [1]_ is the slope alone. The bonus suits scores that say little but which class
+    is named, as those of scikit-learn's NuSVC and SGDClassifier; no classifier of featx
+    needs it. The floor suits those that may be quite sure and wrong; the smoothing suits
+    probabilities that are shares of a few, as of neighbors or trees: a class without any
+    is not impossible.
 
     Parameters
     ----------
@@ -67,6 +73,8 @@ class Calibration:
         At least 0.
     floor : float
         In [0, 1].
+    smoothing : float, default=1e-6
+        Above 0; without effect on scores that are no probabilities.
 
     References
     ----------
@@ -77,6 +85,7 @@ class Calibration:
     slope: float
     bonus: float
     floor: float
+    smoothing: float = LEAST
 
     @classmethod
     def of(cls, parts: Sequence[Said], true: Sequence[Columns]) -> Self:
@@ -118,15 +127,19 @@ class Calibration:
         rng = np.random.default_rng(0)
         drawn = [rng.permutation(n)[: max(1, int(share * n))] for n in n_images]
         some = [
-            (said.logits[rows], said.named[rows], of[rows])
+            (
+                Said(said.named[rows], said.scores[rows], said.are_probabilities),
+                of[rows],
+            )
             for rows, said, of in zip(drawn, parts, true, strict=True)
         ]
-        apart = [one - one.mean(axis=1, keepdims=True) for one, _, _ in some]
+        logits = [said.logits(_USUAL_SMOOTHING) for said, _ in some]
+        apart = [one - one.mean(axis=1, keepdims=True) for one in logits]
         spread = float(np.clip(np.concatenate(apart, None).std() or 1.0, *_SPREADS))
         least = n_classes / (max(n_classes - 1, 1) * (sum(n_images) + 2))
 
         def loss(at: Array) -> tuple[float, Array]:
-            calibration = cls(float(np.exp(at[0])) / spread, at[1], at[2])
+            calibration = cls(np.exp(at[0]) / spread, at[1], at[2], np.exp(at[3]))
             values, slopes = zip(
                 *(calibration._loss(*one) for one in some), strict=True
             )
@@ -135,41 +148,50 @@ class Calibration:
 
         best = minimize(
             loss,
-            [0.0, 0.0, max(least, 0.01)],
+            [0.0, 0.0, max(least, 0.01), np.log(_USUAL_SMOOTHING)],
             jac=True,
             method="L-BFGS-B",
-            bounds=[(-7, 7), (0, 10), (least, 1)],
+            bounds=[(-7, 7), (0, 10), (least, 1), (np.log(LEAST), 0)],
         )
-        scale, bonus, floor = map(float, best.x)
-        return cls(float(np.exp(scale)) / spread, bonus, floor)
+        scale, bonus, floor, smoothing = map(float, best.x)
+        return cls(
+            float(np.exp(scale)) / spread, bonus, floor, float(np.exp(smoothing))
+        )
 
-    def _loss(
-        self, logits: Array, named: Columns, true: Columns
-    ) -> tuple[float, Array]:
+    def _loss(self, said: Said, true: Columns) -> tuple[float, Array]:
         """Give the mean negative log-likelihood, and its slopes by parameters.
 
-        The first of these is by the logarithm of `slope`.
+        Those by `slope` and `smoothing` are by their logarithms.
         """
-        known = true >= 0
-        shares = softmax(self._raised(logits, named), axis=1)
-        of_true = np.where(known, _at(shares, true), 0.0)
-        of_named = _at(shares, named)
-        likelihood = (1 - self.floor) * of_true + self.floor / logits.shape[1]
-        ahead = _at(logits, true) - (shares * logits).sum(axis=1)
-        by_slope = (1 - self.floor) * of_true * ahead * self.slope
-        by_bonus = (1 - self.floor) * of_true * ((true == named) - of_named)
-        by_floor = 1 / logits.shape[1] - of_true
-        slopes = np.stack([by_slope, by_bonus, by_floor]) / likelihood
+        logits, shares = said.logits(self.smoothing), self._shares(said)
+        of_true = np.where(true >= 0, _at(shares, true), 0.0)
+        likelihood = (1 - self.floor) * of_true + self.floor / shares.shape[1]
+
+        def ahead(values: Array) -> Array:
+            return _at(values, true) - (shares * values).sum(axis=1)
+
+        by_shares = [
+            self.slope * ahead(logits),
+            (true == said.named) - _at(shares, said.named),
+            np.zeros(len(true)),
+        ]
+        if said.are_probabilities:
+            added = self.smoothing / (said.scores + self.smoothing)
+            by_shares[2] = self.slope * ahead(added)
+        scale, bonus, smoothing = (1 - self.floor) * of_true * np.stack(by_shares)
+        floor = 1 / shares.shape[1] - of_true
+        slopes = np.stack([scale, bonus, floor, smoothing]) / likelihood
         return -float(np.log(likelihood).mean()), -slopes.mean(axis=1)
 
-    def _raised(self, logits: Array, named: Columns) -> Array:
-        raised = self.slope * logits
-        raised[np.arange(len(named)), named] += self.bonus
-        return raised
+    def _shares(self, said: Said) -> Array:
+        raised = self.slope * said.logits(self.smoothing)
+        raised[np.arange(len(raised)), said.named] += self.bonus
+        shares: Array = softmax(raised, axis=1)
+        return shares
 
     def probabilities(self, said: Said) -> Array:
         """Give the probability of every class, shape (n, n_classes); each in [0, 1]."""
-        shares: Array = softmax(self._raised(said.logits, said.named), axis=1)
+        shares = self._shares(said)
         return (1 - self.floor) * shares + self.floor / shares.shape[1]
 
     def calibrated(self, said: Said) -> Said:

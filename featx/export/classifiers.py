@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import astuple
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,6 @@ from featx.classifiers import (
     WideLinearSVC,
     WideLogisticRegression,
 )
-from featx.classifiers.calibration import LEAST
 from featx.classifiers.pairs import SHARPNESS
 from featx.errors import ParameterError
 from featx.export.arrays import Affine, constant
@@ -58,17 +58,17 @@ class Calibrated(nn.Module):
 
     def __init__(self, calibration: Calibration, are_probabilities: bool) -> None:
         super().__init__()
-        self.slope, self.bonus = calibration.slope, calibration.bonus
-        self.floor, self.are_probabilities = calibration.floor, are_probabilities
+        self.calibration = calibration
+        self.are_probabilities = are_probabilities
 
     def forward(self, scores: Tensor) -> Tensor:
         """(n, n_classes) -> the same shape, in [0, 1]."""
+        slope, bonus, floor, smoothing = astuple(self.calibration)
         n_classes = scores.shape[1]
         named = scores.argmax(dim=1, keepdim=True) == torch.arange(n_classes)
-        logits = scores.clamp(min=LEAST).log() if self.are_probabilities else scores
-        raised = self.slope * logits + self.bonus * named.to(scores.dtype)
-        shares = raised.softmax(dim=1)
-        return (1 - self.floor) * shares + self.floor / n_classes
+        logits = (scores + smoothing).log() if self.are_probabilities else scores
+        raised = slope * logits + bonus * named.to(scores.dtype)
+        return (1 - floor) * raised.softmax(dim=1) + floor / n_classes
 
 
 def _linear(model: Any) -> nn.Module:

@@ -98,6 +98,7 @@ def test_of_more_images_the_network_has_more_of_the_features(n_images, learned, 
     assert encoder._widths == (learned, min(taught, 512))
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_features_and_leaves_the_callers_alone(fitted):
     np.random.seed(7)
     torch.manual_seed(7)

@@ -47,17 +47,19 @@ def test_the_scale_of_scores_is_found(n_classes, factor):
     assert reliability(probabilities.max(axis=1), right).error < 0.04
 
 
-def test_the_slopes_are_those_of_the_loss():
+@pytest.mark.parametrize("are_probabilities", [True, False])
+def test_the_slopes_are_those_of_the_loss(are_probabilities):
     rng = np.random.default_rng(0)
-    said = said_of(rng.normal(size=(50, 4)))
+    scores = rng.normal(size=(50, 4))
+    said = said_of(softmax(scores, axis=1) if are_probabilities else scores)
+    said = said._replace(are_probabilities=are_probabilities)
     true = rng.integers(-1, 4, 50)
 
     def loss(at):
-        return Calibration(np.exp(at[0]), at[1], at[2])._loss(
-            said.logits, said.named, true
-        )
+        calibration = Calibration(np.exp(at[0]), at[1], at[2], np.exp(at[3]))
+        return calibration._loss(said, true)
 
-    at = np.array([0.3, 0.7, 0.1])
+    at = np.array([0.3, 0.7, 0.1, -3.0])
     expected = approx_fprime(at, lambda at: loss(at)[0])
     np.testing.assert_allclose(loss(at)[1], expected, atol=1e-5)
 
@@ -67,6 +69,21 @@ def test_right_for_all_is_no_certainty():
     calibration = Calibration.of([said_of(scores)], [np.arange(20) % 2])
     sure = calibration.probabilities(said_of(scores)).max()
     assert 0.9 < sure < 1 - 0.4 / 22
+
+
+def test_shares_of_a_few_neighbors_are_smoothed():
+    """What ten say, drawn from the probabilities of classes, tells these but roughly."""
+    rng = np.random.default_rng(0)
+    chances = rng.dirichlet(np.full(6, 0.4), 9000)
+    shares = rng.multinomial(10, chances) / 10
+    true = (rng.random((9000, 1)) > chances.cumsum(axis=1)).sum(axis=1).clip(max=5)
+    held_out, new = (said_of(some, True) for some in (shares[:4000], shares[4000:]))
+    calibration = Calibration.of([held_out], [true[:4000]])
+    # as if each class had 0.4 neighbors more, of ten
+    assert calibration.smoothing == pytest.approx(0.04, rel=0.3)
+    assert calibration.slope == pytest.approx(1, rel=0.1)
+    sure = calibration.calibrated(new).confidence
+    assert reliability(sure, new.named == true[4000:]).error < 0.02
 
 
 def test_chance_gets_the_probability_of_chance():

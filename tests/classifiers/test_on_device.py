@@ -57,7 +57,9 @@ def compare(*words):
     )
 
 
-@pytest.mark.parametrize("weight", ["balanced", "plain"])
+@pytest.mark.parametrize(
+    "weight", [pytest.param("balanced", marks=pytest.mark.slow), "plain"]
+)
 def test_tensors_give_what_arrays_give(weight):
     compare("cpu", weight)
 

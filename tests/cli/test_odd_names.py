@@ -19,7 +19,9 @@ def odd_names(folder):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="names there are any bytes")
-@pytest.mark.parametrize("encoding", ["utf-8", "ascii"])
+@pytest.mark.parametrize(
+    "encoding", [pytest.param("utf-8", marks=pytest.mark.slow), "ascii"]
+)
 def test_names_come_back_as_their_bytes_or_escaped(model, odd_names, encoding):
     done = featx_in(encoding, "predict", model, *map(os.fsdecode, odd_names))
     assert (done.returncode, done.stderr) == (0, b"")

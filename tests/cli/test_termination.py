@@ -76,7 +76,9 @@ def wait_for(process, what):
     raise AssertionError(f"it ended before it said {what!r}")
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize(
+    "number", [signal.SIGTERM, pytest.param(signal.SIGKILL, marks=pytest.mark.slow)]
+)
 def test_no_worker_decodes_on(large, tmp_path, number):
     process = start("data", large, "--cache-dir", tmp_path)
     wait_for(process, "decoding images: ")

@@ -34,6 +34,7 @@ def coverage(right, n_folds):
     return ((ends[:, 0] <= 0.5) & (ends[:, 1] >= 0.5)).mean()
 
 
+@pytest.mark.slow
 def test_intervals_cover_the_truth(right):
     assert coverage(right[:, 0], 1) < 0.92  # which is why
     assert 0.92 <= coverage(right[:, 0], N_FOLDS) <= 0.985
@@ -45,11 +46,13 @@ def different(right, n_folds):
     return np.mean([test.verdict != "no better" for test in tests])
 
 
+@pytest.mark.slow
 def test_rows_that_know_nothing_are_no_better(right):
     assert different(right, 1) > 0.06  # which is why
     assert different(right, N_FOLDS) <= 0.06
 
 
+@pytest.mark.slow
 def test_intervals_of_differences_cover_nought(right):
     differences = right[:, 0].astype(int) - right[:, 1]
     ends = np.array(

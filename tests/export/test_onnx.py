@@ -96,12 +96,13 @@ def assert_agrees(model, path, **images):
 
 
 SLOW = pytest.mark.slow  # what others show, too: torch takes seconds for each graph
+QUICK_TO_EXPORT = {"raw", "pca", "compact"}  # of others there are odd sizes below
 
 
 @pytest.mark.parametrize(
     "encoder",
     [
-        pytest.param(name, marks=[SLOW] * (name in ("random-patches", "untrained")))
+        pytest.param(name, marks=[SLOW] * (name not in QUICK_TO_EXPORT))
         for name in (*ENCODERS, "raw+patch")
     ],
 )
@@ -143,7 +144,7 @@ def test_images_of_every_shape(shape, encoder):
     [
         ("patch", (27, 31, 3)),  # a second scale, of odd sides
         pytest.param("patch", (51, 60, 1), marks=SLOW),  # reduced first
-        ("patch", (1, 20, 1)),
+        pytest.param("patch", (1, 20, 1), marks=SLOW),
         pytest.param("conv", (27, 31, 3), marks=SLOW),
         ("conv", (20, 3, 3)),  # maps one pixel wide
         # squares of pixels that reach beyond the border

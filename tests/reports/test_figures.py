@@ -173,7 +173,8 @@ def test_the_same_figure_is_the_same_file(results, kind):
     assert first == second
 
 
-@pytest.mark.parametrize("n", [250, pytest.param(1000, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("n", [250, 1000])
 def test_many_classes_take_seconds(n):
     """Of a processor, and no file grows with the cells of a confusion matrix."""
     rng = np.random.default_rng(0)
