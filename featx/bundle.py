@@ -31,6 +31,8 @@ from featx.classifiers import (
     WideLogisticRegression,
 )
 from featx.classifiers.soundness import check_soundness
+from featx.encoders.networks import PretrainedModel, WeightsTransform
+from featx.encoders.torch_encoder import TorchEncoder, is_named
 from featx.errors import BundleError, MissingDataError, StorageError
 from featx.evidence import evidence_of, with_evidence
 from featx.features.encoder_files import ENCODER_TYPES
@@ -49,13 +51,17 @@ _TYPES = [
     *ENCODER_TYPES,
     *(
         f"{kind.__module__}.{kind.__qualname__}"
-        for kind in (WhitenedPCA, WideLinearSVC, WideLogisticRegression)
+        for kind in (
+            *(WhitenedPCA, WideLinearSVC, WideLogisticRegression),
+            *(TorchEncoder, PretrainedModel, WeightsTransform),
+        )
     ),
 ]
 _PLAIN = (
     "expected estimators that can be read without running what is in the file. Nothing "
-    "was saved. Use encoders of featx, and a classifier that featx.make_classifier knows, "
-    "or an SVC or LogisticRegression of scikit-learn."
+    "was saved. Use encoders of featx or networks of torchvision or timm by their names, "
+    "and a classifier that featx.make_classifier knows, or an SVC or LogisticRegression of "
+    "scikit-learn."
 )
 _MOST_VALUES = 2**26  # of an image: 4,700 x 4,700 pixels in color
 
@@ -93,7 +99,7 @@ def save(model: Model, path: str | os.PathLike[str]) -> None:
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     featx.save(model, folder + "/digits.featx")
     """
-    encoder = _for_any_device(model.pipeline[0])
+    encoder = _for_any_machine(model.pipeline[0])
     pipeline = Pipeline([("encoder", encoder), *model.pipeline.steps[1:]])
     content = _dump(pipeline)
     manifest = provenance() | {
@@ -155,7 +161,9 @@ def check_can_be_saved(
     """
     last = "passthrough" if classifier is None else _fitted_on_little(classifier)
     _dump(Pipeline([("encoder", encoder), ("classifier", last)]), name)
-    if not isinstance(first_step(encoder), ImageTransformer):
+    modules = [one for one in _steps(encoder) if isinstance(one, TorchEncoder)]
+    images_first = isinstance(first_step(encoder), ImageTransformer)
+    if not images_first or not all(map(is_named, modules)):
         raise BundleError(f"Got {name}, but {_PLAIN}")
 
 
@@ -170,15 +178,17 @@ def _fitted_on_little(classifier: BaseEstimator) -> BaseEstimator:
             return classifier
 
 
-def _for_any_device(encoder: BaseEstimator) -> BaseEstimator:
-    """Copy an encoder, to run on whatever device there is where it is read."""
+def _for_any_machine(encoder: BaseEstimator) -> BaseEstimator:
+    """Copy an encoder, to run on whatever device there is, without a file of weights."""
     copied = copy.copy(encoder)
     if isinstance(copied, FeatureUnion):
         copied.transformer_list = [
-            (name, _for_any_device(one)) for name, one in copied.transformer_list
+            (name, _for_any_machine(one)) for name, one in copied.transformer_list
         ]
     elif "device" in copied.get_params():
         copied.set_params(device="auto")
+    if isinstance(copied, TorchEncoder):
+        copied.set_params(weights=None)  # they are in it
     return copied
 
 

@@ -6,6 +6,7 @@ DEFAULT_ENCODERS = (
     *("raw", "pca", "untrained", "random-patches", "patch", "compact", "predictive"),
 )
 REFERENCE = "torchvision:resnet18"  # joins the default encoders where its weights are
+SOURCES = ("torchvision", "timm")  # of pretrained networks: torchvision:NAME
 ENCODERS = (*DEFAULT_ENCODERS, "conv")
 CLASSIFIERS = ("linear-svm", "logreg", "ridge", "svm", "kernel-ridge", "mlp", "knn")
 MAP_METHODS = ("pca", "tsne")

@@ -22,7 +22,6 @@ from torch import nn
 
 import featx
 from featx.bundle import check_can_be_saved
-from featx.encoders import pretrained
 from featx.errors import BundleError
 
 RAN = []
@@ -67,7 +66,6 @@ PARTS = {
     "an own transformer": (Strange(), LogisticRegression()),
     "an own classifier": (featx.RawPixels(), StrangeClassifier()),
     "a module": (featx.TorchEncoder(nn.Flatten()), LogisticRegression()),
-    "a pretrained network": (pretrained("torchvision:resnet18"), LogisticRegression()),
     **{
         kind: (FunctionTransformer(function), LogisticRegression())
         for kind, function in CALLED.items()

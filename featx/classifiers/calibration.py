@@ -133,7 +133,8 @@ class Calibration:
             )
             for rows, said, of in zip(drawn, parts, true, strict=True)
         ]
-        logits = [said.logits(_USUAL_SMOOTHING) for said, _ in some]
+        usual = _USUAL_SMOOTHING if parts[0].are_probabilities else LEAST
+        logits = [said.logits(usual) for said, _ in some]
         apart = [one - one.mean(axis=1, keepdims=True) for one in logits]
         spread = float(np.clip(np.concatenate(apart, None).std() or 1.0, *_SPREADS))
         least = n_classes / (max(n_classes - 1, 1) * (sum(n_images) + 2))
@@ -148,7 +149,7 @@ class Calibration:
 
         best = minimize(
             loss,
-            [0.0, 0.0, max(least, 0.01), np.log(_USUAL_SMOOTHING)],
+            [0.0, 0.0, max(least, 0.01), np.log(usual)],
             jac=True,
             method="L-BFGS-B",
             bounds=[(-7, 7), (0, 10), (least, 1), (np.log(LEAST), 0)],

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import os
+from collections import OrderedDict
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
+from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from sklearn.pipeline import FeatureUnion, Pipeline
 
-from featx.encoders.torch_encoder import TorchEncoder
+from featx.autoencoders.base import check_number
+from featx.catalog import SOURCES
+from featx.encoders.torch_encoder import MOST_SIDE, TorchEncoder
 from featx.encoders.weights import load_weights
 from featx.errors import (
     DependencyError,
@@ -24,8 +29,8 @@ from featx.system import when_free
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-SOURCES = ("torchvision", "timm")
 VARIABLE = "FEATX_WEIGHTS"  # of the environment: a folder of files of weights
+_MOST_PIXELS = 2**26  # of an image that was resized
 _ENDS = (".safetensors", ".pth", ".pt")
 
 
@@ -52,15 +57,50 @@ class PretrainedModel:
 
     def __call__(self) -> nn.Module:
         """Make it; MissingDataError where there are no weights."""
-        timm = self.source == "timm"
-        module: Any = _timm(self.name) if timm else _torchvision(self.name)
+        module = self._architecture()
         load_weights(module, self.place or find_weights(self), str(self))
+        return self._without_last_layer(module)
+
+    def _architecture(self) -> Any:
+        make = dict(zip(SOURCES, (_torchvision, _timm), strict=True))[self.source]
+        return make(self.name)
+
+    def _without_last_layer(self, module: Any) -> nn.Module:
         if self.whole:
-            return module
-        if not timm:
+            whole: nn.Module = module
+            return whole
+        if self.source != "timm":
             return without_head(module)
         module.reset_classifier(0)
+        headless: nn.Module = module
+        return headless
+
+    def _loaded(self, tensors: Any, *, assign: bool) -> nn.Module:
+        module = self._without_last_layer(self._architecture())
+        tensors._metadata = getattr(module.state_dict(), "_metadata", None)
+        module.load_state_dict(tensors, assign=assign)
         return module
+
+    def rebuilt(self, state: Mapping[str, NDArray[Any]]) -> nn.Module:
+        """Make it again from its `state_dict` as arrays, without a file of weights.
+
+        Raises
+        ------
+        RuntimeError
+            If the arrays are those of another architecture.
+        """
+        import torch
+
+        tensors: Any = OrderedDict(
+            (name, torch.tensor(array)) for name, array in state.items()
+        )
+        try:
+            with torch.device("meta"):  # takes no memory: only what fits is made
+                self._loaded(tensors, assign=True)
+        except NotImplementedError:  # an architecture that needs numbers to be made
+            pass
+        module = self._loaded(tensors, assign=False)
+        return module.float().eval().requires_grad_(False)
 
     def with_weights(self, place: str | os.PathLike[str]) -> PretrainedModel:
         """Return one that takes its weights from this file."""
@@ -76,25 +116,59 @@ class WeightsTransform:
 
     Parameters
     ----------
-    preset : torchvision.transforms._presets.ImageClassification
-        Resizes, crops to the middle, and normalizes.
+    resize_size : int
+        Pixels that the shorter side of images is resized to.
+    crop_size : int
+        Height and width of their middle, which is taken.
+    mean, std : tuple of float
+        By channel, for pixels in [0, 1].
+    interpolation : str
+        As `torchvision.transforms.InterpolationMode` has it.
     """
 
-    preset: Any
+    resize_size: int
+    crop_size: int
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    interpolation: str
+
+    @classmethod
+    def of(cls, preset: Any) -> Self:
+        """Take the numbers of an `ImageClassification` of torchvision."""
+        (resize_size,), (crop_size,) = preset.resize_size, preset.crop_size
+        mean, std = (tuple(map(float, one)) for one in (preset.mean, preset.std))
+        return cls(resize_size, crop_size, mean, std, preset.interpolation.value)
+
+    def resized(self, images: Tensor) -> Tensor:
+        """Resize images (B, C, H, W) and take their middle, with the dtype they have."""
+        from torchvision.transforms import InterpolationMode, functional
+
+        check_number("resize_size", self.resize_size, 1, MOST_SIDE, integer=True)
+        check_number("crop_size", self.crop_size, 1, MOST_SIDE, integer=True)
+        sides = images.shape[2:]
+        pixels = self.resize_size**2 * max(sides) // min(sides)
+        if pixels > _MOST_PIXELS:
+            raise ParameterError(
+                f"Got images of {sides[0]} x {sides[1]} pixels, which would be resized to "
+                f"{pixels:,}, but expected {_MOST_PIXELS:,} at most. Set size."
+            )
+        how = InterpolationMode(self.interpolation)
+        images = functional.resize(images, [self.resize_size], how, antialias=True)
+        middle: Tensor = functional.center_crop(images, [self.crop_size])
+        return middle
 
     def __call__(self, images: Tensor) -> Tensor:
         """Preprocess images (B, C, H, W) in [0, 1]; as bytes, as others do it."""
         import torch
 
         bytes_ = (images.clamp(0, 1) * 255).round().to(torch.uint8)
-        whole: Tensor = self.preset(bytes_)
-        return whole
+        return self.at_size(self.resized(bytes_).float() / 255)
 
     def at_size(self, images: Tensor) -> Tensor:
         """Normalize images that were resized already."""
         from torchvision.transforms import functional
 
-        normal: Tensor = functional.normalize(images, self.preset.mean, self.preset.std)
+        normal: Tensor = functional.normalize(images, self.mean, self.std)
         return normal
 
 
@@ -282,27 +356,22 @@ def without_head(module: nn.Module) -> nn.Module:
 def _preprocess(source: str, name: str) -> WeightsTransform:
     """Return what the weights were trained with."""
     if source == "torchvision":
-        return WeightsTransform(_torchvision_weights(name).transforms())
+        return WeightsTransform.of(_torchvision_weights(name).transforms())
     _check_timm(name)
     from timm.data import resolve_data_config
     from timm.models import get_pretrained_cfg
-    from torchvision.transforms import InterpolationMode
-    from torchvision.transforms._presets import ImageClassification
 
     known = get_pretrained_cfg(name)
     config = resolve_data_config(pretrained_cfg=known.to_dict() if known else {})
     side = int(config["input_size"][-1])
     smooth = config["interpolation"] == "bilinear"
-    preset = ImageClassification(
-        crop_size=side,
+    return WeightsTransform(
         resize_size=round(side / config["crop_pct"]),
-        mean=config["mean"],
-        std=config["std"],
-        interpolation=InterpolationMode.BILINEAR
-        if smooth
-        else InterpolationMode.BICUBIC,
+        crop_size=side,
+        mean=tuple(map(float, config["mean"])),
+        std=tuple(map(float, config["std"])),
+        interpolation="bilinear" if smooth else "bicubic",
     )
-    return WeightsTransform(preset)
 
 
 def _torchvision(name: str) -> nn.Module:

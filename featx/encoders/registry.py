@@ -10,13 +10,8 @@ from sklearn.pipeline import FeatureUnion
 
 from featx.autoencoders.base import ImageTransformer
 from featx.autoencoders.registry import make_encoder
-from featx.catalog import DEFAULT_ENCODERS, ENCODERS, REFERENCE
-from featx.encoders.networks import (
-    SOURCES,
-    VARIABLE,
-    pretrained,
-    weights_at_hand,
-)
+from featx.catalog import DEFAULT_ENCODERS, ENCODERS, REFERENCE, SOURCES
+from featx.encoders.networks import VARIABLE, pretrained, weights_at_hand
 from featx.encoders.torch_encoder import TorchEncoder
 from featx.errors import ParameterError, unknown_name
 from featx.machine import check_device

@@ -25,8 +25,9 @@ from featx.own_code import first_line, import_named, made
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-_IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # mean, standard deviation
+IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # mean, standard deviation
 _BATCH_PIXELS = 2**25  # that go through a module at once, at most
+MOST_SIDE = 2**12  # of images that are resized
 
 
 class TorchEncoder(ImageTransformer):
@@ -178,7 +179,7 @@ class TorchEncoder(ImageTransformer):
         sides = self.size if isinstance(self.size, tuple | list) else (self.size,) * 2
         if self.size is not None:
             for side in sides:
-                check_number("size", side, 1, 2**14, integer=True)
+                check_number("size", side, 1, MOST_SIDE, integer=True)
         known = self.preprocess is None or self.preprocess == "imagenet"
         if not known and not callable(self.preprocess):
             raise ParameterError(
@@ -284,30 +285,34 @@ class TorchEncoder(ImageTransformer):
     def _prepared(self, images: Array) -> Tensor:
         """(B, h, w, c) -> what the module is given (B, C, H, W), float32."""
         import torch
-        from torch.nn import functional as F
 
         from featx.autoencoders.tensors import to_tensor
 
         x = to_tensor(images).permute(0, 3, 1, 2).float()
         low, high = self._scale()
-        x = (x - low) / (high - low)
-        if x.shape[1] == 1 and _first_channels(self.module_) == 3:
-            x = x.expand(-1, 3, -1, -1)
+        x = self._in_color((x - low) / (high - low))
         if self.size is not None:
-            x = F.interpolate(
-                x,
-                _sides(self.size),
-                mode="bilinear",
-                align_corners=False,
-                antialias=True,
-            )
+            x = self._interpolated(x)
         if self.preprocess == "imagenet":
-            mean, deviation = (torch.tensor(v).view(1, 3, 1, 1) for v in _IMAGENET)
+            mean, deviation = (torch.tensor(v).view(1, 3, 1, 1) for v in IMAGENET)
             x = (x - mean) / deviation
         elif callable(self.preprocess):
             at_size = getattr(self.preprocess, "at_size", self.preprocess)
             x = (self.preprocess if self.size is None else at_size)(x)
         return x.contiguous()
+
+    def _in_color(self, x: Tensor) -> Tensor:
+        """Repeat the one channel of gray images where the module takes three."""
+        gray = x.shape[1] == 1 and _first_channels(self.module_) == 3
+        return x.expand(-1, 3, -1, -1) if gray else x
+
+    def _interpolated(self, x: Tensor) -> Tensor:
+        """Resize images (B, C, H, W) to `size`."""
+        from torch.nn import functional as F
+
+        assert self.size is not None
+        how: dict[str, Any] = {"align_corners": False, "antialias": True}
+        return F.interpolate(x, _sides(self.size), mode="bilinear", **how)
 
     def _scale(self) -> tuple[float, float]:
         """Return the values that become 0 and 1."""
@@ -320,9 +325,22 @@ class TorchEncoder(ImageTransformer):
 
     def __getstate__(self) -> dict[str, Any]:
         state = dict(super().__getstate__())
-        if "module_" in state:  # it may be read where there is no such device
+        if "module_" not in state:
+            return state
+        # it may be read where there is no such device
+        if is_named(self):
+            tensors = self.module_.state_dict().items()
+            state["module_"] = {name: tensor.cpu().numpy() for name, tensor in tensors}
+        else:
             state["module_"] = copy.deepcopy(self.module_).cpu()
         return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        if isinstance(module := state.get("module_"), dict):
+            self._check_parameters()
+            architecture: Any = self.module
+            self.module_ = architecture.rebuilt(module)
 
     def _said(self, module: nn.Module, x: Tensor) -> list[Tensor]:
         """Return what the module says, or its layers, pooled: (B, n_features) each."""
@@ -364,6 +382,18 @@ class TorchEncoder(ImageTransformer):
                 "these images, but expected an output of it."
             )
         return [pooled[name] for name in self.layers or ("its output",)]
+
+
+def is_named(encoder: TorchEncoder) -> bool:
+    """Whether the module can be made again from its name and arrays, without its code.
+
+    Examples
+    --------
+    >>> from torch import nn
+    >>> is_named(TorchEncoder(nn.Flatten()))
+    False
+    """
+    return hasattr(encoder.module, "rebuilt")
 
 
 def _made(module: Any, weights: str | os.PathLike[str] | None) -> nn.Module:

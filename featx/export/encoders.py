@@ -24,8 +24,10 @@ from featx.autoencoders.predictive import PredictiveAutoencoder
 from featx.autoencoders.raw import RawPixels
 from featx.autoencoders.readout import averaged
 from featx.autoencoders.untrained import UntrainedAutoencoder
+from featx.encoders.torch_encoder import TorchEncoder
 from featx.errors import ParameterError
 from featx.export.arrays import Affine, constant
+from featx.export.networks import TorchFeatures
 
 
 def encoder_module(encoder: BaseEstimator) -> nn.Module:
@@ -52,7 +54,8 @@ def _step(step: Any) -> nn.Module:
     if build is None:
         raise ParameterError(
             f"Got {type(step).__name__} in an encoder, but expected encoders of featx "
-            "itself, or PCA: no other is exported. Fit a model with one of them."
+            "itself, torch modules, or PCA: no other is exported. Fit a model with one of "
+            "them."
         )
     return build(step)
 
@@ -227,4 +230,5 @@ _KINDS: dict[type, Callable[[Any], nn.Module]] = {
     PredictiveAutoencoder: _Predictive,
     ConvAutoencoder: _network,
     UntrainedAutoencoder: _network,
+    TorchEncoder: TorchFeatures,
 }

@@ -19,6 +19,7 @@ from featx.export.encoders import encoder_module
 from featx.export.resizing import Resizing
 from featx.model import Model, first_step
 from featx.output_files import write_out
+from featx.own_code import first_line
 
 OPSET = 20  # of ONNX; onnxruntime knows it since 1.17
 _IR_VERSION = 9  # of the file, likewise
@@ -157,6 +158,12 @@ def _traced(graph: _Graph, image_shape: tuple[int, int, int]) -> Any:
                 external_data=False,
                 verbose=False,
             )
+    except torch.onnx.OnnxExporterError as error:
+        raise ParameterError(
+            "Got a model that torch cannot write as a graph, but expected one without "
+            f"branches that depend on images ({first_line(error.__cause__ or error)}). "
+            "Serve it with featx, or choose another network."
+        ) from error
     finally:
         log.setLevel(level)
 

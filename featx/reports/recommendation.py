@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
-from featx.catalog import CLASSIFIERS, ENCODERS
+from featx.catalog import CLASSIFIERS, ENCODERS, SOURCES
 from featx.evaluation.comparisons import Comparison
 from featx.evaluation.result import Result
 from featx.evaluation.results import BenchResults
@@ -88,10 +88,11 @@ def _judged_by(row: Result) -> float:
 def _fits_into_a_file(row: Result) -> bool:
     """Whether a model file can hold a row, as far as its name tells."""
     encoders = row.encoder.split("+")
+    named = [one in ENCODERS or one.partition(":")[0] in SOURCES for one in encoders]
     own = row.classifier.startswith("sklearn.") and not row.classifier.startswith(
         _TREES
     )
-    return (own or row.classifier in CLASSIFIERS) and {*encoders} <= {*ENCODERS}
+    return (own or row.classifier in CLASSIFIERS) and all(named)
 
 
 def choice_lines(results: BenchResults) -> list[str]:

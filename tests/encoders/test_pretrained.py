@@ -234,6 +234,28 @@ def test_names_of_networks_of_torchvision_can_all_be_made(monkeypatch):
             assert module(torch.zeros(2, 3, 64, 64)).shape[1] > 400
 
 
+@pytest.mark.parametrize("name", ["mobilenet_v3_small", "mnasnet0_5", "regnet_y_400mf"])
+def test_a_network_is_made_again_of_its_arrays(name):
+    known = PretrainedModel("torchvision", name)
+    with torch.random.fork_rng():
+        first = known._without_last_layer(known._architecture()).eval()
+    state = {key: value.numpy() for key, value in first.state_dict().items()}
+    again = known.rebuilt(state)
+    x = torch.rand(2, 3, 32, 32)
+    with torch.inference_mode():
+        assert torch.equal(again(x), first(x))
+    assert not any(one.requires_grad for one in again.parameters())
+    with pytest.raises(RuntimeError, match="Missing key"):
+        known.rebuilt(dict(list(state.items())[1:]))
+
+
+def test_images_that_would_become_huge():
+    encoder = pretrained("torchvision:resnet18")
+    long = np.zeros((2, 1, 2000, 3), np.uint8)
+    with pytest.raises(ParameterError, match=r"1 x 2000 pixels.* Set size"):
+        encoder.preprocess(torch.from_numpy(long).permute(0, 3, 1, 2).float())
+
+
 def test_a_network_of_timm(tmp_path):
     timm = pytest.importorskip("timm")
     save_file = pytest.importorskip("safetensors.torch").save_file
@@ -243,7 +265,7 @@ def test_a_network_of_timm(tmp_path):
     path = tmp_path / "weights.safetensors"
     save_file(network.state_dict(), path)
     encoder = pretrained("timm:resnet10t", weights=path)
-    assert encoder.preprocess.preset.crop_size == [176]
+    assert encoder.preprocess.crop_size == 176
     encoder.set_params(size=64, precision="float32")
     found = encoder.fit_transform(X)
     network.reset_classifier(0)

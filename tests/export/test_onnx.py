@@ -23,11 +23,14 @@ from sklearn.pipeline import FeatureUnion, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 from torch import nn
+from torchvision import models
 
 import featx
 from featx.autoencoders.registry import make_encoder
 from featx.catalog import CLASSIFIERS, ENCODERS
 from featx.classifiers import Calibration
+from featx.encoders import pretrained
+from featx.encoders.networks import WeightsTransform
 from featx.errors import CacheError, DependencyError, ParameterError
 from featx.export.encoders import encoder_module
 from featx.export.resizing import Resizing
@@ -252,12 +255,71 @@ def net():
     return nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU())
 
 
+MIDDLE = WeightsTransform(11, 9, (0.5, 0.4, 0.3), (0.2, 0.3, 0.2), "bicubic")
+
+
+@pytest.mark.parametrize("shape", [(12, 10, 3), (7, 30, 3), (12, 10, 1)])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"pool": 2},
+        {"size": (9, 14), "preprocess": "imagenet"},
+        {"preprocess": MIDDLE},
+        {"preprocess": replace(MIDDLE, crop_size=15, interpolation="bilinear")},
+        {"preprocess": MIDDLE, "size": 8, "layers": ["0", "1"]},
+    ],
+)
+def test_torch_modules_agree(shape, options):
+    torch.manual_seed(0)
+    encoder = featx.TorchEncoder(net(), **options)
+    X, _ = photos(shape=shape)
+    expected = encoder.fit(X).transform(X)
+    with torch.no_grad():
+        found = encoder_module(encoder)(torch.from_numpy(X).float()).numpy()
+    np.testing.assert_allclose(found, expected, atol=1e-5 * np.abs(expected).max())
+
+
+def test_a_torch_module_in_a_graph(tmp_path):
+    torch.manual_seed(0)
+    encoder = featx.TorchEncoder(net(), preprocess=MIDDLE, pool=3)
+    assert_agrees(fitted(encoder, "linear-svm"), tmp_path / "m.onnx")
+
+
+@SLOW
+@pytest.mark.parametrize("name", ["resnet18", "swin_t", "efficientnet_b0@features.3"])
+def test_a_pretrained_network_in_a_graph(tmp_path, name):
+    torch.manual_seed(0)
+    network = models.get_model(name.partition("@")[0], weights=None)
+    torch.save(network.state_dict(), tmp_path / "weights.pth")
+    encoder = pretrained(f"torchvision:{name}", weights=tmp_path / "weights.pth")
+    encoder.set_params(precision="float32")
+    assert_agrees(fitted(encoder, "linear-svm"), tmp_path / "m.onnx")
+
+
+class Branching(nn.Module):
+    """Computes something else where an image is bright."""
+
+    def forward(self, x):
+        return x.flatten(1) if x.max() > 0.5 else -x.flatten(1)
+
+
+def test_what_torch_cannot_write_down_is_said(tmp_path):
+    model = fitted(featx.TorchEncoder(Branching()), "ridge")
+    with pytest.raises(ParameterError, match="torch cannot write as a graph"):
+        featx.export_onnx(model, tmp_path / "m.onnx")
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize(
     "options", [{"with_mean": False}, pytest.param({"with_std": False}, marks=SLOW)]
 )
 def test_a_scaler_that_scales_half(tmp_path, options):
     own = make_pipeline(StandardScaler(**options), RidgeClassifier())
     assert_agrees(fitted("raw", own), tmp_path / "m.onnx")
+
+
+def twice(images):
+    return 2 * images
 
 
 @pytest.mark.parametrize(
@@ -274,7 +336,11 @@ def test_a_scaler_that_scales_half(tmp_path, options):
             "laplac",
         ),
         ("raw", MLPClassifier(activation="tanh", max_iter=9), "activation='tanh'"),
-        (featx.TorchEncoder(net), "ridge", "TorchEncoder in an encoder"),
+        (
+            featx.TorchEncoder(net, preprocess=twice),
+            "ridge",
+            "TorchEncoder with prepro",
+        ),
         (Inverted(), "ridge", "Inverted in an encoder"),
     ],
 )
