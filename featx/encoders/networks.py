@@ -61,19 +61,18 @@ class PretrainedModel:
         load_weights(module, self.place or find_weights(self), str(self))
         return self._without_last_layer(module)
 
-    def _architecture(self) -> Any:
+    def _architecture(self) -> nn.Module:
         make = dict(zip(SOURCES, (_torchvision, _timm), strict=True))[self.source]
         return make(self.name)
 
-    def _without_last_layer(self, module: Any) -> nn.Module:
+    def _without_last_layer(self, module: nn.Module) -> nn.Module:
         if self.whole:
-            whole: nn.Module = module
-            return whole
+            return module
         if self.source != "timm":
             return without_head(module)
-        module.reset_classifier(0)
-        headless: nn.Module = module
-        return headless
+        network: Any = module
+        network.reset_classifier(0)
+        return module
 
     def _loaded(self, tensors: Any, *, assign: bool) -> nn.Module:
         module = self._without_last_layer(self._architecture())

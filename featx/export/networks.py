@@ -40,13 +40,12 @@ class TorchFeatures(nn.Module):
             )
         self.encoder = copy.copy(encoder)
         self.network = self.encoder.module_
-        height, width, self.n_channels = encoder.image_shape_
-        self.resized: nn.Module | None = None
         self.is_rounded = encoder.size is None and known
-        if encoder.size is not None:
-            self.resized = _Resized(encoder._interpolated, (height, width))
-        elif known:
-            self.resized = _Resized(preprocess.resized, (height, width))
+        self.resized: nn.Module | None = None
+        if encoder.size is not None or known:
+            resize = preprocess.resized if self.is_rounded else encoder._interpolated
+            height, width, _ = encoder.image_shape_
+            self.resized = _Resized(resize, (height, width))
         scale = (preprocess.mean, preprocess.std) if known else IMAGENET
         self.is_scaled = preprocess is not None
         mean, std = (torch.tensor(one).view(-1, 1, 1) for one in scale)
