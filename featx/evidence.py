@@ -17,11 +17,13 @@ _Fields = dict[str, tuple[str, tuple[str, ...]]]  # kind and sides of each array
 _RISK: _Fields = {"confidence": ("f", ("n",)), "right": ("b", ("n",))}
 _KNOWN: _Fields = {
     "mean": ("f", ("d",)),
+    "scale": ("f", ("d",)),
     "components": ("f", ("d", "k")),
     "points": ("f", ("m", "k")),
+    "residuals": ("f", ("m",)),
     "labels": ("i", ("m",)),
     "ids": ("U", ("m",)),
-    "usual": ("f", ("u",)),
+    "usual": ("f", ("u", "respects")),
 }
 
 
@@ -59,8 +61,8 @@ def with_evidence(model: Model, arrays: Any) -> Model:
         labels = known.labels
         if not ((labels >= 0) & (labels < len(model.class_names))).all():
             raise ValueError("images of classes that are not there")
-        if (np.diff(known.usual) < 0).any():
-            raise ValueError("usual distances that are not in order")
+        if known.usual.shape[1] != 2 or not (known.scale > 0).all():
+            raise ValueError("numbers that tell of no images")
     return replace(model, **parts)
 
 

@@ -21,7 +21,8 @@ _MOST_REDUCED = 10_000  # images that the components are found on
 _MOST_VALUES = 2**27  # of their features
 _AT_ONCE = 2**24  # values of features, and distances
 _MOST_USUAL = 2000  # images that say how far it is usually to the next ones
-_N_NEAREST = 5  # whose mean distance says how like an image is to those that are known
+_N_NEAREST = 5  # that say how like an image is to those that are known
+_FLOOR = 1e-3  # of what an image usually has in all directions, added to what is left
 
 Rows = NDArray[np.int64]
 
@@ -41,28 +42,68 @@ class Neighbors(NamedTuple):
     rows: Rows
 
 
+class Reduction(NamedTuple):
+    """Features -> few numbers, of variance one over the training images.
+
+    Parameters
+    ----------
+    mean, scale : ndarray of float32, shape (n_features,)
+        Mean and standard deviation of each feature.
+    components : ndarray of float32, shape (n_features, k)
+        Directions at right angles, each divided by the standard deviation along it.
+    """
+
+    mean: NDArray[np.float32]
+    scale: NDArray[np.float32]
+    components: NDArray[np.float32]
+
+    def __call__(
+        self, X: NDArray[np.float32]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Reduce features (n, n_features), and say how much is left in other directions.
+
+        Returns
+        -------
+        points : ndarray of float32, shape (n, k)
+            The few numbers.
+        residuals : ndarray of float32, shape (n,)
+            Logarithm of the sum of squares that is left.
+        """
+        features = (X - self.mean) / self.scale
+        points = features @ self.components
+        lengths = np.linalg.norm(self.components, axis=0)
+        spread = np.divide(1, lengths, where=lengths > 0, out=np.zeros_like(lengths))
+        left = np.square(features).sum(axis=1) - np.square(points * spread).sum(axis=1)
+        residuals = np.log(np.maximum(left, 0) + _FLOOR * features.shape[1])
+        return points.astype(np.float32), residuals.astype(np.float32)
+
+
 @dataclass(frozen=True, eq=False)
 class KnownImages:
     """Training images, by few numbers each.
 
     Parameters
     ----------
-    mean, components : ndarray of float32, shapes (n_features,) and (n_features, k)
-        Features -> few numbers, of variance one over the training images.
+    mean, scale, components : ndarray of float32
+        See `Reduction`.
     points : ndarray of float32, shape (n, k)
         The images.
+    residuals : ndarray of float32, shape (n,)
+        What is left of each, likewise.
     labels : ndarray of int64, shape (n,)
         Their classes.
     ids : ndarray of str, shape (n,)
         Their names.
-    usual : ndarray of float64, shape (m,)
-        Of some of them, which had no part in the components, the mean distance to the
-        nearest others; from the smallest on.
+    usual : ndarray of float64, shape (m, 2)
+        How unlike the others some of them are, which had no part in the components: the
+        mean distance to the nearest, and how far the residual is from the mean of theirs.
     """
 
     mean: NDArray[np.float32]
+    scale: NDArray[np.float32]
     components: NDArray[np.float32]
     points: NDArray[np.float32]
+    residuals: NDArray[np.float32]
     labels: NDArray[np.int64]
     ids: NDArray[np.str_]
     usual: NDArray[np.float64]
@@ -99,22 +140,24 @@ class KnownImages:
             own = rows
         units = rng.permutation(np.unique(own))
         is_apart = np.isin(own, units[: min(len(units) // 3, _MOST_USUAL)])
-        mean, components = reduction(X, rows[~is_apart], seed)
+        reduce = reduction(X, rows[~is_apart], seed)
         at_once = max(1, _AT_ONCE // X.shape[1])
-        points = np.concatenate(
-            [
-                (take_rows(X, rows[start : start + at_once]) - mean) @ components
-                for start in range(0, len(rows), at_once)
-            ]
-        )
+        parts = [
+            reduce(take_rows(X, rows[start : start + at_once]))
+            for start in range(0, len(rows), at_once)
+        ]
+        points, residuals = (np.concatenate(part) for part in zip(*parts, strict=True))
         names = np.array([inside(name) for name in ids[rows].tolist()])
         asked = np.flatnonzero(is_apart) if is_apart.any() else np.arange(len(rows))
-        usual = _usual(points, rng.permutation(asked)[:_MOST_USUAL], own)
-        return cls(mean, components, points, y[rows], names, usual)
+        usual = _usual(points, residuals, rng.permutation(asked)[:_MOST_USUAL], own)
+        return cls(*reduce, points, residuals, y[rows], names, usual)
 
     def nearest(self, features: NDArray[np.float32], k: int) -> Neighbors:
         """Find the k known images that are nearest to each of others (n, n_features)."""
-        points, k = self.reduced(features), min(k, len(self.points))
+        return self._nearest(self.reduced(features), k)
+
+    def _nearest(self, points: NDArray[np.float32], k: int) -> Neighbors:
+        k = min(k, len(self.points))
         if not len(points):
             return Neighbors(np.empty((0, k)), np.empty((0, k), np.int64))
         search = NearestNeighbors(n_neighbors=k, algorithm="brute").fit(self.points)
@@ -122,36 +165,54 @@ class KnownImages:
         return Neighbors(distances.astype(float), rows)
 
     def likeness(self, features: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Say of images (n, n_features) what share of known ones is as far from the others.
+        """Say of images (n, n_features) what share of known ones is as unlike the others.
 
-        It is a conformal p-value [1]_, shape (n,): of images that come as the known ones
-        did, a share of about t, at most, has one of at most t.
+        Unlike is an image that is far from those that are nearest to it, or that has much
+        more or much less than they have in the directions that are not looked at: a flat
+        picture is near to many. It is a conformal p-value [1]_, shape (n,): of images that
+        come as the known ones did, a share of about t, at most, has one of at most t.
 
         References
         ----------
         .. [1] S. Bates, E. Candès, L. Lei, Y. Romano and M. Sesia, "Testing for outliers
            with conformal p-values", Annals of Statistics 51 (2023).
         """
-        distances = self.nearest(features, _N_NEAREST).distances.mean(axis=1)
-        as_far = len(self.usual) - np.searchsorted(self.usual, distances, side="left")
-        return (1.0 + as_far) / (1 + len(self.usual))
+        points, residuals = self._reduced(features)
+        near = self._nearest(points, _N_NEAREST)
+        apart = np.abs(residuals - self.residuals[near.rows].mean(axis=1))
+        found = np.stack([near.distances.mean(axis=1), apart], axis=1)
+        rarest, usual = (self._rarer(one).min(axis=1) for one in (found, self.usual))
+        as_rare = np.searchsorted(np.sort(usual), rarest, side="right")
+        return (1.0 + as_rare) / (1 + len(self.usual))
+
+    def _rarer(self, found: NDArray[np.float64]) -> NDArray[np.int64]:
+        """Count the usual ones that are as unlike in each respect, shape (n, 2)."""
+        ranks = [
+            np.searchsorted(np.sort(usual), one, side="left")
+            for usual, one in zip(self.usual.T, found.T, strict=True)
+        ]
+        return len(self.usual) - np.stack(ranks, axis=1)
 
     def reduced(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
         """Reduce features (n, n_features) to few numbers each, as those of the points."""
+        return self._reduced(features)[0]
+
+    def _reduced(
+        self, features: NDArray[np.float32]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         with np.errstate(all="ignore"):
-            reduced = (features - self.mean) @ self.components
-        if not np.isfinite(reduced).all():
+            reduce = Reduction(self.mean, self.scale, self.components)
+            points, residuals = reduce(features)
+        if not (np.isfinite(points).all() and np.isfinite(residuals).all()):
             raise DataError(
                 "Got features that are NaN or infinite for some images, but expected "
                 "numbers. Fit the model anew and save it."
             )
-        return reduced.astype(np.float32, copy=False)
+        return points, residuals
 
 
-def reduction(
-    X: Any, rows: Rows, seed: int
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Find the mean of features, and what makes few numbers of variance one of them."""
+def reduction(X: Any, rows: Rows, seed: int) -> Reduction:
+    """Find what makes few numbers of features, by some of the images."""
     most = min(_MOST_REDUCED, max(2, _MOST_VALUES // X.shape[1]))
     some = np.array(take_rows(X, rows[:: -(-len(rows) // most)]), np.float32)
     mean = some.mean(axis=0)
@@ -165,22 +226,30 @@ def reduction(
         pca.fit(some)
     spread = np.sqrt(pca.explained_variance_)
     spread[spread < 1e-6 * max(float(spread.max()), 1e-30)] = np.inf
-    components = pca.components_ / spread[:, None] / scale
-    return mean, np.ascontiguousarray(components.T, np.float32)
+    components = pca.components_ / spread[:, None]
+    return Reduction(mean, scale, np.ascontiguousarray(components.T, np.float32))
 
 
 def _usual(
-    points: NDArray[np.float32], asked: Rows, own: NDArray[np.int64]
+    points: NDArray[np.float32],
+    residuals: NDArray[np.float32],
+    asked: Rows,
+    own: NDArray[np.int64],
 ) -> NDArray[np.float64]:
-    """Say of some points how far it is to the nearest others, of other groups."""
+    """Say of some points how unlike the others, of other groups, they are."""
     found = []
     for part in np.array_split(asked, -(-len(asked) * len(points) // _AT_ONCE)):
         distances = euclidean_distances(points[part], points).astype(float)
         distances[own[part][:, None] == own] = np.inf
-        near = np.sort(distances, axis=1)[:, :_N_NEAREST]
+        rows = np.argsort(distances, axis=1)[:, :_N_NEAREST]
+        near = np.take_along_axis(distances, rows, axis=1)
         kept = np.isfinite(near)
-        found.append(np.where(kept, near, 0).sum(axis=1) / kept.sum(axis=1))
-    return np.sort(np.concatenate(found))
+        distance, residual = (
+            np.where(kept, values, 0).sum(axis=1) / kept.sum(axis=1)
+            for values in (near, residuals[rows])
+        )
+        found.append(np.stack([distance, np.abs(residuals[part] - residual)], axis=1))
+    return np.concatenate(found)
 
 
 def inside(name: str) -> str:

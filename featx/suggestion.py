@@ -192,10 +192,10 @@ def _points(X: NDArray[Any], rows: Rows, seed: int) -> Points:
     """
     if len(rows) < 2:
         return np.zeros((len(rows), 1), np.float32)
-    mean, components = reduction(X, rows, seed)
+    reduce = reduction(X, rows, seed)
     size = max(1, _AT_ONCE // X.shape[1])
     parts = [
-        (take_rows(X, rows[start : start + size]) - mean) @ components
+        reduce(take_rows(X, rows[start : start + size]))[0]
         for start in range(0, len(rows), size)
     ]
     points = np.concatenate(parts)

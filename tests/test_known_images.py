@@ -116,4 +116,35 @@ def test_one_group_of_all_images_is_none():
     X = features()
     together = known(X, groups=np.zeros(len(X), np.int64))
     assert np.array_equal(together.usual, known(X).usual)
-    assert together.usual.min() > 0
+    assert together.usual[:, 0].min() > 0
+
+
+@pytest.mark.parametrize("strength", [0.2, 5])
+def test_an_image_near_to_many_is_unlike_them_by_what_is_left_of_it(strength):
+    """A flat picture lacks what all others have in directions that are not looked at."""
+    rng = np.random.default_rng(0)
+    mixing = 10 * rng.normal(size=(8, 200))
+
+    def images(n, strength):
+        rest = strength * rng.normal(size=(n, 200))
+        return (rng.normal(size=(n, 8)) @ mixing + rest).astype(np.float32)
+
+    model = known(images(600, 1))
+    assert model.points.shape[1] < 200
+    assert np.median(model.likeness(images(100, 1))) > 0.2
+    assert np.median(model.likeness(images(100, strength))) < 0.01
+
+
+def test_what_is_left_of_features():
+    X = features(300, scale=np.ones(20))
+    reduce = known_images.reduction(X, np.arange(300), 0)
+    some = known_images.Reduction(*reduce[:2], reduce.components[:, :4].copy())
+    points, residuals = some(X)
+    whole = (X - X.mean(axis=0)) / X.std(axis=0)
+    directions = some.components / np.linalg.norm(some.components, axis=0)
+    left = whole - whole @ directions @ directions.T
+    np.testing.assert_allclose(
+        np.exp(residuals), (left**2).sum(axis=1) + 1e-3 * 20, rtol=1e-3
+    )
+    assert points.shape == (300, 4)
+    assert np.ptp(reduce(X)[1]) < 1e-2  # of all directions there is nothing left

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import ClassifierMixin
+from sklearn.kernel_approximation import Nystroem
+from sklearn.pipeline import Pipeline
 
 from featx.classifiers.calibration import Array, Calibration, Columns, Said
 from featx.classifiers.pairs import couple, score_pairs
@@ -146,9 +148,26 @@ def _batches(classifier: ClassifierMixin, X: NDArray[Any], own: bool) -> Iterato
         yield said
 
 
+def _at_the_kernel(
+    classifier: ClassifierMixin, X: NDArray[Any]
+) -> tuple[ClassifierMixin, NDArray[Any]]:
+    """Do the steps before a kernel, so that it and all after it are in float64.
+
+    What undoes the kernel of images that are alike is large, and of both signs: in float32
+    what is left of the sum is rounding.
+    """
+    steps = classifier.steps if isinstance(classifier, Pipeline) else []
+    for place, (_, step) in enumerate(steps):
+        if isinstance(step, Nystroem):
+            before = classifier[:place].transform(X) if place else X
+            return classifier[place:], np.asarray(before, np.float64)
+    return classifier, X
+
+
 def _scores(classifier: ClassifierMixin, X: NDArray[Any]) -> Said | None:
     """Score every class; None if the classifier has no scores by class."""
     n_classes = len(classifier.classes_)
+    classifier, X = _at_the_kernel(classifier, X)
     pairs = score_pairs(classifier, X)
     if pairs is not None:
         scores = couple(pairs, n_classes)

@@ -4,6 +4,7 @@ from sklearn.datasets import load_digits
 
 from featx.classifiers import (
     CLASSIFIERS,
+    class_scores,
     confidence,
     make_classifier,
     predict_with_confidence,
@@ -33,3 +34,17 @@ def test_batches_change_nothing(monkeypatch):
     monkeypatch.setattr(confidence, "_BATCH_VALUES", 45 * 7)
     for one, other in zip(whole, predict_with_confidence(svm, X[200:300]), strict=True):
         np.testing.assert_allclose(one, other)
+
+
+def test_scores_of_a_kernel_are_no_rounding():
+    """The edges of digits hardly vary, so that scaled pixels are far out."""
+    X, y = load_digits(return_X_y=True)
+    X = (X / 16).astype(np.float32)
+    classifier = make_classifier("kernel-ridge", n_features=64, n_images=1400)
+    classifier.set_params(rbf__gamma=0.001, **{"kernel-ridge__alpha": 0.002})
+    classifier.fit(X[:1400], y[:1400])
+    said = class_scores(classifier, X[1400:]).scores
+    exact = classifier.decision_function(X[1400:].astype(float))
+    np.testing.assert_allclose(said, exact, atol=1e-5)
+    rough = classifier.decision_function(X[1400:])
+    assert np.abs(rough - exact).max() > 1e-4  # which is why
