@@ -5,7 +5,8 @@
 DIR is a tree of train/CLASS/* and test/CLASS/*. Models are trained without two classes, and
 asked about test images of the others, of these two, of `digits` in color and of noise. The
 area under the ROC curve says how often an unknown image is rated less known than a known
-one, by the probability of the class that is named and by `likeness`.
+one, by the probability of the class that is named and by `likeness`; then, how many of
+them `--unlike 0.01` finds.
 """
 
 from __future__ import annotations
@@ -112,6 +113,7 @@ def measure(
             )
             for name in ("confidence", "likeness")
         }
+        found[kind]["found"] = float((strange.likeness <= 0.01).mean())
     return found
 
 
@@ -125,6 +127,10 @@ def table(rows: dict[str, dict[str, dict[str, float]]]) -> str:
     for name, row in rows.items():
         for rating, word in (("confidence", "probability"), ("likeness", "likeness")):
             cells = [f"{row[kind][rating]:.3f}" for kind in kinds]
+            if rating == "likeness":
+                shares = [row[kind]["found"] for kind in kinds]
+                pairs = zip(cells, shares, strict=True)
+                cells = [f"{cell} ({100 * share:.0f} %)" for cell, share in pairs]
             lost = [f"{100 * share:.1f} %" for share in row["lost"].values()]
             cells.append(", ".join(lost) if rating == "likeness" else "")
             lines.append(f"| {name} | {word} | {' | '.join(cells)} |")
