@@ -33,7 +33,12 @@ from featx.classifiers import (
 from featx.classifiers.soundness import check_soundness
 from featx.encoders.networks import PretrainedModel, WeightsTransform
 from featx.encoders.torch_encoder import TorchEncoder, is_named
-from featx.errors import BundleError, MissingDataError, StorageError
+from featx.errors import (
+    BundleError,
+    DependencyError,
+    MissingDataError,
+    StorageError,
+)
 from featx.evidence import evidence_of, with_evidence
 from featx.features.encoder_files import ENCODER_TYPES
 from featx.images.options import FITS
@@ -163,7 +168,7 @@ def check_can_be_saved(
     _dump(Pipeline([("encoder", encoder), ("classifier", last)]), name)
     modules = [one for one in _steps(encoder) if isinstance(one, TorchEncoder)]
     images_first = isinstance(first_step(encoder), ImageTransformer)
-    if not images_first or not all(map(is_named, modules)):
+    if not images_first or not all(is_named(one.module) for one in modules):
         raise BundleError(f"Got {name}, but {_PLAIN}")
 
 
@@ -185,10 +190,14 @@ def _for_any_machine(encoder: BaseEstimator) -> BaseEstimator:
         copied.transformer_list = [
             (name, _for_any_machine(one)) for name, one in copied.transformer_list
         ]
-    elif "device" in copied.get_params():
+    elif isinstance(copied, Pipeline):
+        copied.steps = [(name, _for_any_machine(one)) for name, one in copied.steps]
+    elif "device" in getattr(copied, "get_params", dict)():
         copied.set_params(device="auto")
     if isinstance(copied, TorchEncoder):
         copied.set_params(weights=None)  # they are in it
+        if isinstance(copied.module, PretrainedModel):
+            copied.set_params(module=copied.module.with_weights(""))
     return copied
 
 
@@ -289,6 +298,8 @@ def _read(data: bytes, what: str) -> Model:
         if evidence:
             model = with_evidence(model, skops.io.loads(evidence, trusted=[]))
         _try_out(model)
+    except DependencyError:  # timm, for instance
+        raise
     except Exception as error:  # whatever a hostile description makes the reader raise
         text = " ".join(str(error).split())[:200]
         raise bundle_error(what, f"what cannot be a model ({text})") from error
@@ -303,6 +314,8 @@ def _try_out(model: Model) -> None:
         raise ValueError(f"an encoder of images of shape {first.image_shape_}")
     for step in _steps(model.pipeline):
         check_soundness(step)
+        if isinstance(step, TorchEncoder):
+            _check_module(step)
     shape = model.image_shape
     images = np.random.default_rng(0).integers(0, 256, (2, *shape), np.uint8)
     images[0] = 0
@@ -316,6 +329,16 @@ def _try_out(model: Model) -> None:
         warnings.simplefilter("ignore")  # what they tell of is refused here
         model.look(images, likeness=model.known is not None)
     encoder.set_params(**devices)
+
+
+def _check_module(encoder: TorchEncoder) -> None:
+    """Raise ValueError if a network is none by its name, or images become another's."""
+    module: Any = encoder.module
+    if type(module) is not PretrainedModel:
+        raise ValueError(f"a network of type {type(module).__name__}")
+    known = type(encoder.preprocess) is WeightsTransform
+    if not known and encoder.preprocess not in (None, "imagenet"):
+        raise ValueError(f"the preprocessing {reprlib.repr(encoder.preprocess)}")
 
 
 def _steps(estimator: BaseEstimator) -> Iterator[BaseEstimator]:

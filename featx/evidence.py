@@ -23,7 +23,8 @@ _KNOWN: _Fields = {
     "residuals": ("f", ("m",)),
     "labels": ("i", ("m",)),
     "ids": ("U", ("m",)),
-    "usual": ("f", ("u", "respects")),
+    "usually": ("f", ("respects",)),
+    "usual": ("f", ("u",)),
 }
 
 
@@ -61,8 +62,11 @@ def with_evidence(model: Model, arrays: Any) -> Model:
         labels = known.labels
         if not ((labels >= 0) & (labels < len(model.class_names))).all():
             raise ValueError("images of classes that are not there")
-        if known.usual.shape[1] != 2 or not (known.scale > 0).all():
-            raise ValueError("numbers that tell of no images")
+        if (np.diff(known.usual) < 0).any():
+            raise ValueError("usual distances that are not in order")
+        scales = [*known.scale, *known.usually]
+        if len(known.usually) != 2 or not min(scales) > 0:
+            raise ValueError("features or distances that do not vary")
     return replace(model, **parts)
 
 

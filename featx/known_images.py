@@ -23,6 +23,8 @@ _AT_ONCE = 2**24  # values of features, and distances
 _MOST_USUAL = 2000  # images that say how far it is usually to the next ones
 _N_NEAREST = 5  # that say how like an image is to those that are known
 _FLOOR = 1e-3  # of what an image usually has in all directions, added to what is left
+_LEAST_APART = 0.01  # of the logarithm of that: less is rounding
+_USUALLY = 0.9  # of images have less than what is usual in each respect
 
 Rows = NDArray[np.int64]
 
@@ -94,9 +96,12 @@ class KnownImages:
         Their classes.
     ids : ndarray of str, shape (n,)
         Their names.
-    usual : ndarray of float64, shape (m, 2)
+    usually : ndarray of float64, shape (2,)
+        What is usual of the mean distance to the nearest others, and of how far the
+        residual is from the mean of theirs.
+    usual : ndarray of float64, shape (m,)
         How unlike the others some of them are, which had no part in the components: the
-        mean distance to the nearest, and how far the residual is from the mean of theirs.
+        larger of both, as multiples of what is usual; from the smallest on.
     """
 
     mean: NDArray[np.float32]
@@ -106,6 +111,7 @@ class KnownImages:
     residuals: NDArray[np.float32]
     labels: NDArray[np.int64]
     ids: NDArray[np.str_]
+    usually: NDArray[np.float64]
     usual: NDArray[np.float64]
 
     @classmethod
@@ -149,8 +155,11 @@ class KnownImages:
         points, residuals = (np.concatenate(part) for part in zip(*parts, strict=True))
         names = np.array([inside(name) for name in ids[rows].tolist()])
         asked = np.flatnonzero(is_apart) if is_apart.any() else np.arange(len(rows))
-        usual = _usual(points, residuals, rng.permutation(asked)[:_MOST_USUAL], own)
-        return cls(*reduce, points, residuals, y[rows], names, usual)
+        found = _usual(points, residuals, rng.permutation(asked)[:_MOST_USUAL], own)
+        distance, apart = np.quantile(found, _USUALLY, axis=0)
+        usually = np.array([distance or 1.0, max(apart, _LEAST_APART)])
+        usual = np.sort((found / usually).max(axis=1))
+        return cls(*reduce, points, residuals, y[rows], names, usually, usual)
 
     def nearest(self, features: NDArray[np.float32], k: int) -> Neighbors:
         """Find the k known images that are nearest to each of others (n, n_features)."""
@@ -181,17 +190,9 @@ class KnownImages:
         near = self._nearest(points, _N_NEAREST)
         apart = np.abs(residuals - self.residuals[near.rows].mean(axis=1))
         found = np.stack([near.distances.mean(axis=1), apart], axis=1)
-        rarest, usual = (self._rarer(one).min(axis=1) for one in (found, self.usual))
-        as_rare = np.searchsorted(np.sort(usual), rarest, side="right")
-        return (1.0 + as_rare) / (1 + len(self.usual))
-
-    def _rarer(self, found: NDArray[np.float64]) -> NDArray[np.int64]:
-        """Count the usual ones that are as unlike in each respect, shape (n, 2)."""
-        ranks = [
-            np.searchsorted(np.sort(usual), one, side="left")
-            for usual, one in zip(self.usual.T, found.T, strict=True)
-        ]
-        return len(self.usual) - np.stack(ranks, axis=1)
+        unlike = (found / self.usually).max(axis=1)
+        as_unlike = len(self.usual) - np.searchsorted(self.usual, unlike, side="left")
+        return (1.0 + as_unlike) / (1 + len(self.usual))
 
     def reduced(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
         """Reduce features (n, n_features) to few numbers each, as those of the points."""
@@ -241,7 +242,8 @@ def _usual(
     for part in np.array_split(asked, -(-len(asked) * len(points) // _AT_ONCE)):
         distances = euclidean_distances(points[part], points).astype(float)
         distances[own[part][:, None] == own] = np.inf
-        rows = np.argsort(distances, axis=1)[:, :_N_NEAREST]
+        k = min(_N_NEAREST, len(points))
+        rows = np.argpartition(distances, k - 1, axis=1)[:, :k]
         near = np.take_along_axis(distances, rows, axis=1)
         kept = np.isfinite(near)
         distance, residual = (

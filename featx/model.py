@@ -16,6 +16,7 @@ from featx.autoencoders.inputs import remedy, stack_images
 from featx.classifiers import (
     Calibration,
     RiskCoverage,
+    at_the_kernel,
     class_scores,
     predict_with_confidence,
 )
@@ -451,7 +452,11 @@ class Model(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def _scores(
         self, X: ArrayLike, method: str, none: NDArray[np.float64]
     ) -> NDArray[np.float64]:
-        parts = self._by_batch(X, getattr(self.pipeline[1:], method))
+        def score(features: NDArray[Any]) -> Any:
+            classifier, features = at_the_kernel(self.pipeline[1:], features)
+            return getattr(classifier, method)(features)
+
+        parts = self._by_batch(X, score)
         return _finite(np.concatenate([none, *parts]))
 
     def _by_batch(

@@ -7,6 +7,7 @@ import zipfile
 
 import numpy as np
 import pytest
+import skops.io
 import torch
 from PIL import Image
 from sklearn.datasets import load_digits
@@ -18,6 +19,7 @@ from torchvision import models
 import featx
 from featx.bundle import check_can_be_saved
 from featx.encoders import pretrained
+from featx.encoders.networks import PretrainedModel
 from featx.errors import BundleError
 
 ROWS = np.random.default_rng(0).integers(0, 256, (30, 20, 24, 3), np.uint8)
@@ -122,6 +124,34 @@ def test_what_fits_no_network_is_refused(whole, tmp_path, old, new):
 
     model = remade(whole["model.skops"], change)
     write_signed(tmp_path / "m.featx", with_model(whole, model))
+    with pytest.raises(BundleError, match="Nothing in it was run"):
+        featx.load(tmp_path / "m.featx")
+
+
+@pytest.mark.parametrize(
+    ("attribute", "value"),
+    [
+        ("preprocess", pretrained("torchvision:squeezenet1_1@features.3").module),
+        ("layers", ["features.3"] * 1000),
+        ("pool", 1000),
+        ("batch_size", -1),
+        ("_encoded", PretrainedModel("torchvision", "squeezenet1_1", "weights.pth")),
+        ("get_params", PretrainedModel("torchvision", "squeezenet1_1", "weights.pth")),
+    ],
+)
+def test_an_encoder_that_is_not_what_it_seems_is_refused(
+    weights, whole, tmp_path, monkeypatch, attribute, value
+):
+    changed = fitted(weights).pipeline
+    vars(changed[0])[attribute] = value
+
+    def run(*things):
+        raise AssertionError(things)
+
+    for name in ("load_weights", "find_weights"):
+        monkeypatch.setattr(f"featx.encoders.networks.{name}", run)
+    content = skops.io.dumps(changed)
+    write_signed(tmp_path / "m.featx", with_model(whole, content))
     with pytest.raises(BundleError, match="Nothing in it was run"):
         featx.load(tmp_path / "m.featx")
 

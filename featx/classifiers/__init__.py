@@ -5,6 +5,7 @@ from featx.classifiers.blocks import can_fit_in_blocks, fit_in_blocks
 from featx.classifiers.calibration import Calibration
 from featx.classifiers.choice import CHOICE, FEWEST, choose_settings
 from featx.classifiers.confidence import (
+    at_the_kernel,
     class_scores,
     columns_of,
     predict_with_confidence,
@@ -35,6 +36,7 @@ __all__ = [
     "WideLinearSVC",
     "WideLogisticRegression",
     "accelerated",
+    "at_the_kernel",
     "can_balance",
     "can_fit_in_blocks",
     "choose_settings",

@@ -123,7 +123,10 @@ def _batches(classifier: ClassifierMixin, X: NDArray[Any], own: bool) -> Iterato
     # an SVM compares every pair of classes for every image
     n_classes = len(classifier.classes_)
     n_pairs = max(1, n_classes * (n_classes - 1) // 2)
-    size = max(1, _BATCH_VALUES // max(n_pairs, X.shape[1] // 4))
+    n_landmarks = max(
+        (len(one.components_) for _, one in _kernels(classifier)), default=0
+    )
+    size = max(1, _BATCH_VALUES // max(n_pairs, X.shape[1] // 4, n_landmarks))
     for start in range(0, len(X), size):
         part = X[start : start + size]
         said = _scores(classifier, part)
@@ -148,7 +151,13 @@ def _batches(classifier: ClassifierMixin, X: NDArray[Any], own: bool) -> Iterato
         yield said
 
 
-def _at_the_kernel(
+def _kernels(classifier: ClassifierMixin) -> list[tuple[int, Nystroem]]:
+    """List the kernels among the steps of a classifier, each with its place."""
+    steps = classifier.steps if isinstance(classifier, Pipeline) else []
+    return [(n, one) for n, (_, one) in enumerate(steps) if isinstance(one, Nystroem)]
+
+
+def at_the_kernel(
     classifier: ClassifierMixin, X: NDArray[Any]
 ) -> tuple[ClassifierMixin, NDArray[Any]]:
     """Do the steps before a kernel, so that it and all after it are in float64.
@@ -156,18 +165,16 @@ def _at_the_kernel(
     What undoes the kernel of images that are alike is large, and of both signs: in float32
     what is left of the sum is rounding.
     """
-    steps = classifier.steps if isinstance(classifier, Pipeline) else []
-    for place, (_, step) in enumerate(steps):
-        if isinstance(step, Nystroem):
-            before = classifier[:place].transform(X) if place else X
-            return classifier[place:], np.asarray(before, np.float64)
+    for place, _ in _kernels(classifier):
+        before = classifier[:place].transform(X) if place else X
+        return classifier[place:], np.asarray(before, np.float64)
     return classifier, X
 
 
 def _scores(classifier: ClassifierMixin, X: NDArray[Any]) -> Said | None:
     """Score every class; None if the classifier has no scores by class."""
     n_classes = len(classifier.classes_)
-    classifier, X = _at_the_kernel(classifier, X)
+    classifier, X = at_the_kernel(classifier, X)
     pairs = score_pairs(classifier, X)
     if pairs is not None:
         scores = couple(pairs, n_classes)

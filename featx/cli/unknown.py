@@ -24,8 +24,8 @@ class UnknownOptions:
     )
     unlike: float | None = option(
         None,
-        "Call images 'unknown' that are as unlike the training images as at most this "
-        "share of these is unlike the others; such as 0.01.",
+        "Call images 'unknown' that are more unlike the training images than all but this "
+        "share of these are unlike the others; such as 0.01.",
         metavar="SHARE",
     )
 

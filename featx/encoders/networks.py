@@ -36,7 +36,9 @@ _ENDS = (".safetensors", ".pth", ".pt")
 
 @dataclass(frozen=True)
 class PretrainedModel:
-    """Makes a network with its weights, when it is called, without its last layer.
+    """Makes a network with its weights, without its last layer.
+
+    It is no function: what is read from a file should hold none that does anything.
 
     Parameters
     ----------
@@ -55,7 +57,7 @@ class PretrainedModel:
     place: str = ""
     whole: bool = False
 
-    def __call__(self) -> nn.Module:
+    def made(self) -> nn.Module:
         """Make it; MissingDataError where there are no weights."""
         module = self._architecture()
         load_weights(module, self.place or find_weights(self), str(self))
@@ -91,14 +93,16 @@ class PretrainedModel:
         import torch
 
         tensors: Any = OrderedDict(
-            (name, torch.tensor(array)) for name, array in state.items()
+            (name, torch.as_tensor(array)) for name, array in state.items()
         )
         try:
             with torch.device("meta"):  # takes no memory: only what fits is made
                 self._loaded(tensors, assign=True)
-        except NotImplementedError:  # an architecture that needs numbers to be made
-            pass
-        module = self._loaded(tensors, assign=False)
+        except NotImplementedError:  # RegNets need numbers to be made; none is huge
+            if self.source != "torchvision":
+                raise
+        with torch.random.fork_rng(devices=[]):
+            module = self._loaded(tensors, assign=False)
         return module.float().eval().requires_grad_(False)
 
     def with_weights(self, place: str | os.PathLike[str]) -> PretrainedModel:
@@ -130,6 +134,11 @@ class WeightsTransform:
     mean: tuple[float, ...]
     std: tuple[float, ...]
     interpolation: str
+
+    @property
+    def side(self) -> int:
+        """Pixels of the longer side of what it makes, for images as high as wide."""
+        return max(self.resize_size, self.crop_size)
 
     @classmethod
     def of(cls, preset: Any) -> Self:
@@ -208,8 +217,9 @@ def pretrained(
         raise ParameterError(
             f"Got encoder {name!r}, but expected torchvision:NAME or timm:NAME."
         )
+    network: Any = PretrainedModel(source, model, whole=bool(layer))
     return TorchEncoder(
-        PretrainedModel(source, model, whole=bool(layer)),
+        network,
         weights=weights,
         layers=[layer] if layer else None,
         preprocess=_preprocess(source, model),

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # mean, standard deviation
 _BATCH_PIXELS = 2**25  # that go through a module at once, at most
 MOST_SIDE = 2**12  # of images that are resized
+_MOST_POOL = 64  # rows and columns of cells: maps are hardly larger
 
 
 class TorchEncoder(ImageTransformer):
@@ -175,7 +176,7 @@ class TorchEncoder(ImageTransformer):
 
     def _check_parameters(self) -> None:
         check_number("batch_size", self.batch_size, 1, integer=True)
-        check_number("pool", self.pool, 1, 1024, integer=True)
+        check_number("pool", self.pool, 1, _MOST_POOL, integer=True)
         sides = self.size if isinstance(self.size, tuple | list) else (self.size,) * 2
         if self.size is not None:
             for side in sides:
@@ -186,11 +187,12 @@ class TorchEncoder(ImageTransformer):
                 f"Got preprocess={self.preprocess!r}, but expected 'imagenet', a callable "
                 "or None."
             )
-        if isinstance(self.layers, str) or (
-            self.layers is not None and not len(self.layers)
+        names = self.layers
+        if isinstance(names, str) or (
+            names is not None and not 0 < len(names) == len({*names})
         ):
             raise ParameterError(
-                f"Got layers={self.layers!r}, but expected a list of names of layers."
+                f"Got layers={names!r}, but expected a list of different names of layers."
             )
 
     def cost(self, n_images: int, image_shape: tuple[int, int, int]) -> Cost:
@@ -235,6 +237,8 @@ class TorchEncoder(ImageTransformer):
         height, width, depth = self.image_shape_
         if self.size is not None:
             height, width = _sides(self.size)
+        elif (side := getattr(self.preprocess, "side", None)) is not None:
+            height = width = side
         most = _BATCH_PIXELS // (height * width * depth)
         return batches(n, max(1, min(self.batch_size, most)))
 
@@ -328,7 +332,7 @@ class TorchEncoder(ImageTransformer):
         if "module_" not in state:
             return state
         # it may be read where there is no such device
-        if is_named(self):
+        if is_named(self.module):
             tensors = self.module_.state_dict().items()
             state["module_"] = {name: tensor.cpu().numpy() for name, tensor in tensors}
         else:
@@ -384,16 +388,16 @@ class TorchEncoder(ImageTransformer):
         return [pooled[name] for name in self.layers or ("its output",)]
 
 
-def is_named(encoder: TorchEncoder) -> bool:
-    """Whether the module can be made again from its name and arrays, without its code.
+def is_named(module: Any) -> bool:
+    """Whether a module can be made again from its name and arrays, without its code.
 
     Examples
     --------
     >>> from torch import nn
-    >>> is_named(TorchEncoder(nn.Flatten()))
+    >>> is_named(nn.Flatten())
     False
     """
-    return hasattr(encoder.module, "rebuilt")
+    return hasattr(module, "rebuilt")
 
 
 def _made(module: Any, weights: str | os.PathLike[str] | None) -> nn.Module:
@@ -405,6 +409,8 @@ def _made(module: Any, weights: str | os.PathLike[str] | None) -> nn.Module:
         named, weights = named.with_weights(weights), None
     if isinstance(named, nn.Module):
         network: Any = copy.deepcopy(named)
+    elif is_named(module):
+        network = named.made()
     else:
         network = made(named, _name(module))
     if not isinstance(network, nn.Module):

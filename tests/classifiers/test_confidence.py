@@ -36,7 +36,7 @@ def test_batches_change_nothing(monkeypatch):
         np.testing.assert_allclose(one, other)
 
 
-def test_scores_of_a_kernel_are_no_rounding():
+def test_scores_of_a_kernel_are_no_rounding(monkeypatch):
     """The edges of digits hardly vary, so that scaled pixels are far out."""
     X, y = load_digits(return_X_y=True)
     X = (X / 16).astype(np.float32)
@@ -46,5 +46,8 @@ def test_scores_of_a_kernel_are_no_rounding():
     said = class_scores(classifier, X[1400:]).scores
     exact = classifier.decision_function(X[1400:].astype(float))
     np.testing.assert_allclose(said, exact, atol=1e-5)
+    monkeypatch.setattr(confidence, "_BATCH_VALUES", 1400 * 7)
+    in_batches = class_scores(classifier, X[1400:]).scores
+    np.testing.assert_allclose(in_batches, said, atol=1e-9)
     rough = classifier.decision_function(X[1400:])
     assert np.abs(rough - exact).max() > 1e-4  # which is why

@@ -220,7 +220,7 @@ def test_networks_are_made_as_their_weights_want_them(name, monkeypatch):
 
     monkeypatch.setattr(models, "get_model", get_model)
     with pytest.raises(MissingDataError):
-        PretrainedModel("torchvision", name)()
+        PretrainedModel("torchvision", name).made()
     wanted = {"googlenet": True, "inception_v3": True}.get(name)
     assert seen["name"] == name and seen.get("transform_input") == wanted
     assert seen.get("image_size") == (518 if name == "vit_h_14" else None)
@@ -229,7 +229,7 @@ def test_networks_are_made_as_their_weights_want_them(name, monkeypatch):
 def test_names_of_networks_of_torchvision_can_all_be_made(monkeypatch):
     for name in ("mobilenet_v3_small", "shufflenet_v2_x0_5", "googlenet"):
         monkeypatch.setattr("featx.encoders.networks.load_weights", lambda *what: None)
-        module = PretrainedModel("torchvision", name, place="here")().eval()
+        module = PretrainedModel("torchvision", name, place="here").made().eval()
         with torch.inference_mode():
             assert module(torch.zeros(2, 3, 64, 64)).shape[1] > 400
 
