@@ -23,8 +23,8 @@ PLACES = ["--limit 400 digits", pytest.param("digits", marks=SLOW)]
 if os.environ.get("FEATX_CIFAR10_JPEG"):
     copy = f"--limit 2000 {os.environ['FEATX_CIFAR10_JPEG']}"
     PLACES.append(pytest.param(copy, marks=SLOW))
-LARGE = {"Networks trained on other images"}
-TITLES = [pytest.param(title, marks=[SLOW] * (title in LARGE)) for title in SECTIONS]
+LONG = {"Networks trained on other images", "Encoders side by side", "Any classifier"}
+TITLES = [pytest.param(title, marks=[SLOW] * (title in LONG)) for title in SECTIONS]
 
 
 @pytest.fixture(scope="module")

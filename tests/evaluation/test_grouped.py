@@ -45,7 +45,13 @@ def test_coverage(n_groups, mean, spread):
 
 @pytest.mark.parametrize(
     ("n", "mean"),
-    [(30, 0.5), (1000, 0.95), pytest.param(200, 0.8, marks=pytest.mark.slow)],
+    [
+        (30, 0.5),
+        *(
+            pytest.param(*how, marks=pytest.mark.slow)
+            for how in ((1000, 0.95), (200, 0.8))
+        ),
+    ],
 )
 def test_coverage_of_single_images(n, mean):
     """Of one accuracy, of a mean over seeds, and of a difference."""
