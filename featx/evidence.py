@@ -23,7 +23,8 @@ _KNOWN: _Fields = {
     "residuals": ("f", ("m",)),
     "labels": ("i", ("m",)),
     "ids": ("U", ("m",)),
-    "usually": ("f", ("respects",)),
+    "middle": ("f", ("respects",)),
+    "width": ("f", ("respects",)),
     "usual": ("f", ("u",)),
 }
 
@@ -64,8 +65,8 @@ def with_evidence(model: Model, arrays: Any) -> Model:
             raise ValueError("images of classes that are not there")
         if (np.diff(known.usual) < 0).any():
             raise ValueError("usual distances that are not in order")
-        scales = [*known.scale, *known.usually]
-        if len(known.usually) != 2 or not min(scales) > 0:
+        scales = [*known.scale, *known.width]
+        if len(known.width) != 2 or not min(scales) > 0:
             raise ValueError("features or distances that do not vary")
     return replace(model, **parts)
 

@@ -24,7 +24,7 @@ _MOST_USUAL = 2000  # images that say how far it is usually to the next ones
 _N_NEAREST = 5  # that say how like an image is to those that are known
 _FLOOR = 1e-3  # of what an image usually has in all directions, added to what is left
 _LEAST_APART = 0.01  # of the logarithm of that: less is rounding
-_USUALLY = 0.9  # of images have less than what is usual in each respect
+_FEW = 0.05  # of images have more than what is usual in a respect
 
 Rows = NDArray[np.int64]
 
@@ -96,12 +96,12 @@ class KnownImages:
         Their classes.
     ids : ndarray of str, shape (n,)
         Their names.
-    usually : ndarray of float64, shape (2,)
-        What is usual of the mean distance to the nearest others, and of how far the
-        residual is from the mean of theirs.
+    middle, width : ndarray of float64, shape (2,)
+        Of the mean distance to the nearest others, and of how far the residual is from the
+        mean of theirs: the median, and how far above it few images are.
     usual : ndarray of float64, shape (m,)
-        How unlike the others some of them are, which had no part in the components: the
-        larger of both, as multiples of what is usual; from the smallest on.
+        How unlike the others some of them are, which had no part in the components: how
+        many widths above the middle in the respect that has more; from the smallest on.
     """
 
     mean: NDArray[np.float32]
@@ -111,7 +111,8 @@ class KnownImages:
     residuals: NDArray[np.float32]
     labels: NDArray[np.int64]
     ids: NDArray[np.str_]
-    usually: NDArray[np.float64]
+    middle: NDArray[np.float64]
+    width: NDArray[np.float64]
     usual: NDArray[np.float64]
 
     @classmethod
@@ -156,10 +157,11 @@ class KnownImages:
         names = np.array([inside(name) for name in ids[rows].tolist()])
         asked = np.flatnonzero(is_apart) if is_apart.any() else np.arange(len(rows))
         found = _usual(points, residuals, rng.permutation(asked)[:_MOST_USUAL], own)
-        distance, apart = np.quantile(found, _USUALLY, axis=0)
-        usually = np.array([distance or 1.0, max(apart, _LEAST_APART)])
-        usual = np.sort((found / usually).max(axis=1))
-        return cls(*reduce, points, residuals, y[rows], names, usually, usual)
+        middle, high = np.quantile(found, [0.5, 1 - _FEW], axis=0)
+        distance, apart = high - middle
+        width = np.array([distance or 1.0, max(apart, _LEAST_APART)])
+        usual = np.sort(((found - middle) / width).max(axis=1))
+        return cls(*reduce, points, residuals, y[rows], names, middle, width, usual)
 
     def nearest(self, features: NDArray[np.float32], k: int) -> Neighbors:
         """Find the k known images that are nearest to each of others (n, n_features)."""
@@ -179,7 +181,8 @@ class KnownImages:
         Unlike is an image that is far from those that are nearest to it, or that has much
         more or much less than they have in the directions that are not looked at: a flat
         picture is near to many. It is a conformal p-value [1]_, shape (n,): of images that
-        come as the known ones did, a share of about t, at most, has one of at most t.
+        come as the known ones did, a share of about t has one of at most t; where fewer
+        than 300 are known, up to half as many again have the least one.
 
         References
         ----------
@@ -190,7 +193,7 @@ class KnownImages:
         near = self._nearest(points, _N_NEAREST)
         apart = np.abs(residuals - self.residuals[near.rows].mean(axis=1))
         found = np.stack([near.distances.mean(axis=1), apart], axis=1)
-        unlike = (found / self.usually).max(axis=1)
+        unlike = ((found - self.middle) / self.width).max(axis=1)
         as_unlike = len(self.usual) - np.searchsorted(self.usual, unlike, side="left")
         return (1.0 + as_unlike) / (1 + len(self.usual))
 
