@@ -32,7 +32,7 @@ from featx.classifiers import (
 )
 from featx.classifiers.soundness import check_soundness
 from featx.encoders.networks import PretrainedModel, WeightsTransform
-from featx.encoders.torch_encoder import TorchEncoder, is_named
+from featx.encoders.torch_encoder import TorchEncoder
 from featx.errors import (
     BundleError,
     DependencyError,
@@ -166,9 +166,8 @@ def check_can_be_saved(
     """
     last = "passthrough" if classifier is None else _fitted_on_little(classifier)
     _dump(Pipeline([("encoder", encoder), ("classifier", last)]), name)
-    modules = [one for one in _steps(encoder) if isinstance(one, TorchEncoder)]
     images_first = isinstance(first_step(encoder), ImageTransformer)
-    if not images_first or not all(is_named(one.module) for one in modules):
+    if not images_first or not all(map(_is_plain, _steps(encoder))):
         raise BundleError(f"Got {name}, but {_PLAIN}")
 
 
@@ -314,8 +313,8 @@ def _try_out(model: Model) -> None:
         raise ValueError(f"an encoder of images of shape {first.image_shape_}")
     for step in _steps(model.pipeline):
         check_soundness(step)
-        if isinstance(step, TorchEncoder):
-            _check_module(step)
+        if not _is_plain(step):
+            raise ValueError("a network or a preprocessing that is somebody's own")
     shape = model.image_shape
     images = np.random.default_rng(0).integers(0, 256, (2, *shape), np.uint8)
     images[0] = 0
@@ -331,14 +330,17 @@ def _try_out(model: Model) -> None:
     encoder.set_params(**devices)
 
 
-def _check_module(encoder: TorchEncoder) -> None:
-    """Raise ValueError if a network is none by its name, or images become another's."""
-    module: Any = encoder.module
-    if type(module) is not PretrainedModel:
-        raise ValueError(f"a network of type {type(module).__name__}")
-    known = type(encoder.preprocess) is WeightsTransform
-    if not known and encoder.preprocess not in (None, "imagenet"):
-        raise ValueError(f"the preprocessing {reprlib.repr(encoder.preprocess)}")
+def _is_plain(step: Any) -> bool:
+    """Whether a step is no torch module, or one whose parts are names and numbers."""
+    if not isinstance(step, TorchEncoder):
+        return True
+    module: Any = step.module
+    prepared = (
+        type(step.preprocess) is WeightsTransform
+        or step.preprocess is None
+        or step.preprocess == "imagenet"
+    )
+    return type(module) is PretrainedModel and prepared
 
 
 def _steps(estimator: BaseEstimator) -> Iterator[BaseEstimator]:
@@ -403,7 +405,7 @@ def _is_calibration(value: Any) -> bool:
     if value is None:
         return True
     names = [field.name for field in fields(Calibration)]
-    if not isinstance(value, dict) or sorted(value) != sorted(names):
+    if not isinstance(value, dict) or value.keys() != {*names}:
         return False
     if not all(type(number) in (int, float) for number in value.values()):
         return False

@@ -19,6 +19,7 @@ _KNOWN: _Fields = {
     "mean": ("f", ("d",)),
     "scale": ("f", ("d",)),
     "components": ("f", ("d", "k")),
+    "spread": ("f", ("k",)),
     "points": ("f", ("m", "k")),
     "residuals": ("f", ("m",)),
     "labels": ("i", ("m",)),
@@ -65,7 +66,7 @@ def with_evidence(model: Model, arrays: Any) -> Model:
             raise ValueError("images of classes that are not there")
         if (np.diff(known.usual) < 0).any():
             raise ValueError("usual distances that are not in order")
-        scales = [*known.scale, *known.width]
+        scales = [*known.scale, *known.spread, *known.width]
         if len(known.width) != 2 or not min(scales) > 0:
             raise ValueError("features or distances that do not vary")
     return replace(model, **parts)

@@ -52,12 +52,15 @@ class Reduction(NamedTuple):
     mean, scale : ndarray of float32, shape (n_features,)
         Mean and standard deviation of each feature.
     components : ndarray of float32, shape (n_features, k)
-        Directions at right angles, each divided by the standard deviation along it.
+        Directions of length one, at right angles.
+    spread : ndarray of float32, shape (k,)
+        Standard deviation along each; infinite where there is none.
     """
 
     mean: NDArray[np.float32]
     scale: NDArray[np.float32]
     components: NDArray[np.float32]
+    spread: NDArray[np.float32]
 
     def __call__(
         self, X: NDArray[np.float32]
@@ -72,12 +75,21 @@ class Reduction(NamedTuple):
             Logarithm of the sum of squares that is left.
         """
         features = (X - self.mean) / self.scale
-        points = features @ self.components
-        lengths = np.linalg.norm(self.components, axis=0)
-        spread = np.divide(1, lengths, where=lengths > 0, out=np.zeros_like(lengths))
-        left = np.square(features).sum(axis=1) - np.square(points * spread).sum(axis=1)
+        along = features @ self.components
+        left = np.square(features).sum(axis=1) - np.square(along).sum(axis=1)
         residuals = np.log(np.maximum(left, 0) + _FLOOR * features.shape[1])
+        points = along / self.spread
         return points.astype(np.float32), residuals.astype(np.float32)
+
+    def of_rows(
+        self, X: Any, rows: Rows
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Do so for some rows of an array or a file, not all in memory at once."""
+        size = max(1, _AT_ONCE // X.shape[1])
+        starts = range(0, len(rows), size)
+        parts = [self(take_rows(X, rows[start : start + size])) for start in starts]
+        points, residuals = map(np.concatenate, zip(*parts, strict=True))
+        return points, residuals
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,7 +98,7 @@ class KnownImages:
 
     Parameters
     ----------
-    mean, scale, components : ndarray of float32
+    mean, scale, components, spread : ndarray of float32
         See `Reduction`.
     points : ndarray of float32, shape (n, k)
         The images.
@@ -107,6 +119,7 @@ class KnownImages:
     mean: NDArray[np.float32]
     scale: NDArray[np.float32]
     components: NDArray[np.float32]
+    spread: NDArray[np.float32]
     points: NDArray[np.float32]
     residuals: NDArray[np.float32]
     labels: NDArray[np.int64]
@@ -148,12 +161,7 @@ class KnownImages:
         units = rng.permutation(np.unique(own))
         is_apart = np.isin(own, units[: min(len(units) // 3, _MOST_USUAL)])
         reduce = reduction(X, rows[~is_apart], seed)
-        at_once = max(1, _AT_ONCE // X.shape[1])
-        parts = [
-            reduce(take_rows(X, rows[start : start + at_once]))
-            for start in range(0, len(rows), at_once)
-        ]
-        points, residuals = (np.concatenate(part) for part in zip(*parts, strict=True))
+        points, residuals = reduce.of_rows(X, rows)
         names = np.array([inside(name) for name in ids[rows].tolist()])
         asked = np.flatnonzero(is_apart) if is_apart.any() else np.arange(len(rows))
         found = _usual(points, residuals, rng.permutation(asked)[:_MOST_USUAL], own)
@@ -205,7 +213,7 @@ class KnownImages:
         self, features: NDArray[np.float32]
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         with np.errstate(all="ignore"):
-            reduce = Reduction(self.mean, self.scale, self.components)
+            reduce = Reduction(self.mean, self.scale, self.components, self.spread)
             points, residuals = reduce(features)
         if not (np.isfinite(points).all() and np.isfinite(residuals).all()):
             raise DataError(
@@ -228,10 +236,10 @@ def reduction(X: Any, rows: Rows, seed: int) -> Reduction:
     pca = PCA(k, copy=False, random_state=seed)
     with np.errstate(invalid="ignore"):  # of constant features: a share of none
         pca.fit(some)
-    spread = np.sqrt(pca.explained_variance_)
+    spread = np.sqrt(pca.explained_variance_).astype(np.float32)
     spread[spread < 1e-6 * max(float(spread.max()), 1e-30)] = np.inf
-    components = pca.components_ / spread[:, None]
-    return Reduction(mean, scale, np.ascontiguousarray(components.T, np.float32))
+    components = np.ascontiguousarray(pca.components_.T, np.float32)
+    return Reduction(mean, scale, components, spread)
 
 
 def _usual(

@@ -16,7 +16,6 @@ from sklearn.utils import check_array
 from featx.errors import DataError, ParameterError
 from featx.evaluation.nearness import CopyDistance
 from featx.known_images import reduction
-from featx.memory_maps import take_rows
 
 TYPICAL, UNCERTAIN = "typical", "uncertain"
 ENOUGH = 5  # labels for each class: from then on uncertain images are chosen
@@ -26,7 +25,7 @@ _FEW_CLUSTERS = 50  # which plain k-means finds quickly
 _N_NEAREST = 20  # whose mean distance says how typical an image is
 _FEWEST_DIRECTIONS = 8  # numbers of each image, from 80 images on
 _PENALTY = 0.1  # C of the logistic regression, on features of variance one
-_AT_ONCE = 2**24  # values of features
+_AT_ONCE = 2**24  # distances
 
 Rows = NDArray[np.int64]
 Points = NDArray[np.float32]
@@ -192,13 +191,7 @@ def _points(X: NDArray[Any], rows: Rows, seed: int) -> Points:
     """
     if len(rows) < 2:
         return np.zeros((len(rows), 1), np.float32)
-    reduce = reduction(X, rows, seed)
-    size = max(1, _AT_ONCE // X.shape[1])
-    parts = [
-        reduce(take_rows(X, rows[start : start + size]))[0]
-        for start in range(0, len(rows), size)
-    ]
-    points = np.concatenate(parts)
+    points, _ = reduction(X, rows, seed).of_rows(X, rows)
     if points.shape[1] >= _FEWEST_DIRECTIONS:
         lengths = np.linalg.norm(points, axis=1, keepdims=True)
         points /= np.where(lengths > 0, lengths, 1) / points.shape[1] ** 0.5

@@ -149,7 +149,9 @@ def test_an_image_near_to_many_is_unlike_them_by_what_is_left_of_it(strength):
 def test_what_is_left_of_features():
     X = features(300, scale=np.ones(20))
     reduce = known_images.reduction(X, np.arange(300), 0)
-    some = known_images.Reduction(*reduce[:2], reduce.components[:, :4].copy())
+    some = reduce._replace(
+        components=reduce.components[:, :4], spread=reduce.spread[:4]
+    )
     points, residuals = some(X)
     whole = (X - X.mean(axis=0)) / X.std(axis=0)
     directions = some.components / np.linalg.norm(some.components, axis=0)

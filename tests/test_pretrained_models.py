@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 from sklearn.datasets import load_digits
 from sklearn.pipeline import FeatureUnion
-from test_bundle import NAMES, remade, sign, with_model
+from test_bundle import NAMES, remade, with_model, write
 from torch import nn
 from torchvision import models
 
@@ -76,18 +76,11 @@ def test_it_says_the_same_without_its_weights(weights, tmp_path, size, union):
 
 
 def test_what_was_read_can_be_saved_again(whole, tmp_path):
-    write_signed(tmp_path / "m.featx", whole)
+    write(tmp_path / "m.featx", whole)
     model = featx.load(tmp_path / "m.featx")
     featx.save(model, tmp_path / "again.featx")
     again = featx.load(tmp_path / "again.featx")
     assert np.array_equal(again.predict(ROWS), model.predict(ROWS))
-
-
-def write_signed(path, members):
-    with zipfile.ZipFile(path, "w") as archive:
-        for name, content in members.items():
-            archive.writestr(name, content)
-    return sign(path)
 
 
 def replaced(part, old, new):
@@ -123,7 +116,7 @@ def test_what_fits_no_network_is_refused(whole, tmp_path, old, new):
         return members | {"schema.json": json.dumps(other).encode()}
 
     model = remade(whole["model.skops"], change)
-    write_signed(tmp_path / "m.featx", with_model(whole, model))
+    write(tmp_path / "m.featx", with_model(whole, model))
     with pytest.raises(BundleError, match="Nothing in it was run"):
         featx.load(tmp_path / "m.featx")
 
@@ -151,7 +144,7 @@ def test_an_encoder_that_is_not_what_it_seems_is_refused(
     for name in ("load_weights", "find_weights"):
         monkeypatch.setattr(f"featx.encoders.networks.{name}", run)
     content = skops.io.dumps(changed)
-    write_signed(tmp_path / "m.featx", with_model(whole, content))
+    write(tmp_path / "m.featx", with_model(whole, content))
     with pytest.raises(BundleError, match="Nothing in it was run"):
         featx.load(tmp_path / "m.featx")
 
@@ -168,7 +161,7 @@ def test_every_array_of_another_shape_is_refused(whole, tmp_path):
         model = remade(
             whole["model.skops"], lambda m, n=name, s=stream: m | {n: s.getvalue()}
         )
-        write_signed(tmp_path / "m.featx", with_model(whole, model))
+        write(tmp_path / "m.featx", with_model(whole, model))
         with pytest.raises(BundleError, match="size mismatch"):
             featx.load(tmp_path / "m.featx")
 

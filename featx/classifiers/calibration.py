@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 from scipy.special import softmax
 
-LEAST = 1e-6  # that is added to a classifier's own probabilities
+_LEAST_SMOOTHING = 1e-6  # that is added to a classifier's own probabilities
 _MOST_SCORES = 2**22  # that are looked at
 _USUAL_SMOOTHING = 0.05  # where the search begins
 _SPREADS = (1e-12, 1e12)  # of scores, at least and at most
@@ -85,7 +85,7 @@ class Calibration:
     slope: float
     bonus: float
     floor: float
-    smoothing: float = LEAST
+    smoothing: float = _LEAST_SMOOTHING
 
     @classmethod
     def of(cls, parts: Sequence[Said], true: Sequence[Columns]) -> Self:
@@ -133,7 +133,7 @@ class Calibration:
             )
             for rows, said, of in zip(drawn, parts, true, strict=True)
         ]
-        usual = _USUAL_SMOOTHING if parts[0].are_probabilities else LEAST
+        usual = _USUAL_SMOOTHING if parts[0].are_probabilities else _LEAST_SMOOTHING
         logits = [said.logits(usual) for said, _ in some]
         apart = [one - one.mean(axis=1, keepdims=True) for one in logits]
         spread = float(np.clip(np.concatenate(apart, None).std() or 1.0, *_SPREADS))
@@ -152,7 +152,7 @@ class Calibration:
             [0.0, 0.0, max(least, 0.01), np.log(usual)],
             jac=True,
             method="L-BFGS-B",
-            bounds=[(-7, 7), (0, 10), (least, 1), (np.log(LEAST), 0)],
+            bounds=[(-7, 7), (0, 10), (least, 1), (np.log(_LEAST_SMOOTHING), 0)],
         )
         scale, bonus, floor, smoothing = map(float, best.x)
         return cls(

@@ -64,8 +64,7 @@ class PretrainedModel:
         return self._without_last_layer(module)
 
     def _architecture(self) -> nn.Module:
-        make = dict(zip(SOURCES, (_torchvision, _timm), strict=True))[self.source]
-        return make(self.name)
+        return {"torchvision": _torchvision, "timm": _timm}[self.source](self.name)
 
     def _without_last_layer(self, module: nn.Module) -> nn.Module:
         if self.whole:

@@ -409,7 +409,7 @@ def _made(module: Any, weights: str | os.PathLike[str] | None) -> nn.Module:
         named, weights = named.with_weights(weights), None
     if isinstance(named, nn.Module):
         network: Any = copy.deepcopy(named)
-    elif is_named(module):
+    elif is_named(named):
         network = named.made()
     else:
         network = made(named, _name(module))
